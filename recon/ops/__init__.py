@@ -1,0 +1,1 @@
+"""Operation families with interchangeable back-ends."""

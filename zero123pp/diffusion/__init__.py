@@ -1,0 +1,1 @@
+"""Zero123++ as a diffusers pipeline."""

@@ -1,0 +1,59 @@
+"""Array pictures: sheets of tiles, sRGB and linear light, alpha over colour, 8 bits and floats."""
+
+import numpy as np
+
+from zero123pp.errors import BadInput
+
+GRAY_BACKGROUND = 127
+"""The 8-bit gray on which Zero123++ pastes its input and draws its sheets."""
+
+
+def tile_sheet(tiles: np.ndarray, rows: int = 3, columns: int = 2) -> np.ndarray:
+    """Tiles (rows * columns, S, S, ...) to one sheet (rows * S, columns * S, ...), row-major."""
+    tiles = np.asarray(tiles)
+    if tiles.ndim < 3 or tiles.shape[0] != rows * columns or tiles.shape[1] != tiles.shape[2]:
+        raise BadInput(f"tiles have shape {tiles.shape}; expected ({rows * columns}, S, S, ...)")
+    size, rest = tiles.shape[1], tiles.shape[3:]
+    grid = tiles.reshape(rows, columns, size, size, *rest)
+    return np.swapaxes(grid, 1, 2).reshape(rows * size, columns * size, *rest)
+
+
+def untile_sheet(sheet: np.ndarray, rows: int = 3, columns: int = 2) -> np.ndarray:
+    """A sheet (rows * S, columns * S, ...) to its tiles (rows * columns, S, S, ...). Inverse of `tile_sheet`."""
+    sheet = np.asarray(sheet)
+    height, width, *rest = sheet.shape
+    size = width // columns
+    if size == 0 or width % columns or height != rows * size:
+        raise BadInput(
+            f"sheet is {width}x{height} px; expected {columns} columns x {rows} rows of square tiles, "
+            f"for example {columns * 320}x{rows * 320}"
+        )
+    return np.swapaxes(sheet.reshape(rows, size, columns, size, *rest), 1, 2).reshape(rows * columns, size, size, *rest)
+
+
+def to_float(pixels: np.ndarray) -> np.ndarray:
+    """uint8 0..255 to float32 [0, 1]."""
+    return np.asarray(pixels, np.float32) / np.float32(255)
+
+
+def to_uint8(values: np.ndarray) -> np.ndarray:
+    """Floats, clipped to [0, 1], to uint8 by rounding."""
+    return np.round(np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
+
+
+def over(rgb: np.ndarray, alpha: np.ndarray, background: float | np.ndarray) -> np.ndarray:
+    """Straight-alpha colour (..., 3) with alpha (...,) over a background colour, all in the same space."""
+    a = np.asarray(alpha)[..., None]
+    return np.asarray(rgb) * a + np.asarray(background) * (1 - a)
+
+
+def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
+    """The sRGB transfer function (IEC 61966-2-1), values in [0, 1]."""
+    srgb = np.asarray(srgb)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Inverse of `srgb_to_linear`."""
+    linear = np.asarray(linear)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)

@@ -1,0 +1,157 @@
+"""The records that flow between stages: frozen, checked, numpy only, so that they pickle, cache and cross processes.
+
+Conventions (frames, units, colours) are stated in `zero123pp.cameras`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zero123pp.errors import BadInput
+
+
+def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type) -> np.ndarray:
+    """``value`` as a read-only array of ``dtype``; BadInput unless it fits ``shape`` (None: any length)."""
+    array = np.asarray(value)
+    if array.ndim != len(shape) or any(want is not None and got != want for got, want in zip(array.shape, shape)):
+        wanted = tuple("any" if n is None else n for n in shape)
+        raise BadInput(f"{name} has shape {array.shape}; expected {wanted}")
+    if np.issubdtype(dtype, np.integer) and not np.issubdtype(array.dtype, np.integer):
+        raise BadInput(f"{name} has type {array.dtype}; expected integers")
+    array = np.ascontiguousarray(array, dtype=dtype).view()
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera."""
+
+    world_from_cam: np.ndarray
+    """(4, 4) float64, camera (OpenCV axes) to world."""
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    """Focal lengths and principal point, px."""
+    width: int
+    height: int
+    """Picture size, px."""
+
+    def __post_init__(self) -> None:
+        pose = _array("world_from_cam", self.world_from_cam, (4, 4), np.float64)
+        rotation = pose[:3, :3]
+        if not np.isfinite(pose).all() or not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4):
+            raise BadInput(f"world_from_cam is not a rigid transform: {pose.tolist()}")
+        if not (self.fx > 0 and self.fy > 0 and self.width > 0 and self.height > 0):
+            got = (self.fx, self.fy, self.width, self.height)
+            raise BadInput(f"camera needs positive focal lengths and size, got {got}")
+        object.__setattr__(self, "world_from_cam", pose)
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """The object of the input picture, cut out and centred on a square."""
+
+    rgba: np.ndarray
+    """(S, S, 4) uint8, straight (not premultiplied) alpha."""
+    method: str = "given"
+    """How the alpha came about: 'given', 'alpha', 'bundled' or 'rembg:<model>'."""
+
+    def __post_init__(self) -> None:
+        rgba = _array("cutout", self.rgba, (None, None, 4), np.uint8)
+        if rgba.shape[0] != rgba.shape[1]:
+            raise BadInput(f"cutout is {rgba.shape[1]}x{rgba.shape[0]} px; expected a square")
+        object.__setattr__(self, "rgba", rgba)
+
+
+@dataclass(frozen=True)
+class View:
+    """One posed picture of the object."""
+
+    rgb: np.ndarray
+    """(H, W, 3) float32, sRGB in [0, 1]; any value where alpha is 0."""
+    alpha: np.ndarray
+    """(H, W) float32 in [0, 1]."""
+    camera: Camera
+    depth: np.ndarray | None = None
+    """(H, W) float32, distance to the camera plane; 0 where there is no surface."""
+    normal: np.ndarray | None = None
+    """(H, W, 3) float32, view-space unit normals (x right, y up, z towards the viewer); 0 where unknown."""
+    confidence: float = 1.0
+    """Trust in this view relative to the others; scales its share in the fit and in the texture."""
+
+    def __post_init__(self) -> None:
+        h, w = self.camera.height, self.camera.width
+        object.__setattr__(self, "rgb", _array("rgb", self.rgb, (h, w, 3), np.float32))
+        object.__setattr__(self, "alpha", _array("alpha", self.alpha, (h, w), np.float32))
+        if self.depth is not None:
+            object.__setattr__(self, "depth", _array("depth", self.depth, (h, w), np.float32))
+        if self.normal is not None:
+            object.__setattr__(self, "normal", _array("normal", self.normal, (h, w, 3), np.float32))
+
+
+@dataclass(frozen=True)
+class MultiView:
+    """Posed pictures of one object, and who made them."""
+
+    views: tuple[View, ...]
+    source: str
+    """Name of the source for reports, e.g. 'preview' or 'zero123plus-v1.2'."""
+    rig: str | None = None
+    """Name of the rig when the first six views are those of one of `zero123pp.rigs.RIGS`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", tuple(self.views))
+        if not self.views:
+            raise BadInput("a MultiView needs at least one view, got none")
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A triangle mesh in the world frame."""
+
+    vertices: np.ndarray
+    """(Nv, 3) float32."""
+    faces: np.ndarray
+    """(Nf, 3) int32 vertex indices, counter-clockwise seen from outside."""
+    colors: np.ndarray | None = None
+    """(Nv, 3) uint8 sRGB."""
+
+    def __post_init__(self) -> None:
+        vertices = _array("vertices", self.vertices, (None, 3), np.float32)
+        faces = _array("faces", self.faces, (None, 3), np.int32)
+        if faces.size and (faces.min() < 0 or faces.max() >= len(vertices)):
+            raise BadInput(f"faces index vertices {faces.min()}..{faces.max()}, but there are {len(vertices)}")
+        object.__setattr__(self, "vertices", vertices)
+        object.__setattr__(self, "faces", faces)
+        if self.colors is not None:
+            object.__setattr__(self, "colors", _array("colors", self.colors, (len(vertices), 3), np.uint8))
+
+    def with_vertices(self, vertices: np.ndarray) -> "Mesh":
+        """The same mesh with its vertices moved."""
+        return replace(self, vertices=vertices)
+
+
+@dataclass(frozen=True)
+class TexturedMesh:
+    """A mesh with a texture atlas."""
+
+    mesh: Mesh
+    """Vertices are split along UV seams, so this mesh is open there; its geometry is the one before unwrapping."""
+    uvs: np.ndarray
+    """(Nv, 2) float32, one per vertex; u to the right, v up (glTF exporters flip v)."""
+    base_color: np.ndarray
+    """(Ht, Wt, 3) uint8 sRGB; row 0 is the top of the picture (v = 1)."""
+    normals: np.ndarray | None = None
+    """(Nv, 3) float32 smooth unit vertex normals, equal on both sides of a UV seam."""
+
+    def __post_init__(self) -> None:
+        count = len(self.mesh.vertices)
+        object.__setattr__(self, "uvs", _array("uvs", self.uvs, (count, 2), np.float32))
+        object.__setattr__(self, "base_color", _array("base_color", self.base_color, (None, None, 3), np.uint8))
+        if self.normals is not None:
+            object.__setattr__(self, "normals", _array("normals", self.normals, (count, 3), np.float32))
