@@ -100,6 +100,8 @@ class MultiView:
     """Name of the source for reports, e.g. 'preview' or 'zero123plus-v1.2'."""
     rig: str | None = None
     """Name of the rig when the first six views are those of one of `zero123pp.rigs.RIGS`."""
+    sheet: np.ndarray | None = None
+    """(3 S, 2 S, 3 or 4) uint8, the sheet as it was generated or read, when there is one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "views", tuple(self.views))

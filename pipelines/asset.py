@@ -1,0 +1,121 @@
+"""What a run returns: the textured mesh, how it was made, and ways to keep both."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zero123pp.errors import BadInput
+from zero123pp.images import GRAY_BACKGROUND, over, tile_sheet, to_uint8
+from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
+
+if TYPE_CHECKING:
+    import trimesh
+
+REPORT_NAME = "report.json"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One finished object."""
+
+    textured: TexturedMesh
+    mesh: Mesh
+    """Before unwrapping: closed, with vertex colours."""
+    views: MultiView
+    report: Mapping[str, Any]
+    """JSON-ready: model, licence, seed, seconds per stage, mesh checks, agreement with the views."""
+    extras: Mapping[str, str | int]
+    """What is written to the GLB's ``asset.extras``: model, licence, seed, version and what is guessed."""
+    cutout: Cutout | None = None
+    depth: np.ndarray | None = field(default=None)
+
+    def save(self, path: str | Path, *, size: float | None = None) -> Path:
+        """Write the asset; the suffix picks the format (`zero123pp.recon.export.EXPORTERS`).
+
+        Args:
+            path: the file; it appears whole or not at all.
+            size: scale the longest side of the object to this many metres; None keeps the frame of the contract.
+
+        Raises:
+            BadInput: unknown suffix, or a folder that is missing, full or cannot be written to.
+        """
+        from zero123pp.recon.export import save
+
+        textured = self.textured if size is None else _scaled(self.textured, size)
+        save(textured, path, extras=dict(self.extras))
+        return Path(path)
+
+    def to_trimesh(self) -> "trimesh.Trimesh":
+        """The textured mesh as a `trimesh.Trimesh`."""
+        from zero123pp.recon.export.glb import to_trimesh
+
+        return to_trimesh(self.textured)
+
+    def save_stages(self, folder: str | Path) -> None:
+        """Write cutout.png, views.png, alpha.png, depth.png, normals.png, fit.ply and report.json into ``folder``.
+
+        Raises BadInput when the folder cannot be made or written to.
+        """
+        from PIL import Image
+
+        from zero123pp.recon.export import save
+
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, pixels in self._stage_pictures().items():
+                Image.fromarray(pixels).save(folder / name)
+        except OSError as error:
+            raise BadInput(f"cannot write stages to {folder}: {error.strerror or error}") from error
+        save(self.mesh, folder / "fit.ply")
+        write_json(self.report, folder / REPORT_NAME)
+
+    def _stage_pictures(self) -> dict[str, np.ndarray]:
+        rig_views = self.views.views[:6]
+        pictures = {} if self.cutout is None else {"cutout.png": self.cutout.rgba}
+        if self.views.rig is None:
+            return pictures
+        alpha = np.stack([view.alpha for view in rig_views])
+        drawn = over(np.stack([view.rgb for view in rig_views]), alpha, GRAY_BACKGROUND / 255)
+        pictures["views.png"] = to_uint8(tile_sheet(drawn)) if self.views.sheet is None else self.views.sheet
+        pictures["alpha.png"] = to_uint8(tile_sheet(alpha))
+        if all(view.normal is not None for view in rig_views):
+            pictures["normals.png"] = to_uint8(tile_sheet(np.stack([view.normal for view in rig_views])) / 2 + 0.5)
+        if all(view.depth is not None for view in rig_views):
+            pictures["depth.png"] = tile_sheet(np.stack([_depth_picture(view.depth) for view in rig_views]))
+        return pictures
+
+
+def _depth_picture(depth: np.ndarray) -> np.ndarray:
+    """(S, S, 4) uint8: depth scaled to near 0, far 255 over the object (zero123plus issue 40), alpha = object."""
+    mask = depth > 1e-3
+    low, high = (depth[mask].min(), depth[mask].max()) if mask.any() else (0.0, 1.0)
+    gray = to_uint8(np.where(mask, (depth - low) / (high - low + 1e-9), 0))
+    return np.dstack([gray, gray, gray, to_uint8(mask)])
+
+
+def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:
+    from dataclasses import replace
+
+    if not size > 0:
+        raise BadInput(f"size is {size} metres; expected a positive length")
+    vertices = textured.mesh.vertices
+    factor = size / float(np.ptp(vertices, axis=0).max())
+    return replace(textured, mesh=textured.mesh.with_vertices(vertices * factor))
+
+
+def write_json(report: Mapping[str, Any], path: str | Path) -> None:
+    """Write ``report`` as JSON, whole or not at all; BadInput when the place cannot be written to."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise BadInput(f"cannot write report {path}: {error.strerror or error}") from error

@@ -1,0 +1,173 @@
+"""The command line: `run.py --image toy.png --out toy.glb`, and subcommands. Imports nothing heavy to show help."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
+
+SUBCOMMANDS = {
+    "eval recon": ("zero123pp.pipelines.evaluate", "quality and speed of the reconstruction on a folder of meshes"),
+    "eval cutout": ("zero123pp.pipelines.cutout.evaluate", "quality of the cutout on photos with known alphas"),
+    "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
+}
+"""Subcommand: the module that has its ``add_arguments(parser)`` and ``run(args)``, and one line of help."""
+
+EXIT_BAD_INPUT = 2
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+_EPILOG = """subcommands:
+{subcommands}
+
+examples:
+  run.py --image toy.png --out toy.glb
+  run.py --views sheet.png --rig v1.2 --out toy.glb
+  run.py --image toy.png --out toy.glb --preset quality --set fit.steps=200 --report toy.json
+
+The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled source
+'preview' guesses the shape from the outline.
+exit codes: 0 done, 2 bad usage or bad input, 1 anything else."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One clear line instead of the whole usage."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    name = Path(sys.argv[0]).name or "zero123pp"
+    try:
+        subcommand = " ".join(argv[:2])
+        if subcommand in SUBCOMMANDS:
+            module, help_line = SUBCOMMANDS[subcommand]
+            parser = _Parser(prog=f"{name} {subcommand}", description=help_line)
+            handler = import_module(module)
+            handler.add_arguments(parser)
+            return handler.run(parser.parse_args(argv[2:]))
+        return _image_to_mesh(_main_parser(name).parse_args(argv))
+    except (BadInput, ConfigError, MissingBackend) as error:
+        return _fail(name, error, EXIT_BAD_INPUT)
+    except Zero123ppError as error:
+        return _fail(name, error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return _fail(name, "interrupted; nothing was written", EXIT_INTERRUPTED)
+
+
+def _fail(name: str, message: object, code: int) -> int:
+    sys.stderr.write(f"{name}: error: {' '.join(str(message).split())}\n")
+    return code
+
+
+def _main_parser(name: str) -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {command:<15}{help_line}" for command, (_, help_line) in SUBCOMMANDS.items())
+    parser = _Parser(
+        prog=name,
+        description="One picture in, one textured 3D mesh out.",
+        epilog=_EPILOG.format(subcommands=lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--image",
+        metavar="FILE",
+        help="the picture of one object: PNG, JPEG or WebP; an alpha channel is used as cutout",
+    )
+    add("--out", metavar="FILE", help="the mesh to write; the suffix picks the format: .glb, .obj, .ply, .stl")
+    add(
+        "--model",
+        default="auto",
+        metavar="NAME",
+        help="auto, preview, zero123plus-v1.1, zero123plus-v1.2, a checkpoint folder or a hub id; auto takes the "
+        "official weights if they are on this machine or may be downloaded, else preview (default: auto)",
+    )
+    add(
+        "--download",
+        action="store_true",
+        help="agree to download weights that are not here (or set ZERO123PP_DOWNLOAD=1)",
+    )
+    add("--views", metavar="SHEET", help="start from a sheet of 3 rows x 2 columns of views instead of generating one")
+    add("--rig", metavar="NAME", help="the cameras of --views: v1.1 or v1.2 (default: v1.2)")
+    add("--normals", metavar="SHEET", help="view-space normals that belong to --views, n = 2 px / 255 - 1")
+    add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
+    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    add("--steps", type=_positive_int, metavar="N", help="denoising steps of the diffusion model (default: 28)")
+    add("--guidance", type=float, metavar="F", help="classifier-free guidance scale (default: 4.0)")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda, for the diffusion model (default: auto)")
+    add("--faces", type=_positive_int, metavar="N", help="triangles of the mesh at most (default: the preset's)")
+    add("--texture-size", type=_positive_int, metavar="PX", help="side of the texture in px (default: the preset's)")
+    add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
+    add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
+    add("--report", metavar="FILE", help="also write the report of the run as JSON")
+    return parser
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value
+
+
+def _image_to_mesh(args: argparse.Namespace) -> int:
+    _check_usage(args)
+    from zero123pp.pipelines.asset import write_json
+    from zero123pp.pipelines.image_to_mesh import ImageTo3D
+    from zero123pp.pipelines.progress import terminal_bars
+
+    overrides = list(args.set)
+    if args.faces is not None:
+        overrides.append(f"clean.faces={args.faces}")
+    if args.texture_size is not None:
+        overrides.append(f"texture.size={args.texture_size}")
+    model = "preview" if args.views else args.model
+    pipe = ImageTo3D.from_pretrained(
+        model, device=args.device, preset=args.preset, overrides=overrides, download=args.download
+    )
+    if not args.views and pipe.model.note:
+        sys.stderr.write(f"{pipe.model.name}: {pipe.model.note}\n")
+    with terminal_bars(sys.stderr.isatty()) as progress:
+        asset = pipe(
+            args.image,
+            views=args.views,
+            normals=args.normals,
+            rig=args.rig,
+            seed=args.seed,
+            steps=args.steps,
+            guidance=args.guidance,
+            progress=progress,
+        )
+    asset.save(args.out, size=args.size)
+    if args.save_stages:
+        asset.save_stages(args.save_stages)
+    if args.report:
+        write_json(asset.report, args.report)
+    return 0
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    """Refuse at once what would only fail after the work is done."""
+    from zero123pp.recon.export import check_target
+
+    if (args.image is None) == (args.views is None):
+        got = "neither" if args.image is None else "both"
+        raise BadInput(f"{got} of --image and --views given; give one picture or one sheet")
+    if args.out is None:
+        raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
+    if args.normals and not args.views:
+        raise BadInput("--normals belongs to --views, which is missing")
+    if args.rig and not args.views:
+        raise BadInput("--rig belongs to --views, which is missing; a model brings its own rig")
+    if args.size is not None and not args.size > 0:
+        raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
+    check_target(args.out)
+    if args.report and not os.path.isdir(Path(args.report).resolve().parent):
+        raise BadInput(f"folder of --report {args.report} does not exist")

@@ -1,0 +1,175 @@
+"""The story: picture -> cutout -> views -> fit -> mesh -> texture -> asset. The only place that knows this order."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zero123pp import __version__
+from zero123pp.configs import describe, load
+from zero123pp.errors import BadInput
+from zero123pp.pipelines.asset import Asset
+from zero123pp.pipelines.cutout import CutoutConfig, cut_out
+from zero123pp.pipelines.multiview import GivenViews, load_model
+from zero123pp.pipelines.progress import StageProgress, Stages
+from zero123pp.pipelines.read_image import read_image
+from zero123pp.pipelines.sheets import views_from_sheet
+from zero123pp.recon.clean import CleanConfig, clean
+from zero123pp.recon.extract import ExtractConfig, extract
+from zero123pp.recon.fit import FitConfig, fit
+from zero123pp.recon.texture import TextureConfig, texture
+from zero123pp.types import Cutout, MultiView
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.models import MultiViewModel
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """The configs of all stages; each is described beside its stage."""
+
+    cutout: CutoutConfig = field(default_factory=CutoutConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    extract: ExtractConfig = field(default_factory=ExtractConfig)
+    clean: CleanConfig = field(default_factory=CleanConfig)
+    texture: TextureConfig = field(default_factory=TextureConfig)
+
+
+class ImageTo3D:
+    """One picture (or one sheet of views) in, one textured mesh out.
+
+    Example:
+        >>> asset = ImageTo3D.from_pretrained("auto")("toy.png", seed=0)  # doctest: +SKIP
+        >>> asset.save("toy.glb")  # doctest: +SKIP
+    """
+
+    def __init__(self, model: "MultiViewModel", config: PipelineConfig | None = None) -> None:
+        self.model = model
+        self.config = PipelineConfig() if config is None else config
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path = "auto",
+        *,
+        device: str = "auto",
+        dtype: str | None = None,
+        preset: str | Path = "default",
+        overrides: Iterable[str] = (),
+        download: bool = False,
+    ) -> "ImageTo3D":
+        """Load a multi-view model by name, folder or hub id.
+
+        Args:
+            model: 'auto' (the official weights when they are here or may be downloaded, else 'preview'), a name
+                from `zero123pp.pipelines.models.MODELS`, the folder of a checkpoint, or a hub id.
+            device: 'auto', 'cpu' or 'cuda'; only the diffusion model uses it.
+            dtype: 'float32', 'float16' or 'bfloat16' for the diffusion model; None picks one for the device.
+            preset: name or YAML file of a preset, see `zero123pp.configs.load`.
+            overrides: config values on top, such as ``["fit.steps=200"]``.
+            download: agree to download weights that are not here.
+
+        Raises:
+            BadInput: no such model, or one whose files cannot be used.
+            MissingBackend: the model needs a library that is not installed.
+        """
+        config = load(PipelineConfig, preset, overrides)
+        return cls(load_model(str(model), device=device, dtype=dtype, download=download), config)
+
+    def __call__(
+        self,
+        image: Any = None,
+        *,
+        seed: int = 0,
+        views: Any = None,
+        normals: Any = None,
+        rig: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: StageProgress | None = None,
+    ) -> Asset:
+        """Turn a picture into a textured mesh.
+
+        Args:
+            image: path, PIL image or (H, W, 3 or 4) uint8 array. Not needed when ``views`` is given.
+            seed: fixes every random choice; the same inputs and seed give the same bytes on one machine.
+            views: a sheet (path, PIL image or array) to start from instead of generating one, or a MultiView.
+            normals: the sheet of view-space normals that belongs to ``views``.
+            rig: name of the rig of ``views``; default v1.2.
+            steps: denoising steps of the diffusion model; None takes the model's own default.
+            guidance: classifier-free guidance scale of the diffusion model; None takes the model's own default.
+            progress: called with the stage's name and the fraction done.
+
+        Raises:
+            BadInput: a picture, sheet or argument that cannot be used.
+            StageFailed: valid input from which no surface could be made.
+        """
+        stages = Stages(progress)
+        model: MultiViewModel | GivenViews = self.model
+        cutout = None
+        if views is None:
+            if image is None:
+                raise BadInput("neither image nor views was given; pass the picture to turn into a mesh")
+            with stages.stage("cutout"):
+                cutout = cut_out(read_image(image), self.config.cutout)
+            with stages.stage("views") as report:
+                multiview = model.generate(cutout, seed=seed, steps=steps, guidance=guidance, progress=report)
+        else:
+            with stages.stage("views"):
+                multiview = _given(views, rig or "v1.2", normals)
+            model = GivenViews(multiview.source)
+        return self._reconstruct(multiview, cutout, model, seed, stages)
+
+    def _reconstruct(
+        self,
+        multiview: MultiView,
+        cutout: Cutout | None,
+        model: "MultiViewModel | GivenViews",
+        seed: int,
+        stages: Stages,
+    ) -> Asset:
+        from zero123pp.pipelines.agreement import agreement
+
+        config = self.config
+        with stages.stage("fit") as report:
+            surface = fit(multiview, config.fit, seed=seed, progress=report)
+        with stages.stage("mesh"):
+            mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
+        with stages.stage("texture") as report:
+            textured, texture_report = texture(mesh, multiview.views, config.texture, progress=report)
+        with stages.stage("check"):
+            agreed = agreement(textured, multiview.views)
+        extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
+        if model.note:
+            extras["note"] = model.note
+        report_of_run = {
+            **extras,
+            "rig": multiview.rig,
+            "views": len(multiview),
+            "cutout": None if cutout is None else cutout.method,
+            "seconds": dict(stages.seconds),
+            "mesh": mesh_report,
+            "texture": texture_report,
+            "agreement": agreed,
+            "config": describe(config),
+            "peak_memory_mb": _peak_memory_mb(),
+        }
+        return Asset(textured, mesh, multiview, report_of_run, extras, cutout)
+
+
+def _given(views: Any, rig: str, normals: Any) -> MultiView:
+    if isinstance(views, MultiView):
+        return views
+    normal_sheet = None if normals is None else read_image(normals)
+    return views_from_sheet(read_image(views), rig, normals=normal_sheet)
+
+
+def _peak_memory_mb() -> int | None:
+    """Peak resident memory of this process so far, in MB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6) if sys.platform == "darwin" else round(peak / 1e3)

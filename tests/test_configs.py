@@ -1,0 +1,74 @@
+"""Presets load strictly: every key, type and range is checked, and the message names the key."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from zero123pp.configs import describe, load, preset_names
+from zero123pp.errors import ConfigError
+from zero123pp.pipelines.image_to_mesh import PipelineConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    steps: int = 10
+    rate: float = 0.5
+    mode: Literal["a", "b"] = "a"
+    levels: tuple[int, ...] = (32, 64)
+    limit: int | None = None
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ConfigError(f"steps is {self.steps}; expected at least 1")
+
+
+@dataclass(frozen=True)
+class Whole:
+    fit: Stage = field(default_factory=Stage)
+    on: bool = True
+
+
+def test_overrides_reach_nested_fields_of_every_type():
+    config = load(Whole, "default", ["fit.steps=3", "fit.rate=1e-3", "fit.mode=b", "fit.levels=[8]", "on=false"])
+    assert config == Whole(Stage(3, 1e-3, "b", (8,)), on=False)
+    assert load(Whole, "default", ["fit.rate=2", "fit.limit=null"]).fit.rate == 2.0
+    assert describe(config)["fit.levels"] == (8,)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("fit.stesp=3", r"unknown key fit\.stesp; did you mean fit\.steps"),
+        ("zzz=3", "unknown key zzz; known keys: fit, on"),
+        ("fit.steps=many", r"fit\.steps is 'many'.*int"),
+        ("fit.steps=true", r"fit\.steps is True.*int"),
+        ("fit.steps=0", r"fit\.steps is 0; expected at least 1"),
+        ("fit.mode=c", r"fit\.mode is 'c'; choose one of a, b"),
+        ("fit.levels=4", r"fit\.levels is 4; expected a list"),
+        ("fit=3", r"fit is a group"),
+        ("fit.steps", "key=value"),
+        ("fit.steps=[", "YAML"),
+    ],
+)
+def test_bad_overrides_name_the_key(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load(Whole, "default", [override])
+
+
+def test_preset_files(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("fit: {steps: 7}\n")
+    assert load(Whole, preset).fit.steps == 7
+    preset.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="mapping"):
+        load(Whole, preset)
+    with pytest.raises(ConfigError, match=r"unknown preset 'slow'.*default"):
+        load(Whole, "slow")
+    with pytest.raises(ConfigError, match="cannot read"):
+        load(Whole, tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_fits_the_pipeline(name):
+    assert isinstance(load(PipelineConfig, name), PipelineConfig)
