@@ -1,0 +1,126 @@
+"""Unlit pictures of meshes: the colours, depth and normals that a camera sees."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zero123pp.cameras import pixel_rays, resized, view_from_world
+from zero123pp.errors import BadInput
+from zero123pp.recon.normals import face_normals
+from zero123pp.recon.ops.raster import Fragments, rasterize
+from zero123pp.types import Camera, Mesh, TexturedMesh, View
+
+Part = Mesh | TexturedMesh
+
+UNPAINTED = 0.7
+"""sRGB gray of a mesh that has neither texture nor vertex colours."""
+
+
+def render(parts: Part | Sequence[Part], camera: Camera, *, supersample: int = 2, backend: str = "auto") -> View:
+    """Picture of one or several meshes without lighting.
+
+    Args:
+        parts: meshes in the world frame; together they are one scene. Textures repeat outside [0, 1].
+        camera: of the result.
+        supersample: samples a pixel and side; colour and alpha are their premultiplied mean.
+        backend: of the rasteriser (`zero123pp.recon.ops.raster.BACKENDS`).
+
+    Returns:
+        A View with straight alpha. Depth and normals are those at the pixel centres, 0 where none is seen there, not
+        means over the pixel. Normals are smooth where a part has vertex normals, and face the viewer where the back of
+        a face is seen.
+    """
+    parts = [parts] if isinstance(parts, Part) else list(parts)
+    if not parts or supersample < 1:
+        raise BadInput(f"render needs a mesh and supersample >= 1, got {len(parts)} meshes and {supersample}")
+    faces, first_vertex, first_face = _joined_faces(parts)
+    vertices = np.concatenate([_geometry(part).vertices for part in parts])
+    s = supersample
+    fine = rasterize(vertices, faces, resized(camera, camera.width * s, camera.height * s), backend)
+    rgb = np.zeros((*fine.face.shape, 3), np.float32)
+    rgb[fine.covered] = _shade(parts, fine, faces, first_vertex, first_face)
+    alpha, premultiplied = _box(fine.covered[..., None].astype(np.float32), s), _box(rgb, s)
+    centre = fine if s == 1 else rasterize(vertices, faces, camera, backend)
+    normal = np.zeros((*centre.face.shape, 3), np.float32)
+    normal[centre.covered] = _normals(parts, centre, vertices, faces, first_face, camera)
+    rgb = premultiplied / np.maximum(alpha, 1e-6)
+    return View(rgb, alpha[..., 0], camera, centre.depth, normal)
+
+
+def _geometry(part: Part) -> Mesh:
+    return part.mesh if isinstance(part, TexturedMesh) else part
+
+
+def _joined_faces(parts: list[Part]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Faces (F, 3) of all parts over their concatenated vertices, and where each part's vertices and faces start."""
+    meshes = [_geometry(part) for part in parts]
+    first_vertex = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes])
+    first_face = np.cumsum([0] + [len(mesh.faces) for mesh in meshes])
+    return np.concatenate([mesh.faces + start for mesh, start in zip(meshes, first_vertex)]), first_vertex, first_face
+
+
+def _box(samples: np.ndarray, side: int) -> np.ndarray:
+    """Mean over ``side`` x ``side`` samples of (H side, W side, C)."""
+    if side == 1:
+        return samples
+    height, width, channels = samples.shape
+    return samples.reshape(height // side, side, width // side, side, channels).mean((1, 3))
+
+
+def _shade(
+    parts: list[Part], fragments: Fragments, faces: np.ndarray, first_vertex: np.ndarray, first_face: np.ndarray
+) -> np.ndarray:
+    """Colours (n, 3) sRGB of the covered pixels."""
+    values = np.zeros((first_vertex[-1], 3), np.float32)  # vertex colours, or uv in the first two columns
+    for part, start in zip(parts, first_vertex):
+        mesh = _geometry(part)
+        rows = values[start : start + len(mesh.vertices)]
+        if isinstance(part, TexturedMesh):
+            rows[:, :2] = part.uvs
+        else:
+            rows[:] = UNPAINTED if mesh.colors is None else mesh.colors / np.float32(255)
+    colors = fragments.interpolate(faces, values)
+    seen = fragments.face[fragments.covered]
+    for index, part in enumerate(parts):
+        if isinstance(part, TexturedMesh):
+            of_part = slice(None) if len(parts) == 1 else (seen >= first_face[index]) & (seen < first_face[index + 1])
+            colors[of_part] = _look_up(part.base_color, colors[of_part, :2])
+    return colors
+
+
+def _look_up(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Bilinear texture values (n, 3) in [0, 1] at (n, 2)."""
+    from zero123pp.recon.sampling import bilinear
+
+    height, width = texture.shape[:2]
+    px = np.stack([uv[:, 0] * width, (1 - uv[:, 1]) * height], axis=-1)
+    return bilinear(texture, px, repeat=True) / np.float32(255)
+
+
+def _normals(
+    parts: list[Part],
+    fragments: Fragments,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    first_face: np.ndarray,
+    camera: Camera,
+) -> np.ndarray:
+    """View-space unit normals (n, 3) of the covered pixels."""
+    seen = fragments.face[fragments.covered]
+    flat = face_normals(vertices, faces)[seen]
+    normals = flat
+    if any(isinstance(part, TexturedMesh) and part.normals is not None for part in parts):
+        smooth = [_vertex_normals(part) for part in parts]
+        normals = fragments.interpolate(faces, np.concatenate(smooth))
+        length = np.linalg.norm(normals, axis=-1, keepdims=True)
+        normals = np.where(length > 1e-6, normals / np.maximum(length, 1e-6), flat)
+    _, rays = pixel_rays(camera)
+    away = (flat * rays[fragments.covered]).sum(-1, keepdims=True) > 0
+    return np.where(away, -normals, normals) @ view_from_world(camera).T
+
+
+def _vertex_normals(part: Part) -> np.ndarray:
+    """Normals (Nv, 3) of a part; 0 where it has none, which shades flat."""
+    if isinstance(part, TexturedMesh) and part.normals is not None:
+        return part.normals
+    return np.zeros_like(_geometry(part).vertices)
