@@ -1,0 +1,110 @@
+"""rembg as a cutout method: a named model, one session per model, nothing downloaded unasked."""
+
+import importlib.util
+import os
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zero123pp.errors import MissingBackend
+from zero123pp.images import to_float
+from zero123pp.pipelines.cutout.alpha import opaque_rgb
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.cutout import CutoutConfig
+
+INSTALL = 'pip install "zero123pp[rembg]"'
+_import_lock = threading.Lock()
+
+
+def rembg_is_ready(model: str, download: bool) -> bool:
+    """Whether rembg is installed and its model lies on this machine, or may be downloaded. Imports nothing heavy."""
+    return importlib.util.find_spec("rembg") is not None and (download or model_file(model) is not None)
+
+
+def model_file(model: str) -> Path | None:
+    """The model's file where rembg keeps its models; None when it is not there.
+
+    Looks without importing rembg, by its rules: the root is U2NET_HOME, else REMBG_HOME, else a folder in the user's
+    home; models lie in a folder of their own, or flat as in older releases.
+    """
+    if not model.replace("-", "").replace("_", "").isalnum():
+        return None  # a name, never a path
+    return next((place for place in _model_places(model) if place.is_file()), None)
+
+
+def _model_places(model: str) -> list[Path]:
+    environ, home = os.environ, Path.home()
+    data = environ.get("XDG_DATA_HOME")
+    legacy = environ.get("U2NET_HOME") or Path(data or home) / ".u2net"
+    root = environ.get("U2NET_HOME") or environ.get("REMBG_HOME") or (Path(data) / "rembg" if data else home / ".rembg")
+    root, legacy = Path(root).expanduser(), Path(legacy).expanduser()
+    file = f"{model}.onnx"
+    return [root / "models" / model / file, root / file, legacy / file]
+
+
+def rembg_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray, str]:
+    """Alpha (H, W) float32 by rembg's model ``config.rembg_model``.
+
+    Raises:
+        MissingBackend: rembg or the model's file is not here, and no download was agreed to.
+    """
+    from PIL import Image
+
+    session = _session(config.rembg_model, config.download or os.environ.get("ZERO123PP_DOWNLOAD") == "1")
+    masks = session.predict(Image.fromarray(opaque_rgb(image)))
+    alpha = np.max([to_float(np.asarray(mask.convert("L"))) for mask in masks], axis=0)
+    return alpha, f"rembg:{config.rembg_model}"
+
+
+@lru_cache(maxsize=2)
+def _session(model: str, download: bool) -> Any:
+    """The loaded model; kept, because loading takes longer than a picture."""
+    if importlib.util.find_spec("rembg") is None:
+        raise MissingBackend(f"cutout.method=rembg needs rembg, which is not installed: {INSTALL}")
+    sessions = {each.name(): each for each in _import_rembg().sessions.sessions_class}
+    if model not in sessions or not sessions[model].is_local():
+        local = sorted(name for name, each in sessions.items() if each.is_local() and "custom" not in name)
+        raise MissingBackend(f"rembg has no local model {model!r}; set cutout.rembg_model to one of {', '.join(local)}")
+    file = model_file(model)
+    if file is None and not download:
+        raise MissingBackend(
+            f"rembg's model {model} is not at {_model_places(model)[0]}; agree to its download with "
+            "cutout.download=true or ZERO123PP_DOWNLOAD=1, or run: rembg d " + model
+        )
+    return _open(sessions[model], file)
+
+
+def _open(session_class: type, file: Path | None) -> Any:
+    import onnxruntime
+
+    if file is not None:  # rembg's own search differs between releases, and ends in a download
+        session_class = type(
+            session_class.__name__, (session_class,), {"download_models": classmethod(lambda *_, **__: file)}
+        )
+    options = onnxruntime.SessionOptions()
+    return session_class(session_class.name(), options, providers=["CPUExecutionProvider"])
+
+
+def _import_rembg() -> Any:
+    """``import rembg`` without the minute and more that pymatting takes to compile itself the first time.
+
+    Only rembg's alpha matting would use what is compiled, and that is not used here. Numba is switched off for that
+    import alone; the project's own kernels are compiled as ever.
+    """
+    import importlib
+    import sys
+
+    with _import_lock:
+        if "pymatting" in sys.modules or importlib.util.find_spec("numba") is None:
+            return importlib.import_module("rembg")
+        import numba
+
+        before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+        try:
+            return importlib.import_module("rembg")
+        finally:
+            numba.config.DISABLE_JIT = before
