@@ -1,0 +1,168 @@
+"""The source that needs no download: the outline inflated, the picture painted on its front, a guess on its back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zero123pp.cameras import OBJECT_RADIUS, focal_px, orbit_camera
+from zero123pp.images import to_float, to_uint8
+from zero123pp.recon.inflate import InflateConfig, Inflated, behind_picture, inflate
+from zero123pp.recon.normals import smooth_normals
+from zero123pp.recon.render import render
+from zero123pp.rigs import get_rig
+from zero123pp.types import Camera, Cutout, Mesh, MultiView, TexturedMesh, View
+
+TILE_PX = 320
+"""Side of the six views: that of Zero123++'s tiles."""
+
+_FILL = 0.95
+"""Radius of the object over `OBJECT_RADIUS`; above sin(15 deg) / tan(15 deg) = 0.966 it can leave a view's frame."""
+
+GUESSED_CONFIDENCE = 0.3
+"""Trust in the six guessed views relative to the picture itself, which has 1."""
+
+
+@dataclass(frozen=True)
+class PreviewConfig:
+    """How the preview guesses."""
+
+    shape: InflateConfig = InflateConfig()
+    """See `InflateConfig`."""
+    back_detail: float = 0.035
+    """Details smaller than this vanish on the back (a face would stare from there too), in picture sides."""
+    back_shade: float = 0.92
+    """Brightness of the back where it lies deepest, relative to the front."""
+
+
+class PreviewModel:
+    """A `zero123pp.pipelines.models.MultiViewModel` without weights and without chance."""
+
+    name = "preview"
+    licence = "Apache-2.0"
+    rig = "v1.2"
+    note = (
+        "The shape and the back are guessed from the outline of the picture; "
+        "views from the official Zero123++ weights give a better object."
+    )
+
+    def __init__(self, config: PreviewConfig = PreviewConfig()) -> None:
+        self.config = config
+
+    def generate(
+        self,
+        cutout: Cutout,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> MultiView:
+        """The six v1.2 views of the guessed object, and the cutout itself as a seventh view.
+
+        All views have depth and normals. The seventh camera stands at azimuth 0, elevation 0 on the rig's ring, with
+        the rig's field of view cut down to the frame of the cutout. ``seed``, ``steps`` and ``guidance`` change
+        nothing here. Raises BadInput when the cutout is empty.
+        """
+        report = progress or (lambda fraction: None)
+        rgba = to_float(cutout.rgba)
+        solid = inflate(rgba[..., 3], self.config.shape)
+        report(0.3)
+        front_camera, parts = _paint(solid, rgba, self.config)
+        cameras = get_rig(self.rig).cameras(TILE_PX)
+        views = []
+        for index, camera in enumerate(cameras):
+            views.append(replace(render(parts, camera), confidence=GUESSED_CONFIDENCE))
+            report(0.4 + 0.08 * (index + 1))
+        views.append(_input_view(rgba, parts, front_camera))
+        report(1.0)
+        return MultiView(tuple(views), source=self.name, rig=self.rig)
+
+
+def _paint(solid: Inflated, rgba: np.ndarray, config: PreviewConfig) -> tuple[Camera, list[TexturedMesh]]:
+    """The front camera of the picture, and the solid before it as a front and a back half with their pictures."""
+    rig, size = get_rig(PreviewModel.rig), len(rgba)
+    flat = np.asarray(solid.mesh.vertices, np.float64)
+    centre = (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2
+    centred = flat - [*centre, 0]
+    scale = _fitting_scale(centred, rig.distance)
+    # The rig's camera sees one world unit on the plane through the origin; the picture's frame is `scale` of that.
+    camera = orbit_camera(0, 0, rig.distance, rig.fov_deg, size)
+    focal = focal_px(rig.fov_deg, size / scale)
+    camera = replace(camera, fx=focal, fy=focal, cx=(0.5 + centre[0]) * size, cy=(0.5 - centre[1]) * size)
+
+    mesh = Mesh(behind_picture(centred, rig.distance, scale), solid.mesh.faces)
+    front, back = _pictures(rgba, solid.height, config)
+    uvs, normals, half = flat[:, :2] + 0.5, smooth_normals(mesh), len(mesh.faces) // 2
+    halves = ((mesh.faces[:half], front), (mesh.faces[half:], back))
+    return camera, [_part(mesh.vertices, faces, uvs, picture, normals) for faces, picture in halves]
+
+
+def _fitting_scale(vertices: np.ndarray, distance: float) -> float:
+    """Scale at which the farthest vertex behind the picture lies at `_FILL` of the object's sphere."""
+    scale = 1.0
+    for _ in range(8):  # the map is almost linear in the scale: each round gains a digit
+        radius = np.linalg.norm(behind_picture(vertices, distance, scale), axis=1).max()
+        scale *= _FILL * OBJECT_RADIUS / radius
+    return scale
+
+
+def _part(
+    vertices: np.ndarray, faces: np.ndarray, uvs: np.ndarray, picture: np.ndarray, normals: np.ndarray
+) -> TexturedMesh:
+    """The faces with only the vertices they use."""
+    used, faces = np.unique(faces, return_inverse=True)
+    return TexturedMesh(Mesh(vertices[used], faces.reshape(-1, 3)), uvs[used], picture, normals[used])
+
+
+def _input_view(rgba: np.ndarray, parts: list[TexturedMesh], camera: Camera) -> View:
+    """The picture itself, with the guessed depth and normals under it."""
+    guess = render(parts, camera, supersample=1)
+    return replace(guess, rgb=to_float(parts[0].base_color), alpha=rgba[..., 3], confidence=1.0)
+
+
+def _pictures(rgba: np.ndarray, height: np.ndarray, config: PreviewConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (S, S, 3) uint8 of the front and of the back (as seen through the object from the front)."""
+    from scipy import ndimage
+
+    size, alpha = len(rgba), rgba[..., 3]
+    front = _extended(rgba[..., :3], alpha)
+    radius = max(config.back_detail * size, 1.0)
+    plain = _plain(front, alpha, radius)
+    # From the rim inwards the back turns from the front's own colours, which it has to meet there, to plain ones.
+    inside = ndimage.distance_transform_edt(alpha > 0.5)
+    mix = np.clip(inside / (2 * radius), 0, 1)[..., None]
+    mix = mix * mix * (3 - 2 * mix)
+    shade = 1 - (1 - config.back_shade) * mix
+    return to_uint8(front), to_uint8(((1 - mix) * front + mix * plain) * shade)
+
+
+def _extended(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours carried on over the outline, so that no look-up at the rim meets a pixel of no colour."""
+    from scipy import ndimage
+
+    known = alpha > 0.9 if (alpha > 0.9).any() else alpha > 0.5
+    rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    weight = np.clip((alpha - 0.5) / 0.4, 0, 1)[..., None]
+    return (weight * rgb + (1 - weight) * rgb[rows, columns]).astype(np.float32)
+
+
+def _plain(rgb: np.ndarray, alpha: np.ndarray, radius: float) -> np.ndarray:
+    """The picture without details smaller than ``radius`` px: a median keeps its large patches and their borders."""
+    from PIL import Image
+    from scipy import ndimage
+
+    work = min(len(rgb), 128)
+    scale = work / len(rgb)
+    small = np.stack([_resize(rgb[..., i], work, Image.Resampling.BOX) for i in range(3)], -1)
+    window = 2 * int(np.ceil(radius * scale)) + 1
+    for _ in range(2):
+        small = ndimage.median_filter(small, (window, window, 1))
+    small = ndimage.gaussian_filter(small, (0.3 * window, 0.3 * window, 0))
+    return np.stack([_resize(small[..., i], len(rgb), Image.Resampling.BICUBIC) for i in range(3)], -1)
+
+
+def _resize(channel: np.ndarray, size: int, method: int) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(np.ascontiguousarray(channel, np.float32)).resize((size, size), method))
