@@ -36,6 +36,7 @@ def views_from_sheet(
     """
     tiles = to_float(untile_sheet(sheet))
     size = tiles.shape[1]
+    cameras = get_rig(rig).cameras(size)
     if size < MIN_TILE_PX:
         raise BadInput(f"sheet has tiles of {size} px; expected at least {MIN_TILE_PX} px")
     if normals is not None and normals.shape[:2] != sheet.shape[:2]:
@@ -50,7 +51,6 @@ def views_from_sheet(
     if alpha.max() < 0.5:
         raise BadInput("sheet shows no object: every pixel is background; expected six views of one object")
     view_normals = [None] * len(tiles) if normals is None else _decode_normals(normals, alpha)
-    cameras = get_rig(rig).cameras(size)
     views = tuple(View(*each[:3], normal=each[3]) for each in zip(rgb, alpha, cameras, view_normals))
     return MultiView(views, source=source, rig=rig, sheet=np.asarray(sheet, np.uint8))
 
