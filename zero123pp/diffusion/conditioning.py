@@ -1,0 +1,65 @@
+"""What the UNet is told about the input picture: its VAE latents (local) and its CLIP embedding (global).
+
+The local condition is read through `zero123pp.diffusion.reference`. The global one is added to the text states with a
+trained weight for each token position, as in FlexDiffuse (report, section 2.4).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from transformers import CLIPTokenizer
+
+from zero123pp.diffusion.noise import NoiseSource
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of one sampling run, in batch order [negative x n, positive x n] (or just positive x n)."""
+
+    latents: torch.Tensor
+    """(batch, 4, h, w) VAE latents of the reference, neither multiplied by the scaling factor nor shifted."""
+    hidden_states: torch.Tensor
+    """(batch, 77, channels) text states; those of the positive half with the picture added."""
+
+
+def text_states(
+    tokenizer: CLIPTokenizer, text_encoder: torch.nn.Module, prompt: str, device: torch.device
+) -> torch.Tensor:
+    """Last hidden states (1, 77, channels) of ``prompt``, after the final norm; no attention mask, as in training."""
+    ids = tokenizer(
+        prompt,
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    ).input_ids
+    return text_encoder(ids.to(device))[0]
+
+
+def add_image(text: torch.Tensor, image_embeds: torch.Tensor, ramp: torch.Tensor) -> torch.Tensor:
+    """FlexDiffuse: ``T'_i = T_i + w_i I`` for text (batch, 77, C), image (batch, C) and weights (77,)."""
+    return text + ramp.to(text)[:, None] * image_embeds[:, None, :]
+
+
+def posterior_sample(vae: torch.nn.Module, pixels: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+    """One sample (1 or images, 4, h, w) of the VAE's posterior of ``pixels`` (1, 3, H, W), unscaled."""
+    posterior = vae.encode(pixels).latent_dist
+    return posterior.mean + posterior.std * noise.posterior(tuple(posterior.mean.shape)).to(posterior.mean)
+
+
+def reference_latents(
+    vae: torch.nn.Module, pixels: torch.Tensor, noise: NoiseSource, *, images: int, guided: bool
+) -> torch.Tensor:
+    """Latents (batch, 4, h, w) of the reference picture (1, 3, H, W), in the batch order of `Conditions`.
+
+    The negative picture is zero *after* normalisation, so mid-gray: the empty background of every sheet.
+    """
+    positive = posterior_sample(vae, pixels, noise)
+    negative = posterior_sample(vae, torch.zeros_like(pixels), noise) if guided else None
+    return both_halves(negative, positive, images)
+
+
+def both_halves(negative: torch.Tensor | None, positive: torch.Tensor, images: int) -> torch.Tensor:
+    """[negative x images, positive x images] of tensors (1 or images, ...); without ``negative`` only the latter."""
+    halves = [positive] if negative is None else [negative, positive]
+    return torch.cat([half.expand(images, *half.shape[1:]) for half in halves])

@@ -1,0 +1,188 @@
+"""Where a checkpoint's files are: a local folder, the Hugging Face cache, or the hub. Light: no torch, no diffusers.
+
+The cache comes first and is then not compared with the hub, so that a cached model needs no network and stays the
+same; ``revision`` pins another one. ``HF_HOME`` and ``HF_HUB_OFFLINE`` are honoured by huggingface_hub. Only the files
+named here are ever fetched: configs, tokenizer and weights, never code.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from zero123pp.errors import BadInput, MissingBackend
+
+_DIFFUSERS_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+_TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+WEIGHTS = {
+    "unet": _DIFFUSERS_WEIGHTS,
+    "vae": _DIFFUSERS_WEIGHTS,
+    "text_encoder": _TRANSFORMERS_WEIGHTS,
+    "vision_encoder": _TRANSFORMERS_WEIGHTS,
+}
+"""The sub-folders with weights, and the names of the weight files in order of preference."""
+
+_CONFIGS = (
+    "model_index.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "vision_encoder/config.json",
+    "scheduler/scheduler_config.json",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/vocab.json",
+    "tokenizer/merges.txt",
+    "feature_extractor_clip/preprocessor_config.json",
+    "feature_extractor_vae/preprocessor_config.json",
+)
+_OPTIONAL = ("tokenizer/special_tokens_map.json",)
+
+PIPELINE, CONTROLNET = "Zero123++ checkpoint", "ControlNet"
+"""The two kinds of folder."""
+
+
+def weight_file(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The weight file in ``folder`` to load (safetensors before pickles), or its index when it is split; or None."""
+    for name in names:
+        for candidate in (folder / name, folder / f"{name}.index.json"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def weight_shards(file: Path) -> list[Path]:
+    """The files behind a result of `weight_file`: itself, or the parts its index names, all in the same folder."""
+    if file.suffix != ".json":
+        return [file]
+    try:
+        names = sorted(set(json.loads(file.read_text("utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise BadInput(f"{file} is no index of weight files ({error!r})") from error
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise BadInput(f"{file} names the weight file {name!r}; expected a plain file name")
+    return [file.parent / name for name in names]
+
+
+def missing_files(folder: Path, kind: str) -> list[str]:
+    """What a folder lacks to be loaded as ``kind``, as relative names; empty when it is complete."""
+    configs = _CONFIGS if kind == PIPELINE else ("config.json",)
+    weights = WEIGHTS if kind == PIPELINE else {"": _DIFFUSERS_WEIGHTS}
+    missing = [name for name in configs if not (folder / name).is_file()]
+    for part, names in weights.items():
+        file = weight_file(folder / part, names)
+        shards = [folder / part / names[0]] if file is None else weight_shards(file)
+        missing += [shard.relative_to(folder).as_posix() for shard in shards if not shard.is_file()]
+    return missing
+
+
+def cached_folder(repo_id: str, kind: str, *, revision: str | None = None, cache_dir: str | None = None) -> Path | None:
+    """The complete snapshot of ``repo_id`` in the local cache; None when there is none. Needs no network."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ImportError:
+        return None
+    anchor = "model_index.json" if kind == PIPELINE else "config.json"
+    try:
+        found = try_to_load_from_cache(repo_id, anchor, cache_dir=cache_dir, revision=revision)
+    except HFValidationError:
+        return None
+    if not isinstance(found, str) or missing_files(Path(found).parent, kind):
+        return None
+    return Path(found).parent
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether ``source`` has the form "owner/name" of a repository on the hub."""
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", source) is not None
+
+
+def find_checkpoint(
+    source: str | Path,
+    kind: str,
+    *,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+) -> Path:
+    """The local folder of a checkpoint, downloaded when it has to be and may be.
+
+    Args:
+        source: a folder, or a hub id "owner/name".
+        kind: `PIPELINE` or `CONTROLNET`.
+        revision: branch, tag or commit on the hub; None for its main branch.
+        local_files_only: never touch the network.
+        cache_dir: where the hub's files are kept; None for the ordinary cache.
+        token: the hub's access token, as huggingface_hub takes it.
+
+    Raises:
+        BadInput: no such folder or repository, or it is no ``kind``.
+        MissingBackend: the hub has to be asked, but cannot or must not be.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        lacking = missing_files(folder, kind)
+        if lacking:
+            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise BadInput(f"{str(source)!r} is no {kind}: {lacking[0]}{more} is missing in it")
+        return folder
+    if folder.exists():
+        raise BadInput(f"{str(source)!r} is a file; expected the folder of a {kind}, or a hub id like 'owner/name'")
+    if not is_hub_id(str(source)):
+        raise BadInput(f"there is no folder {str(source)!r}, and it is no hub id like 'owner/name'")
+    repo_id, cache = str(source), None if cache_dir is None else str(cache_dir)
+    cached = cached_folder(repo_id, kind, revision=revision, cache_dir=cache)
+    if cached is not None:
+        return cached
+    if local_files_only:
+        raise MissingBackend(_not_here(repo_id, revision, "downloads are not allowed"))
+    return _download(repo_id, kind, revision, cache, token)
+
+
+def _not_here(repo_id: str, revision: str | None, why: str) -> str:
+    at = f" at revision {revision!r}" if revision else ""
+    return (
+        f"there is no folder {repo_id!r}, and the model of that name{at} is not in the local Hugging Face cache "
+        f"({why}); allow the download, set HF_HOME to a cache that has it, or give its folder"
+    )
+
+
+def _download(repo_id: str, kind: str, revision: str | None, cache_dir: str | None, token: str | bool | None) -> Path:
+    """Fetch the files of ``kind`` from the hub into the cache."""
+    try:
+        from huggingface_hub import HfApi, errors, snapshot_download
+    except ImportError as error:
+        raise MissingBackend(_not_here(repo_id, revision, "huggingface_hub is not installed")) from error
+    unusable = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError)
+    try:
+        names = HfApi(token=token).list_repo_files(repo_id, revision=revision)
+        folder = snapshot_download(
+            repo_id, revision=revision, cache_dir=cache_dir, token=token, allow_patterns=_wanted(names, kind)
+        )
+    except unusable as error:
+        at = f" at revision {revision!r}" if revision else ""
+        raise BadInput(f"the hub has no model {repo_id!r}{at} that may be read ({type(error).__name__})") from error
+    except Exception as error:  # transport errors have several unrelated bases, by version of the client
+        raise MissingBackend(_not_here(repo_id, revision, f"and the hub gave {type(error).__name__}")) from error
+    lacking = missing_files(Path(folder), kind)
+    if lacking:
+        raise BadInput(f"the hub's model {repo_id!r} is no {kind}: {lacking[0]} is missing in it")
+    return Path(folder)
+
+
+def _wanted(names: list[str], kind: str) -> list[str]:
+    """Of a repository's files, those to fetch: safetensors where there are any, otherwise the pickles."""
+    have = set(names)
+    wanted = [name for name in (*_CONFIGS, *_OPTIONAL) if name in have] if kind == PIPELINE else ["config.json"]
+    for part, files in (WEIGHTS if kind == PIPELINE else {"": _DIFFUSERS_WEIGHTS}).items():
+        prefix = f"{part}/" if part else ""
+        for file in files:
+            stem, suffix = file.rsplit(".", 1)
+            shards = re.compile(re.escape(prefix + stem) + r"-\d{5}-of-\d{5}\." + suffix)
+            found = [n for n in names if n in (prefix + file, f"{prefix}{file}.index.json") or shards.fullmatch(n)]
+            if found:
+                wanted += found
+                break
+    return wanted

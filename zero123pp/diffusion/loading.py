@@ -1,0 +1,190 @@
+"""The parts of a Zero123++ checkpoint, read without running anything that lies in it.
+
+Classes are named here, never taken from the checkpoint. Weights are safetensors; a pickle is read only by torch's
+``weights_only`` unpickler, which refuses everything but tensors. Whatever is wrong with the files comes out as one
+BadInput that says in which part.
+"""
+
+import json
+import math
+import pickle
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import diffusers
+import torch
+import transformers
+
+from zero123pp.diffusion import hub
+from zero123pp.diffusion.preprocess import ImagePreprocessor
+from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.rigs import get_rig
+
+_MODELS = {
+    "unet": diffusers.UNet2DConditionModel,
+    "vae": diffusers.AutoencoderKL,
+    "text_encoder": transformers.CLIPTextModel,
+    "vision_encoder": transformers.CLIPVisionModelWithProjection,
+}
+
+DEFAULT_RIG = "v1.2"
+DEFAULT_TILE_SIZE = 320
+"""Side of one view, px, at which the released checkpoints were trained."""
+
+
+def load_parts(folder: Path, dtype: torch.dtype) -> dict[str, object]:
+    """All arguments of Zero123PlusPipeline but ``controlnet`` and ``rig``, from a complete ``folder`` (see `hub`)."""
+    index = read_json(folder / "model_index.json")
+    parts: dict[str, object] = {
+        "ramping_coefficients": _ramp(index, folder),
+        "tile_size": _tile_size(index),
+        "scheduler": _scheduler(folder / "scheduler"),
+    }
+    for name in ("feature_extractor_clip", "feature_extractor_vae"):
+        parts[name] = ImagePreprocessor.from_config(read_json(folder / name / "preprocessor_config.json"))
+    with _explained("tokenizer", folder):
+        parts["tokenizer"] = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    for name, model in _MODELS.items():
+        parts[name] = load_model(model, folder / name, hub.WEIGHTS[name], dtype)
+    length = parts["text_encoder"].config.max_position_embeddings
+    if len(parts["ramping_coefficients"]) != length:
+        got = len(parts["ramping_coefficients"])
+        raise BadInput(f"{folder}: model_index.json has {got} ramping_coefficients, but the text has {length} tokens")
+    return parts
+
+
+def load_controlnet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    """The ControlNet of a complete ``folder``."""
+    names = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+    return load_model(diffusers.ControlNetModel, folder, names, dtype)
+
+
+def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch.dtype) -> torch.nn.Module:
+    """One network in ``dtype``, complete and finite, in evaluation mode.
+
+    Raises:
+        BadInput: the files are unreadable, hold code, lack weights, or hold NaN or infinity.
+    """
+    file = hub.weight_file(folder, weights)
+    shards = [] if file is None else hub.weight_shards(file)
+    safe = all(shard.suffix == ".safetensors" for shard in shards)
+    for shard in shards:
+        if shard.suffix != ".safetensors":
+            _check_pickle(shard)
+    with _explained(folder.name, folder), _quiet():
+        network, info = model.from_pretrained(
+            str(folder), torch_dtype=dtype, use_safetensors=safe, local_files_only=True, output_loading_info=True
+        )
+    lacking = sorted(map(str, info["missing_keys"])) + sorted(map(str, info["mismatched_keys"]))
+    if lacking:
+        raise BadInput(f"{folder}: the weights lack {len(lacking)} of the network's tensors, first {lacking[0]}")
+    for name, parameter in network.named_parameters():
+        if not all(map(math.isfinite, torch.stack(torch.aminmax(parameter)).tolist())):
+            raise BadInput(f"{folder}: the weights of {name} hold NaN or infinity; the file is damaged, fetch it again")
+    return network.eval()
+
+
+def rig_of(folder: Path, source: str) -> str:
+    """The rig whose views a checkpoint draws: from its index, else from its name, else v1.2.
+
+    The published index of v1.2 says that it was saved from v1.1, so a "v1.1" there means nothing; the UNet's does.
+    """
+    index = read_json(folder / "model_index.json")
+    if "rig" in index:
+        return get_rig(str(index["rig"])).name
+    unet_origin = str(read_json(folder / "unet" / "config.json").get("_name_or_path", ""))
+    index_origin = str(index.get("_name_or_path", ""))
+    for name in (source, unet_origin):
+        found = re.findall(r"v1\.[12](?![\d.])", name)
+        if found:
+            return found[-1]
+    return "v1.2" if "v1.2" in index_origin else DEFAULT_RIG
+
+
+def read_json(file: Path) -> dict:
+    """A JSON object; BadInput when the file is none."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{file} cannot be read as JSON ({_one_line(error)})") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{file} holds a {type(content).__name__}; expected a JSON object")
+    return content
+
+
+def _ramp(index: dict, folder: Path) -> list[float]:
+    ramp = index.get("ramping_coefficients")
+    if not isinstance(ramp, list) or not ramp:
+        raise BadInput(
+            f"{str(folder)!r} is no Zero123++ checkpoint: model_index.json has no ramping_coefficients "
+            f"(it is a {index.get('_class_name', 'model of unknown kind')})"
+        )
+    if not all(isinstance(w, (int, float)) and math.isfinite(w) for w in ramp):
+        raise BadInput(f"{folder}: ramping_coefficients must be finite numbers")
+    return [float(w) for w in ramp]
+
+
+def _tile_size(index: dict) -> int:
+    size = index.get("tile_size", DEFAULT_TILE_SIZE)
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= 4096:
+        raise BadInput(f"model_index.json has tile_size {size!r}; expected pixels between 1 and 4096")
+    return size
+
+
+def _scheduler(folder: Path) -> diffusers.SchedulerMixin:
+    """The scheduler named by its config, which must be one of diffusers' own."""
+    config = read_json(folder / "scheduler_config.json")
+    name = config.get("_class_name")
+    known = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if not (isinstance(known, type) and issubclass(known, diffusers.SchedulerMixin)):
+        raise BadInput(f"{folder}: {name!r} is no scheduler of diffusers")
+    with _explained("scheduler", folder):
+        return known.from_config(config)
+
+
+def _check_pickle(file: Path) -> None:
+    """BadInput unless torch's restricted unpickler reads ``file`` and finds nothing but tensors by name."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BadInput(f"{file} holds more than weights, perhaps code, and was not loaded; use safetensors") from error
+    except Exception as error:  # a damaged archive fails in many ways
+        raise BadInput(f"{file} cannot be read as weights ({_one_line(error)})") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise BadInput(f"{file} is no plain table of weights by name")
+
+
+@contextmanager
+def _explained(part: str, folder: Path) -> Iterator[None]:
+    """Turn whatever a library raises on bad files into one clear line."""
+    try:
+        yield
+    except (Zero123ppError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # the libraries raise nearly every type there is on malformed files
+        raise BadInput(f"{folder}: the {part} cannot be loaded ({_one_line(error)})") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no key reports from the libraries meanwhile; what matters in them is checked here."""
+    logs = (transformers.utils.logging, diffusers.utils.logging)
+    verbosity = [log.get_verbosity() for log in logs]
+    bars = [log.is_progress_bar_enabled() for log in logs]
+    for log in logs:
+        log.set_verbosity_error()
+        log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for log, level, bar in zip(logs, verbosity, bars):
+            log.set_verbosity(level)
+            if bar:
+                log.enable_progress_bar()
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:200]

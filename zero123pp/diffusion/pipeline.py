@@ -1,0 +1,284 @@
+"""The Zero123++ pipeline: one picture of an object in, one sheet of six views out."""
+
+import inspect
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import (
+    AutoencoderKL,
+    ControlNetModel,
+    DiffusionPipeline,
+    ImagePipelineOutput,
+    SchedulerMixin,
+    UNet2DConditionModel,
+)
+from PIL import Image
+from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
+
+from zero123pp.diffusion import conditioning, control, hub, latents, loading, reference, saving, schedule
+from zero123pp.diffusion.noise import Generators, NoiseSource
+from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
+from zero123pp.errors import BadInput, StageFailed
+from zero123pp.images import to_uint8
+from zero123pp.rigs import get_rig
+
+StepCallback = Callable[["Zero123PlusPipeline", int, torch.Tensor, dict[str, torch.Tensor]], dict | None]
+"""``callback(pipeline, step, timestep, {"latents": ...})``; latents in what it returns replace the pipeline's."""
+
+
+class Zero123PlusPipeline(DiffusionPipeline):
+    """Six views of the object in one picture (Shi et al. 2023, arXiv 2310.15110), as a diffusers pipeline.
+
+    The checkpoint gives the camera rig (`rig`) and the size of a view (`tile_size`). Everything else of diffusers works
+    as usual: ``to``, ``enable_model_cpu_offload``, swapping ``scheduler`` at any time.
+    """
+
+    model_cpu_offload_seq = "vision_encoder->text_encoder->unet->vae"
+    _optional_components = ["controlnet"]  # noqa: RUF012  (how diffusers declares them)
+    _exclude_from_cpu_offload = ["controlnet"]  # noqa: RUF012  (it alternates with the UNet at every step)
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+        vision_encoder: CLIPVisionModelWithProjection,
+        feature_extractor_clip: ImagePreprocessor,
+        feature_extractor_vae: ImagePreprocessor,
+        controlnet: ControlNetModel | None = None,
+        ramping_coefficients: list[float] | None = None,
+        rig: str = loading.DEFAULT_RIG,
+        tile_size: int = loading.DEFAULT_TILE_SIZE,
+    ):
+        super().__init__()
+        if ramping_coefficients is None:
+            raise BadInput("ramping_coefficients is None; Zero123++ needs its trained weight for each text token")
+        if controlnet is not None:
+            control.check_fits(controlnet, unet)
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            vision_encoder=vision_encoder,
+            feature_extractor_clip=feature_extractor_clip,
+            feature_extractor_vae=feature_extractor_vae,
+            controlnet=controlnet,
+        )
+        self.register_to_config(
+            ramping_coefficients=list(ramping_coefficients), rig=get_rig(rig).name, tile_size=tile_size
+        )
+
+    @property
+    def rig(self) -> str:
+        """Name of the camera rig of the sheets, a key of `zero123pp.rigs.RIGS`."""
+        return self.config.rig
+
+    @property
+    def tile_size(self) -> int:
+        """Side of one view, px."""
+        return self.config.tile_size
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        *,
+        controlnet: str | Path | ControlNetModel | None = None,
+        torch_dtype: torch.dtype = torch.float32,
+        revision: str | None = None,
+        controlnet_revision: str | None = None,
+        local_files_only: bool = False,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        rig: str | None = None,
+    ) -> "Zero123PlusPipeline":
+        """Load a checkpoint in the public folder layout. No code in it is ever run.
+
+        Args:
+            pretrained_model_name_or_path: a folder, or a hub id such as "sudo-ai/zero123plus-v1.2".
+            controlnet: likewise for a ControlNet; or one that is loaded already; None for the checkpoint's own, if any.
+            torch_dtype: type of all weights.
+            revision: branch, tag or commit of the checkpoint on the hub.
+            controlnet_revision: the same for the ControlNet.
+            local_files_only: never touch the network. Cached models need none in any case.
+            cache_dir: the hub's cache; None for the ordinary one.
+            token: access token of the hub.
+            rig: "v1.1" or "v1.2", for a checkpoint that does not say; None to go by its index and name.
+
+        Raises:
+            BadInput: not there, not a Zero123++ checkpoint, damaged, unsafe, or a ControlNet of another model.
+            MissingBackend: not in the cache, and the hub cannot or must not be asked.
+        """
+        if not isinstance(torch_dtype, torch.dtype):
+            raise BadInput(f"torch_dtype is {torch_dtype!r}; give a torch type such as torch.float16")
+        where = {"local_files_only": local_files_only, "cache_dir": cache_dir, "token": token}
+        source = str(pretrained_model_name_or_path)
+        folder = hub.find_checkpoint(source, hub.PIPELINE, revision=revision, **where)
+        rig = get_rig(rig).name if rig is not None else loading.rig_of(folder, source)
+        if controlnet is None and (folder / "controlnet" / "config.json").is_file():
+            controlnet = folder / "controlnet"
+        if controlnet is not None and not isinstance(controlnet, ControlNetModel):
+            control.check_rig(str(controlnet), rig)
+            found = hub.find_checkpoint(controlnet, hub.CONTROLNET, revision=controlnet_revision, **where)
+            controlnet = loading.load_controlnet(found, torch_dtype)
+        pipeline = cls(**loading.load_parts(folder, torch_dtype), controlnet=controlnet, rig=rig)
+        pipeline.register_to_config(_name_or_path=source)
+        return pipeline
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write the pipeline as a folder in the public layout: safetensors, and the published names of all weights."""
+        saving.save_parts(self, Path(save_directory))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: Image.Image | np.ndarray,
+        prompt: str = "",
+        *,
+        depth_image: Image.Image | np.ndarray | None = None,
+        controlnet_conditioning_scale: float = 1.0,
+        width: int | None = None,
+        height: int | None = None,
+        num_inference_steps: int = 28,
+        guidance_scale: float = 4.0,
+        num_images_per_prompt: int = 1,
+        generator: Generators = None,
+        output_type: str = "pil",
+        legacy_rng: bool = False,
+        callback_on_step_end: StepCallback | None = None,
+    ) -> ImagePipelineOutput:
+        """Sample sheets of six views.
+
+        Args:
+            image: RGB or RGBA, PIL or (H, W, 3|4) uint8, the object on a square; 320 px or more give the best results.
+            prompt: a text, on the positive half only. The models were trained with none.
+            depth_image: control sheet of the output's size, for a pipeline with a ControlNet (and only then).
+            controlnet_conditioning_scale: weight of the control; 0.75 for depth, 1 for normals.
+            width: of the sheet, px; None for two tiles of the checkpoint (640).
+            height: of the sheet, px; None for three tiles of the checkpoint (960).
+            num_inference_steps: 28 with "trailing" steps, about 75 as shipped ("linspace").
+            guidance_scale: v = v_neg + g (v_pos - v_neg); at 1 or below the negative half is left out.
+            num_images_per_prompt: sheets to sample.
+            generator: all randomness comes from it; a list gives each sheet its own. None for torch's global one.
+            output_type: "pil", "np" for (N, H, W, 3) float32 in [0, 1], or "latent" for diffusion space.
+            legacy_rng: draw the VAE's and the reference's noise from the global generator, as the original code did.
+            callback_on_step_end: called after each step, see `StepCallback`.
+
+        Returns:
+            An object whose ``images`` are the sheets: 3 rows x 2 columns, on gray.
+
+        Raises:
+            BadInput: an argument that cannot be used.
+            StageFailed: the sampling left the range of the number type.
+        """
+        width, height = width or 2 * self.tile_size, height or 3 * self.tile_size
+        self._check(width, height, num_inference_steps, guidance_scale, num_images_per_prompt, output_type)
+        control.check_control(self.controlnet, depth_image)
+        device, dtype = self._execution_device, self.unet.dtype
+        # The original draws in the model's own type; single precision makes a seed mean the same in every type.
+        noise = NoiseSource(
+            generator,
+            num_images_per_prompt,
+            device=device,
+            dtype=dtype if legacy_rng else torch.float32,
+            legacy=legacy_rng,
+        )
+        guided = guidance_scale > 1
+        conditions = self._encode(on_gray(image), prompt, noise, num_images_per_prompt, guided)
+        pixels = None
+        if depth_image is not None:
+            pixels = control.control_pixels(depth_image, width, height).to(device, dtype)
+
+        self.scheduler.set_timesteps(num_inference_steps, device=device)
+        factor = self._vae_factor
+        shape = (num_images_per_prompt, self.unet.config.in_channels, height // factor, width // factor)
+        sample = noise.initial(shape) * self.scheduler.init_noise_sigma
+        sample = self._denoise(
+            sample, conditions, noise, guidance_scale, pixels, controlnet_conditioning_scale, callback_on_step_end
+        )
+        if not torch.isfinite(sample).all():
+            raise StageFailed(f"sampling in {dtype} ran into NaN; use torch_dtype=torch.float32 or torch.bfloat16")
+        images = sample if output_type == "latent" else self._decode(sample, output_type)
+        self.maybe_free_model_hooks()
+        return ImagePipelineOutput(images=images)
+
+    def _encode(
+        self, image: Image.Image, prompt: str, noise: NoiseSource, images: int, guided: bool
+    ) -> conditioning.Conditions:
+        """The conditions of an RGB picture and a prompt."""
+        device, dtype = self._execution_device, self.unet.dtype
+        vae_pixels = self.feature_extractor_vae(image).to(device, self.vae.dtype)
+        cond = conditioning.reference_latents(self.vae, vae_pixels, noise, images=images, guided=guided)
+        clip_pixels = self.feature_extractor_clip(image).to(device, self.vision_encoder.dtype)
+        image_embeds = self.vision_encoder(clip_pixels).image_embeds
+        ramp = torch.tensor(self.config.ramping_coefficients)
+        text = conditioning.text_states(self.tokenizer, self.text_encoder, prompt, device)
+        negative = conditioning.text_states(self.tokenizer, self.text_encoder, "", device) if guided else None
+        states = conditioning.both_halves(negative, conditioning.add_image(text, image_embeds, ramp), images)
+        return conditioning.Conditions(latents=cond, hidden_states=states.to(device, dtype))
+
+    def _denoise(
+        self,
+        sample: torch.Tensor,
+        conditions: conditioning.Conditions,
+        noise: NoiseSource,
+        guidance_scale: float,
+        control_pixels: torch.Tensor | None,
+        control_scale: float,
+        callback: StepCallback | None,
+    ) -> torch.Tensor:
+        """From initial noise (n, 4, h, w) to latents in diffusion space: the loop over the scheduler's steps."""
+        reference.install_reference_attention(self.unet)
+        guided, dtype, states = guidance_scale > 1, self.unet.dtype, conditions.hidden_states
+        timesteps = self.scheduler.timesteps
+        sigmas = schedule.sigma_at(timesteps.cpu().numpy(), schedule.training_sigmas(self.scheduler.config))
+        takes_generator = "generator" in inspect.signature(self.scheduler.step).parameters
+        step_kwargs = {"generator": noise.generator} if takes_generator else {}
+        with self.progress_bar(total=len(timesteps)) as progress:
+            for i, (t, sigma) in enumerate(zip(timesteps, sigmas)):
+                eps = noise.reference(tuple(conditions.latents.shape))
+                noised = reference.noised_reference(conditions.latents, eps, float(sigma)).to(dtype)
+                tokens = reference.write_reference(self.unet, noised, t, states)
+                x = torch.cat([sample, sample]) if guided else sample
+                x = self.scheduler.scale_model_input(x, t).to(dtype)
+                added = {}
+                if control_pixels is not None:
+                    added = control.control_residuals(self.controlnet, x, t, states, control_pixels, control_scale)
+                v = reference.read_reference(self.unet, x, t, states, tokens, **added).to(sample.dtype)
+                if guided:
+                    v_negative, v_positive = v.chunk(2)
+                    v = v_negative + guidance_scale * (v_positive - v_negative)
+                sample = self.scheduler.step(v, t, sample, **step_kwargs).prev_sample
+                if callback is not None:
+                    sample = (callback(self, i, t, {"latents": sample}) or {}).get("latents", sample)
+                progress.update()
+        return sample
+
+    def _decode(self, sample: torch.Tensor, output_type: str) -> np.ndarray | list[Image.Image]:
+        """Latents in diffusion space to pictures."""
+        pictures = latents.decode(self.vae, sample).permute(0, 2, 3, 1).cpu().numpy()
+        return pictures if output_type == "np" else [Image.fromarray(picture) for picture in to_uint8(pictures)]
+
+    @property
+    def _vae_factor(self) -> int:
+        """Pixels per latent along one side."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    def _check(self, width: int, height: int, steps: int, guidance: float, images: int, output_type: str) -> None:
+        """BadInput unless the arguments of a call make sense."""
+        factor = self._vae_factor
+        if width <= 0 or height <= 0 or width % factor or height % factor:
+            raise BadInput(f"width {width} and height {height} must be positive multiples of {factor} px")
+        if steps < 1 or images < 1:
+            raise BadInput(f"num_inference_steps {steps} and num_images_per_prompt {images} must be 1 or more")
+        if not math.isfinite(guidance):
+            raise BadInput(f"guidance_scale is {guidance}; expected a finite number such as 4")
+        if output_type not in ("pil", "np", "latent"):
+            raise BadInput(f"output_type is {output_type!r}; choose 'pil', 'np' or 'latent'")

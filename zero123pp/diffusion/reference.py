@@ -1,0 +1,99 @@
+"""Reference attention: how the UNet sees the input picture (report, section 2.2; after Zhang's "reference-only").
+
+Every call of the UNet is a pair on the same time step and text states:
+
+1. *write*: the UNet runs on the reference latents, noised to the level of the present step. Each self-attention layer
+   keeps its input tokens (after its norm, before its projections); the output is dropped.
+2. *read*: the UNet runs on the sheet's latents. In each self-attention layer the sheet's tokens attend to themselves
+   and to the kept tokens of the same layer, through the same projections, without mask or weight.
+
+Cross-attention is the ordinary one in both. Tokens travel as arguments, in a plain dictionary by layer: no state stays
+in the UNet between calls, and gradients flow through the write pass.
+"""
+
+import torch
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
+
+Tokens = dict[str, torch.Tensor]
+"""Kept tokens (batch, positions, channels) by the name of the self-attention layer's processor."""
+
+
+class ReferenceAttention:
+    """Attention processor that keeps its input tokens, or attends to kept ones as well."""
+
+    def __init__(self, name: str | None):
+        """``name`` of the self-attention layer among `Tokens`; None for a cross-attention layer, which does neither."""
+        self.name = name
+        self._attend = AttnProcessor2_0()
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: torch.Tensor,
+        encoder_hidden_states: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        write_tokens: Tokens | None = None,
+        read_tokens: Tokens | None = None,
+    ) -> torch.Tensor:
+        """Attention of ``hidden_states`` (batch, positions, channels); diffusers passes tokens on by argument name."""
+        if self.name is not None and write_tokens is not None:
+            write_tokens[self.name] = hidden_states
+        if self.name is not None and read_tokens is not None:
+            encoder_hidden_states = torch.cat([hidden_states, read_tokens[self.name]], dim=1)
+        return self._attend(attn, hidden_states, encoder_hidden_states, attention_mask)
+
+
+def install_reference_attention(unet: torch.nn.Module) -> None:
+    """Put `ReferenceAttention` into every attention layer of ``unet``; does nothing where it is already in.
+
+    Outside of `write_reference` and `read_reference` the UNet computes what it did before.
+    """
+    if all(isinstance(processor, ReferenceAttention) for processor in unet.attn_processors.values()):
+        return
+    names = list(unet.attn_processors)
+    unet.set_attn_processor({n: ReferenceAttention(n if n.endswith(".attn1.processor") else None) for n in names})
+
+
+def noised_reference(condition: torch.Tensor, noise: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Reference latents at noise level ``sigma``, of unit variance scale: ``(c + sigma e) / sqrt(sigma^2 + 1)``.
+
+    Equal to DDPM's ``sqrt(abar) c + sqrt(1 - abar) e``. All shapes (batch, 4, h, w).
+    """
+    return (condition + sigma * noise) / (sigma**2 + 1) ** 0.5
+
+
+def write_reference(
+    unet: torch.nn.Module, reference: torch.Tensor, timestep: torch.Tensor, hidden_states: torch.Tensor
+) -> Tokens:
+    """The tokens of noised ``reference`` latents (batch, 4, h, w) under the text states (batch, 77, channels)."""
+    tokens: Tokens = {}
+    unet(
+        reference,
+        timestep,
+        encoder_hidden_states=hidden_states,
+        cross_attention_kwargs={"write_tokens": tokens},
+        return_dict=False,
+    )
+    return tokens
+
+
+def read_reference(
+    unet: torch.nn.Module,
+    sample: torch.Tensor,
+    timestep: torch.Tensor,
+    hidden_states: torch.Tensor,
+    tokens: Tokens,
+    **control: object,
+) -> torch.Tensor:
+    """The UNet's prediction (batch, 4, H, W) for ``sample`` (batch, 4, H, W) with ``tokens`` of `write_reference`.
+
+    ``control`` takes the residuals of `zero123pp.diffusion.control.control_residuals`.
+    """
+    return unet(
+        sample,
+        timestep,
+        encoder_hidden_states=hidden_states,
+        cross_attention_kwargs={"read_tokens": tokens},
+        return_dict=False,
+        **control,
+    )[0]

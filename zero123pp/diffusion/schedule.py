@@ -1,0 +1,54 @@
+"""The noise schedule: sigma(t) of the training schedule, and the schedulers that sample with it.
+
+``sigma(t) = sqrt((1 - abar_t) / abar_t)``, with ``abar`` the cumulative product of ``1 - beta`` (DDPM, eq. 4).
+Zero123++ uses betas linear in t (report, section 2.3), not the "scaled linear" ones of Stable Diffusion: more steps are
+noisy, which favours the global layout of the sheet over its details.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from diffusers import EulerAncestralDiscreteScheduler, SchedulerMixin
+
+from zero123pp.errors import BadInput
+
+
+def training_sigmas(config: Mapping) -> np.ndarray:
+    """sigma(t) (T,) float32 for t = 0 ... T - 1, from a scheduler's config.
+
+    Only the config is read, never the scheduler's state: a scheduler knows its present sigma from the number of steps
+    it has made, so one that was just swapped in would answer with that of the first step.
+
+    Raises:
+        BadInput: the config has no beta schedule known here.
+    """
+    steps = config.get("num_train_timesteps", 1000)
+    start, end, name = config.get("beta_start"), config.get("beta_end"), config.get("beta_schedule")
+    if config.get("trained_betas") is not None:
+        betas = np.asarray(config["trained_betas"], np.float32)
+    elif start is not None and end is not None and name == "linear":
+        betas = np.linspace(start, end, steps, dtype=np.float32)
+    elif start is not None and end is not None and name == "scaled_linear":
+        betas = np.linspace(start**0.5, end**0.5, steps, dtype=np.float32) ** 2
+    else:
+        raise BadInput(
+            f"scheduler has beta_schedule {name!r} from {start} to {end}; Zero123++ needs a linear one, "
+            "for example EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)"
+        )
+    # Single precision throughout, as the schedulers of diffusers do it: the last abar depends on it in the 5th digit.
+    alphas_cumprod = np.cumprod(np.float32(1) - betas, dtype=np.float32)
+    return ((1 - alphas_cumprod) / alphas_cumprod) ** np.float32(0.5)
+
+
+def sigma_at(timesteps: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+    """sigma(t) (n,) float32 at real-valued ``timesteps`` (n,), linear between the training steps' ``sigmas`` (T,)."""
+    return np.interp(np.asarray(timesteps, np.float64), np.arange(len(sigmas)), sigmas).astype(np.float32)
+
+
+def trailing_euler_ancestral(scheduler: SchedulerMixin) -> EulerAncestralDiscreteScheduler:
+    """The recommended sampler on the schedule of ``scheduler``: Euler ancestral with "trailing" time steps.
+
+    Trailing steps start at the noisiest training step and spend none on t = 0 (Lin et al. 2023, arXiv 2305.08891), so
+    28 of them do what needs about 75 of the "linspace" ones with which the checkpoints are shipped.
+    """
+    return EulerAncestralDiscreteScheduler.from_config(scheduler.config, timestep_spacing="trailing")
