@@ -1,0 +1,147 @@
+"""Facts about the connectivity of triangle meshes, and the repairs that need nothing else."""
+
+import numpy as np
+
+from zero123pp.types import Mesh
+
+
+def is_watertight(faces: np.ndarray) -> bool:
+    """True when every edge of faces (F, 3) is used exactly once in each direction: closed, and wound consistently."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    if not len(edges):
+        return False
+    stride = edges.max() + 1
+    forward = np.sort(edges[:, 0] * stride + edges[:, 1])
+    backward = np.sort(edges[:, 1] * stride + edges[:, 0])
+    return bool((forward[1:] != forward[:-1]).all() and np.array_equal(forward, backward))
+
+
+def is_manifold(mesh: Mesh) -> bool:
+    """True when manifold3d accepts the mesh as the surface of a solid."""
+    return _solid(mesh) is not None
+
+
+def is_sound(mesh: Mesh) -> bool:
+    """Closed and manifold, as it is and as a reader sees it that welds vertices by position."""
+    return is_watertight(mesh.faces) and is_watertight(welded(mesh).faces) and is_manifold(mesh)
+
+
+def made_sound(mesh: Mesh) -> Mesh | None:
+    """The mesh itself if it is closed and manifold; else a repaired one without colours; None if that fails.
+
+    Edge collapses make sheets touch: edges with four faces, and vertices that two fans share. manifold3d splits those
+    into vertices of equal position, which `separated` then moves apart.
+    """
+    if is_sound(mesh):
+        return mesh
+    solid = _solid(mesh)
+    if solid is None:
+        return None
+    split = solid.to_mesh()
+    repaired = separated(Mesh(split.vert_properties[:, :3], split.tri_verts.astype(np.int32)))
+    return repaired if is_sound(repaired) else None
+
+
+def _solid(mesh: Mesh) -> object | None:
+    """The mesh as a manifold3d.Manifold; None when it is not the surface of a solid."""
+    import manifold3d
+
+    if not len(mesh.faces):
+        return None
+    solid = manifold3d.Manifold(manifold3d.Mesh(np.array(mesh.vertices), mesh.faces.astype(np.uint32)))
+    return solid if solid.status() == manifold3d.Error.NoError and not solid.is_empty() else None
+
+
+def signed_volume(mesh: Mesh) -> float:
+    """Enclosed volume; negative when the faces wind clockwise seen from outside."""
+    return float(_tetrahedra(mesh).sum())
+
+
+def components(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Connected pieces of the surface.
+
+    Returns:
+        label (F,) of each face, area (C,) and signed volume (C,) of each piece.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = len(mesh.vertices)
+    start, end = mesh.faces[:, [0, 1]].reshape(-1), mesh.faces[:, [1, 2]].reshape(-1)
+    graph = coo_array((np.ones(len(start), np.int8), (start, end)), (count, count))
+    _, of_vertex = connected_components(graph, directed=False)
+    _, label = np.unique(of_vertex[mesh.faces[:, 0]], return_inverse=True)
+    return label, np.bincount(label, face_areas(mesh)), np.bincount(label, _tetrahedra(mesh))
+
+
+def face_areas(mesh: Mesh) -> np.ndarray:
+    """Areas (F,) float64."""
+    a, b, c = (mesh.vertices.astype(np.float64)[mesh.faces[:, i]] for i in range(3))
+    return np.linalg.norm(np.cross(b - a, c - a), axis=-1) / 2
+
+
+def euler_characteristic(faces: np.ndarray) -> int:
+    """Vertices - edges + faces; 2 for each closed piece, less 2 for each handle."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    return len(np.unique(faces)) - len(np.unique(edges, axis=0)) + len(faces)
+
+
+def keep_faces(mesh: Mesh, keep: np.ndarray) -> Mesh:
+    """The mesh of the faces selected by ``keep`` (a mask or indices), without unused vertices."""
+    faces = mesh.faces[keep]
+    used, compact = np.unique(faces, return_inverse=True)
+    colors = None if mesh.colors is None else mesh.colors[used]
+    return Mesh(mesh.vertices[used], compact.reshape(-1, 3).astype(np.int32), colors)
+
+
+def without_redundant_faces(mesh: Mesh) -> Mesh:
+    """The mesh without faces that use a vertex twice, repeated faces, and pairs of faces that cancel each other."""
+    a, b, c = mesh.faces.T
+    mesh = keep_faces(mesh, (a != b) & (b != c) & (c != a))
+    if not len(mesh.faces):
+        return mesh
+    _, first, index = np.unique(np.sort(mesh.faces, axis=1), axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(mesh.faces):
+        return mesh
+    a, b, c = mesh.faces.T
+    turn = np.where((a < b) ^ (b < c) ^ (c < a), 1, -1)  # of the two ways round a triangle
+    balance = np.bincount(index.reshape(-1), turn)
+    # Of each set of faces on the same corners, one that turns the way of the majority.
+    leading = np.flatnonzero(turn == np.sign(balance)[index.reshape(-1)])
+    _, chosen = np.unique(index.reshape(-1)[leading], return_index=True)
+    return keep_faces(mesh, np.sort(leading[chosen]))
+
+
+def welded(mesh: Mesh) -> Mesh:
+    """The mesh with vertices of equal position made one."""
+    vertices, first, index = np.unique(mesh.vertices, axis=0, return_index=True, return_inverse=True)
+    colors = None if mesh.colors is None else mesh.colors[first]
+    return Mesh(vertices, index.reshape(-1)[mesh.faces].astype(np.int32), colors)
+
+
+def separated(mesh: Mesh) -> Mesh:
+    """The mesh with vertices of equal position moved apart by 1e-5 of its size, each towards its own neighbours.
+
+    Readers of mesh files weld vertices by position; two sheets that touch in a vertex would then share it, and the
+    surface would not be manifold any more.
+    """
+    _, index, counts = np.unique(mesh.vertices, axis=0, return_inverse=True, return_counts=True)
+    touching = counts[index.reshape(-1)] > 1
+    if not touching.any():
+        return mesh
+    vertices = mesh.vertices.astype(np.float64)
+    start, end = mesh.faces[:, [0, 1, 2]].reshape(-1), mesh.faces[:, [1, 2, 0]].reshape(-1)
+    degree = np.maximum(np.bincount(start, minlength=len(vertices)), 1)
+    neighbours = [np.bincount(start, vertices[end, axis], len(vertices)) / degree for axis in range(3)]
+    towards = np.stack(neighbours, axis=1) - vertices
+    length = np.linalg.norm(towards, axis=1, keepdims=True)
+    step = 1e-5 * np.ptp(vertices, axis=0).max()
+    moved = vertices + step * towards / np.where(length > 0, length, 1)
+    return mesh.with_vertices(np.where(touching[:, None], moved, vertices))
+
+
+def _tetrahedra(mesh: Mesh) -> np.ndarray:
+    """Signed volumes (F,) of the tetrahedra between each face and the first vertex."""
+    vertices = mesh.vertices.astype(np.float64)
+    a, b, c = (vertices[mesh.faces[:, i]] - vertices[:1] for i in range(3))
+    return (a * np.cross(b, c)).sum(-1) / 6
