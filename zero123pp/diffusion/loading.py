@@ -48,10 +48,7 @@ def load_parts(folder: Path, dtype: torch.dtype) -> dict[str, object]:
         parts["tokenizer"] = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     for name, model in _MODELS.items():
         parts[name] = load_model(model, folder / name, hub.WEIGHTS[name], dtype)
-    length = parts["text_encoder"].config.max_position_embeddings
-    if len(parts["ramping_coefficients"]) != length:
-        got = len(parts["ramping_coefficients"])
-        raise BadInput(f"{folder}: model_index.json has {got} ramping_coefficients, but the text has {length} tokens")
+    _check_match(parts, folder)
     return parts
 
 
@@ -81,7 +78,7 @@ def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch
     if lacking:
         raise BadInput(f"{folder}: the weights lack {len(lacking)} of the network's tensors, first {lacking[0]}")
     for name, parameter in network.named_parameters():
-        if not all(map(math.isfinite, torch.stack(torch.aminmax(parameter)).tolist())):
+        if parameter.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(parameter)).tolist())):
             raise BadInput(f"{folder}: the weights of {name} hold NaN or infinity; the file is damaged, fetch it again")
     return network.eval()
 
@@ -131,6 +128,24 @@ def _tile_size(index: dict) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= 4096:
         raise BadInput(f"model_index.json has tile_size {size!r}; expected pixels between 1 and 4096")
     return size
+
+
+def _check_match(parts: dict, folder: Path) -> None:
+    """BadInput unless the parts of a checkpoint were made for one another."""
+    text, unet, vae = (parts[name].config for name in ("text_encoder", "unet", "vae"))
+    channels = unet.cross_attention_dim
+    pairs = {
+        "text tokens and ramping_coefficients": (text.max_position_embeddings, len(parts["ramping_coefficients"])),
+        "channels of the text and the unet's cross-attention": (text.hidden_size, channels),
+        "channels of the vision projection and the text": (parts["vision_encoder"].config.projection_dim, channels),
+        "latent channels of the vae and the unet": (vae.latent_channels, unet.in_channels),
+        "input and output channels of the unet": (unet.in_channels, unet.out_channels),
+    }
+    for what, (one, other) in pairs.items():
+        if one != other:
+            raise BadInput(
+                f"{str(folder)!r} is no Zero123++ checkpoint: the numbers of {what} differ, {one} and {other}"
+            )
 
 
 def _scheduler(folder: Path) -> diffusers.SchedulerMixin:

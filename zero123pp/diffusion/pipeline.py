@@ -178,7 +178,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
             BadInput: an argument that cannot be used.
             StageFailed: the sampling left the range of the number type.
         """
-        width, height = width or 2 * self.tile_size, height or 3 * self.tile_size
+        width = 2 * self.tile_size if width is None else width
+        height = 3 * self.tile_size if height is None else height
         self._check(width, height, num_inference_steps, guidance_scale, num_images_per_prompt, output_type)
         control.check_control(self.controlnet, depth_image)
         device, dtype = self._execution_device, self.unet.dtype
@@ -197,14 +198,23 @@ class Zero123PlusPipeline(DiffusionPipeline):
             pixels = control.control_pixels(depth_image, width, height).to(device, dtype)
 
         self.scheduler.set_timesteps(num_inference_steps, device=device)
+        # From sigma(t), not from the scheduler, which knows only the sigma after the steps it has made.
+        training_sigmas = schedule.training_sigmas(self.scheduler.config)
+        sigmas = schedule.sigma_at(self.scheduler.timesteps.cpu().numpy(), training_sigmas)
         factor = self._vae_factor
         shape = (num_images_per_prompt, self.unet.config.in_channels, height // factor, width // factor)
         sample = noise.initial(shape) * self.scheduler.init_noise_sigma
         sample = self._denoise(
-            sample, conditions, noise, guidance_scale, pixels, controlnet_conditioning_scale, callback_on_step_end
+            sample,
+            sigmas,
+            conditions,
+            noise,
+            guidance_scale,
+            pixels,
+            controlnet_conditioning_scale,
+            callback_on_step_end,
         )
-        if not torch.isfinite(sample).all():
-            raise StageFailed(f"sampling in {dtype} ran into NaN; use torch_dtype=torch.float32 or torch.bfloat16")
+        _check_finite(sample, "sampling", dtype)
         images = sample if output_type == "latent" else self._decode(sample, output_type)
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=images)
@@ -227,6 +237,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
     def _denoise(
         self,
         sample: torch.Tensor,
+        sigmas: np.ndarray,
         conditions: conditioning.Conditions,
         noise: NoiseSource,
         guidance_scale: float,
@@ -238,7 +249,6 @@ class Zero123PlusPipeline(DiffusionPipeline):
         reference.install_reference_attention(self.unet)
         guided, dtype, states = guidance_scale > 1, self.unet.dtype, conditions.hidden_states
         timesteps = self.scheduler.timesteps
-        sigmas = schedule.sigma_at(timesteps.cpu().numpy(), schedule.training_sigmas(self.scheduler.config))
         takes_generator = "generator" in inspect.signature(self.scheduler.step).parameters
         step_kwargs = {"generator": noise.generator} if takes_generator else {}
         with self.progress_bar(total=len(timesteps)) as progress:
@@ -263,7 +273,9 @@ class Zero123PlusPipeline(DiffusionPipeline):
 
     def _decode(self, sample: torch.Tensor, output_type: str) -> np.ndarray | list[Image.Image]:
         """Latents in diffusion space to pictures."""
-        pictures = latents.decode(self.vae, sample).permute(0, 2, 3, 1).cpu().numpy()
+        decoded = latents.decode(self.vae, sample)
+        _check_finite(decoded, "decoding", self.vae.dtype)
+        pictures = decoded.permute(0, 2, 3, 1).cpu().numpy()
         return pictures if output_type == "np" else [Image.fromarray(picture) for picture in to_uint8(pictures)]
 
     @property
@@ -282,3 +294,11 @@ class Zero123PlusPipeline(DiffusionPipeline):
             raise BadInput(f"guidance_scale is {guidance}; expected a finite number such as 4")
         if output_type not in ("pil", "np", "latent"):
             raise BadInput(f"output_type is {output_type!r}; choose 'pil', 'np' or 'latent'")
+
+
+def _check_finite(tensor: torch.Tensor, what: str, dtype: torch.dtype) -> None:
+    """StageFailed when numbers ran out of range, which would show as a black or noisy picture."""
+    if not torch.isfinite(tensor).all():
+        raise StageFailed(
+            f"{what} in {dtype} ran into NaN or infinity; use torch_dtype=torch.float32 or torch.bfloat16"
+        )

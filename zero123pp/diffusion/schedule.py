@@ -8,6 +8,7 @@ noisy, which favours the global layout of the sheet over its details.
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from diffusers import EulerAncestralDiscreteScheduler, SchedulerMixin
 
 from zero123pp.errors import BadInput
@@ -25,19 +26,19 @@ def training_sigmas(config: Mapping) -> np.ndarray:
     steps = config.get("num_train_timesteps", 1000)
     start, end, name = config.get("beta_start"), config.get("beta_end"), config.get("beta_schedule")
     if config.get("trained_betas") is not None:
-        betas = np.asarray(config["trained_betas"], np.float32)
+        betas = torch.tensor(config["trained_betas"], dtype=torch.float32)
     elif start is not None and end is not None and name == "linear":
-        betas = np.linspace(start, end, steps, dtype=np.float32)
+        betas = torch.linspace(start, end, steps, dtype=torch.float32)
     elif start is not None and end is not None and name == "scaled_linear":
-        betas = np.linspace(start**0.5, end**0.5, steps, dtype=np.float32) ** 2
+        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float32) ** 2
     else:
         raise BadInput(
             f"scheduler has beta_schedule {name!r} from {start} to {end}; Zero123++ needs a linear one, "
             "for example EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)"
         )
-    # Single precision throughout, as the schedulers of diffusers do it: the last abar depends on it in the 5th digit.
-    alphas_cumprod = np.cumprod(np.float32(1) - betas, dtype=np.float32)
-    return ((1 - alphas_cumprod) / alphas_cumprod) ** np.float32(0.5)
+    # torch's own single precision, as the schedulers of diffusers do it: abar depends on it in the sixth digit.
+    alphas_cumprod = torch.cumprod(1 - betas, dim=0)
+    return (((1 - alphas_cumprod) / alphas_cumprod) ** 0.5).numpy()
 
 
 def sigma_at(timesteps: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
