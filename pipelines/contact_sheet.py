@@ -35,7 +35,8 @@ def contact_sheet(
             tile. None leaves a tile empty. Rows may have different lengths.
         row_labels: One text to the left of each row, or none at all.
         column_labels: One text above each column, or none at all.
-        captions: One text under each tile, row by row, or none at all.
+        captions: One text under each tile, row by row, or none at all. A text may run on below the tiles that follow
+            while their captions are empty; what is too long is cut.
         tile_px: Side of a tile, px.
         gap_px: Between tiles, px.
         background: sRGB gray in [0, 1] behind transparent pixels; None puts a checkerboard there.
@@ -61,7 +62,8 @@ def contact_sheet(
             if picture is not None:
                 sheet[y : y + tile_px, x : x + tile_px] = _tile(picture, tile_px, background)
             if captions:
-                texts.append(((x, y + tile_px), _shortened(captions[r][c], font, tile_px)))
+                free = next((i for i in range(c + 1, len(row)) if captions[r][i]), len(row)) - c
+                texts.append(((x, y + tile_px), _shortened(captions[r][c], font, free * step_x - 2 * gap_px)))
     return _written(sheet, texts, font)
 
 

@@ -64,13 +64,19 @@ def degrade(view: View, degradation: Degradation, *, key: str, index: int, seed:
 
 
 def smooth_field(shape: tuple[int, int], smoothness_px: float, rng: np.random.Generator) -> np.ndarray:
-    """A random smooth displacement field (2, H, W), rows then columns; each component has root mean square 1."""
-    from scipy.ndimage import gaussian_filter
+    """A random smooth displacement field (2, H, W), rows then columns; each component has root mean square 1.
 
-    margin = int(np.ceil(4 * smoothness_px))  # so that the border is no special place
-    noise = rng.normal(size=(2, shape[0] + 2 * margin, shape[1] + 2 * margin))
-    field = np.stack([gaussian_filter(component, smoothness_px, truncate=4) for component in noise])
-    field = field[:, margin : margin + shape[0], margin : margin + shape[1]]
+    White noise under a Gaussian, made on a grid of a quarter of its standard deviation and interpolated by cubic
+    splines, which is as smooth and much faster than filtering at full size.
+    """
+    from scipy.ndimage import gaussian_filter, map_coordinates
+
+    step = max(smoothness_px / 4, 1.0)
+    margin = int(np.ceil(4 * smoothness_px / step))  # so that the border is no special place
+    coarse = [int(np.ceil(side / step)) + 2 * margin + 1 for side in shape]
+    at = np.indices(shape) / step + margin
+    noise = (gaussian_filter(component, smoothness_px / step) for component in rng.normal(size=(2, *coarse)))
+    field = np.stack([map_coordinates(component, at, order=3) for component in noise])
     return field / np.sqrt(np.mean(field**2, axis=(1, 2), keepdims=True))
 
 

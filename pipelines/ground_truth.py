@@ -57,10 +57,11 @@ def normalise(parts: Sequence[Part], radius: float = FILL * OBJECT_RADIUS) -> li
 
 def load_normalised(path: str | Path) -> list[Part]:
     """The parts of a mesh file in the object's sphere, see `normalise`; BadInput names the file."""
+    parts = load_parts(path)
     try:
-        return normalise(load_parts(path))
+        return normalise(parts)
     except BadInput as error:
-        raise BadInput(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+        raise BadInput(f"{path}: {error}") from error
 
 
 def ground_truth_views(

@@ -1,0 +1,128 @@
+"""Results of an evaluation as files: CSV per object, a Markdown page with means and settings, a contact sheet."""
+
+import csv
+import io
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from zero123pp import __version__
+from zero123pp.errors import BadInput
+
+Row = Mapping[str, float | str]
+"""Column name to value; 'object' is the only text."""
+
+_DECIMALS = {
+    "CD": 4, "accuracy": 4, "completeness": 4, "IoU": 3, "NC": 3, "NC_both": 3, "PSNR": 2, "SSIM": 3, "watertight": 0,
+    "manifold": 0, "components": 0, "faces": 0, "peak_mb": 0,
+}  # fmt: skip
+_WHOLE_IN_ROWS = ("watertight", "manifold", "components", "faces")
+
+
+def mean_row(rows: Sequence[Row]) -> Row:
+    """Means over all objects, column by column; values that are not numbers (an empty volume) are left out."""
+    columns = [name for name in rows[0] if name != "object"]
+    means: dict[str, float | str] = {"object": "MEAN"}
+    for name in columns:
+        values = np.array([row[name] for row in rows], float)
+        means[name] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return means
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """All rows and their means, four significant digits as the numbers do not bear more."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in [*rows, mean_row(rows)]:
+        writer.writerow([value if isinstance(value, str) else f"{value:.4g}" for value in row.values()])
+    return text.getvalue()
+
+
+def to_markdown(
+    title: str, rows: Sequence[Row], failures: Mapping[str, str], notes: Sequence[str], *, picture: str | None = None
+) -> str:
+    """A page with the means, the settings and every object.
+
+    Args:
+        title: Heading of the page.
+        rows: One for each object that was reconstructed.
+        failures: Object to message of those that were not.
+        notes: Lines on settings and machine.
+        picture: File name of the contact sheet, relative to the page.
+    """
+    lines = [f"# {title}", "", *(f"- {note}" for note in notes), ""]
+    if failures:
+        lines += [f"**{len(failures)} of {len(failures) + len(rows)} objects failed and are not in the means:**", ""]
+        lines += [f"- {name}: {message}" for name, message in failures.items()] + [""]
+    if rows:
+        lines += [f"## Means over {len(rows)} objects", "", *_table([mean_row(rows)], means=True), ""]
+        lines += ["## Each object", "", *_table(rows), ""]
+    if picture:
+        lines += ["## Pictures", "", f"![truth and reconstruction side by side]({picture})", ""]
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Row], *, means: bool = False) -> list[str]:
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "|---" + "|--:" * (len(columns) - 1) + "|"]
+    for row in rows:
+        lines.append("| " + " | ".join(_cell(name, row[name], means) for name in columns) + " |")
+    return lines
+
+
+def _cell(name: str, value: float | str, mean: bool) -> str:
+    if isinstance(value, str):
+        return value
+    if not np.isfinite(value):
+        return "-" if np.isnan(value) else str(value)
+    if mean and name in _WHOLE_IN_ROWS:
+        return f"{value:.4g}"
+    decimals = 3 if name.startswith("F") else _DECIMALS.get(name, 2)
+    return f"{value:.{decimals}f}"
+
+
+def machine() -> str:
+    """One line: processor, cores this process may use, memory, load, versions of what decides speed and results."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parts = [f"{_processor()}, {cores} cores"]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")
+    if hasattr(os, "getloadavg"):
+        parts.append(f"load average {os.getloadavg()[0]:.1f} when the table was written")
+    parts.append(f"{platform.system()} {platform.machine()}")
+    parts.append(f"Python {platform.python_version()}")
+    parts += [f"{name} {_version(name)}" for name in ("numpy", "numba", "scikit-image")]
+    return ", ".join([*parts, f"zero123pp {__version__}"])
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def results_folder(path: str | Path) -> Path:
+    """The folder, made if need be; BadInput when nothing can be written there."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot write results to {folder}: {error.strerror}; choose another --out") from error
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"cannot write results to {folder}: not writable; choose another --out")
+    return folder

@@ -1,0 +1,155 @@
+"""Quality and speed of the reconstruction: ground-truth views of known meshes through the product's own stages.
+
+`run.py eval recon --meshes FOLDER --out docs/results/recon` writes NAME.csv, NAME.md and NAME.png; docs/evaluation.md
+says what each number means.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zero123pp.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zero123pp.pipelines.eval_run import Results, Settings
+
+MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".off")
+_NOISE = 0.02
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``eval recon`` to ``parser``."""
+    add = parser.add_argument
+    add("--meshes", required=True, metavar="FOLDER", help="folder of meshes, or one mesh; y up, front at +z")
+    add("--out", required=True, metavar="FOLDER", help="where the .csv, .md and .png of this run are written")
+    add("--only", action="append", metavar="PATTERN", help="names of objects to take, for example 'ycb_*'; repeatable")
+    add("--name", metavar="NAME", help="name of the result files (default: made from the settings)")
+    add("--rig", default="v1.2", metavar="NAME", help="the cameras of the views: v1.1 or v1.2 (default: v1.2)")
+    add("--tile", type=int, default=320, metavar="PX", help="side of each view (default: 320)")
+    add("--with-normals", action="store_true", help="hand the true view-space normals to the fit")
+    add("--with-depth", action="store_true", help="hand the true depths to the fit")
+    add("--warp", type=float, default=0, metavar="PX", help="smooth random warp of each view, rms (default: 0)")
+    add("--gain", type=float, default=0, metavar="F", help="random brightness of each view, +- this share (default: 0)")
+    add(
+        "--noise",
+        type=float,
+        default=0,
+        nargs="?",
+        const=_NOISE,
+        metavar="STD",
+        help=f"pixel noise of the colours, which lie in 0..1 (default: 0; without a number {_NOISE})",
+    )
+    add("--blur", type=float, default=0, metavar="PX", help="Gaussian blur of each view (default: 0)")
+    add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
+    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write the result files, and say the means on stdout; 1 if an object could not be reconstructed."""
+    from zero123pp.configs import load
+    from zero123pp.pipelines.degrade import Degradation
+    from zero123pp.pipelines.eval_report import results_folder
+    from zero123pp.pipelines.eval_run import Settings, evaluate
+    from zero123pp.pipelines.image_to_mesh import PipelineConfig
+    from zero123pp.rigs import get_rig
+
+    get_rig(args.rig)
+    if args.tile < 32:
+        raise BadInput(f"--tile is {args.tile}; expected at least 32 px")
+    settings = Settings(
+        config=load(PipelineConfig, args.preset, args.set),
+        degradation=Degradation(warp_px=args.warp, gain=args.gain, noise=args.noise, blur_px=args.blur),
+        rig=args.rig,
+        tile_px=args.tile,
+        with_normals=args.with_normals,
+        with_depth=args.with_depth,
+        seed=args.seed,
+    )
+    meshes, folder = find_meshes(args.meshes, args.only), results_folder(args.out)
+    results = evaluate(meshes, settings, log=sys.stderr.write)
+    preset = Path(str(args.preset)).stem
+    name = args.name or "_".join([args.rig, settings.label] + ([] if preset == "default" else [preset]))
+    sys.stdout.write(_write(results, settings, folder, name, args))
+    return 1 if results.failures else 0
+
+
+def find_meshes(folder: str | Path, only: Sequence[str] | None = None) -> list[Path]:
+    """Mesh files in ``folder`` (or the file itself) whose names match one of the patterns, sorted by name."""
+    folder = Path(folder)
+    files = [folder] if folder.is_file() else sorted(folder.iterdir()) if folder.is_dir() else []
+    meshes = [file for file in files if file.suffix.lower() in MESH_SUFFIXES]
+    chosen = [file for file in meshes if not only or any(fnmatch(file.stem, pattern) for pattern in only)]
+    if not chosen:
+        raise BadInput(
+            f"no meshes to evaluate: {folder} holds {len(meshes)} files of type {', '.join(MESH_SUFFIXES)}"
+            + (f", none of them named like {', '.join(only)}" if only else "")
+        )
+    return chosen
+
+
+def _write(results: "Results", settings: "Settings", folder: Path, name: str, args: argparse.Namespace) -> str:
+    """Write the result files; returns the means as text."""
+    from zero123pp.pipelines import eval_report as report
+    from zero123pp.pipelines.contact_sheet import save_contact_sheet
+
+    title = f"Reconstruction from {settings.rig} views, {settings.label}"
+    picture = f"{name}.png" if results.pictures else None
+    page = report.to_markdown(title, results.rows, results.failures, _notes(settings, args), picture=picture)
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    if not results.rows:
+        return "no object was reconstructed\n"
+    (folder / f"{name}.csv").write_text(report.to_csv(results.rows), encoding="utf-8")
+    save_contact_sheet(folder / f"{name}.png", _sheet(results))
+    means = report.mean_row(results.rows)
+    return "".join(f"{key:<13}{value if isinstance(value, str) else f'{value:.4g}'}\n" for key, value in means.items())
+
+
+def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
+    """What is needed to repeat the run."""
+    from zero123pp.configs import describe
+    from zero123pp.pipelines.eval_report import machine
+
+    stages = ("fit.", "extract.", "clean.", "texture.")
+    values = [f"{key} {value}" for key, value in describe(settings.config).items() if key.startswith(stages)]
+    command = ["run.py eval recon", f"--meshes {Path(args.meshes).resolve().name}", *_options(args)]
+    return [
+        f"`{' '.join(command)}`",
+        "Units, samples and cameras: docs/evaluation.md. The object's sphere has radius 1; no alignment.",
+        f"Machine: {machine()}.",
+        f"Config: {', '.join(values)}.",
+    ]
+
+
+def _options(args: argparse.Namespace) -> list[str]:
+    """The options that differ from their defaults, as they can be typed."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = []
+    for key, value in vars(args).items():
+        if key in ("meshes", "out", "name") or value == parser.get_default(key):
+            continue
+        option = "--" + key.replace("_", "-")
+        values = value if isinstance(value, list) else [value]
+        words += [option] if value is True else [f"{option} {each}" for each in values]
+    return words
+
+
+def _sheet(results: "Results") -> "np.ndarray":
+    """Two objects a row, each with its name and numbers."""
+    from zero123pp.pipelines.contact_sheet import contact_sheet
+
+    rows, captions = [], []
+    for index, (row, tiles) in enumerate(zip(results.rows, results.pictures)):
+        if index % 2 == 0:
+            rows.append([])
+            captions.append([])
+        text = f"{row['object']}   CD {row['CD']:.4f}   F.02 {row['F0.02']:.2f}   {row['PSNR']:.1f} dB"
+        rows[-1] += tiles
+        captions[-1] += [text] + [""] * (len(tiles) - 1)
+    return contact_sheet(rows, captions=captions, tile_px=88, background=0.8)
