@@ -1,0 +1,72 @@
+"""Writing the trained network as ONNX, small and without torch at run time."""
+
+import io
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from zero123pp.train.matting.network import MattingNetwork
+from zero123pp.train.matting.train import load_checkpoint
+
+OPSET = 17
+
+
+class _AlphaOnly(nn.Module):
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        return self.network(rgb)[0].sigmoid()
+
+
+def export_onnx(checkpoint: str | Path, path: str | Path, size_px: int = 256) -> Path:
+    """Writes the mean weights of a checkpoint of `train` as ONNX: ``rgb`` (1, 3, S, S) to ``alpha`` (1, 1, S, S).
+
+    Weights are stored as float16 and widened when the file is loaded, so that it computes in float32.
+
+    Args:
+        checkpoint: of `zero123pp.train.matting.train.train`.
+        path: of the ONNX file.
+        size_px: the fixed side S, a multiple of 32.
+    """
+    import onnx
+
+    network = MattingNetwork()
+    content = load_checkpoint(checkpoint)
+    network.load_state_dict(content["mean"])
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        _AlphaOnly(network).eval(),
+        (torch.zeros(1, 3, size_px, size_px),),
+        buffer,
+        input_names=["rgb"],
+        output_names=["alpha"],
+        opset_version=OPSET,
+        dynamo=False,
+    )
+    model = onnx.load_from_string(buffer.getvalue())
+    _store_as_half(model)
+    onnx.checker.check_model(model)
+    model.doc_string = f"cutout network of zero123pp, {content['step']} steps"
+    path = Path(path)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def _store_as_half(model: "onnx.ModelProto") -> None:  # noqa: F821
+    """Large float32 initialisers to float16, each followed by a Cast back."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < 1024:
+            continue
+        wide, narrow = tensor.name, tensor.name + "_half"
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), narrow))
+        casts.append(helper.make_node("Cast", [narrow], [wide], to=TensorProto.FLOAT))
+    for position, node in enumerate(casts):
+        model.graph.node.insert(position, node)
