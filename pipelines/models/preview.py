@@ -1,12 +1,13 @@
 """The source that needs no download: the outline inflated, the picture painted on its front, a guess on its back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, focal_px, orbit_camera
 from zero123pp.images import to_float, to_uint8
+from zero123pp.pipelines.models.back_side import BackConfig, back_side
 from zero123pp.recon.inflate import InflateConfig, Inflated, behind_picture, inflate
 from zero123pp.recon.normals import smooth_normals
 from zero123pp.recon.render import render
@@ -27,12 +28,10 @@ GUESSED_CONFIDENCE = 0.3
 class PreviewConfig:
     """How the preview guesses."""
 
-    shape: InflateConfig = InflateConfig()
+    shape: InflateConfig = field(default_factory=InflateConfig)
     """See `InflateConfig`."""
-    back_detail: float = 0.035
-    """Details smaller than this vanish on the back (a face would stare from there too), in picture sides."""
-    back_shade: float = 0.92
-    """Brightness of the back where it lies deepest, relative to the front."""
+    back: BackConfig = field(default_factory=BackConfig)
+    """See `BackConfig`."""
 
 
 class PreviewModel:
@@ -92,9 +91,10 @@ def _paint(solid: Inflated, rgba: np.ndarray, config: PreviewConfig) -> tuple[Ca
     camera = replace(camera, fx=focal, fy=focal, cx=(0.5 + centre[0]) * size, cy=(0.5 - centre[1]) * size)
 
     mesh = Mesh(behind_picture(centred, rig.distance, scale), solid.mesh.faces)
-    front, back = _pictures(rgba, solid.height, config)
+    front = _extended(rgba[..., :3], rgba[..., 3])
+    back = back_side(front, rgba[..., 3], config.back)
     uvs, normals, half = flat[:, :2] + 0.5, smooth_normals(mesh), len(mesh.faces) // 2
-    halves = ((mesh.faces[:half], front), (mesh.faces[half:], back))
+    halves = ((mesh.faces[:half], to_uint8(front)), (mesh.faces[half:], to_uint8(back)))
     return camera, [_part(mesh.vertices, faces, uvs, picture, normals) for faces, picture in halves]
 
 
@@ -121,22 +121,6 @@ def _input_view(rgba: np.ndarray, parts: list[TexturedMesh], camera: Camera) -> 
     return replace(guess, rgb=to_float(parts[0].base_color), alpha=rgba[..., 3], confidence=1.0)
 
 
-def _pictures(rgba: np.ndarray, height: np.ndarray, config: PreviewConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (S, S, 3) uint8 of the front and of the back (as seen through the object from the front)."""
-    from scipy import ndimage
-
-    size, alpha = len(rgba), rgba[..., 3]
-    front = _extended(rgba[..., :3], alpha)
-    radius = max(config.back_detail * size, 1.0)
-    plain = _plain(front, alpha, radius)
-    # From the rim inwards the back turns from the front's own colours, which it has to meet there, to plain ones.
-    inside = ndimage.distance_transform_edt(alpha > 0.5)
-    mix = np.clip(inside / (2 * radius), 0, 1)[..., None]
-    mix = mix * mix * (3 - 2 * mix)
-    shade = 1 - (1 - config.back_shade) * mix
-    return to_uint8(front), to_uint8(((1 - mix) * front + mix * plain) * shade)
-
-
 def _extended(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colours carried on over the outline, so that no look-up at the rim meets a pixel of no colour."""
     from scipy import ndimage
@@ -145,24 +129,3 @@ def _extended(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     weight = np.clip((alpha - 0.5) / 0.4, 0, 1)[..., None]
     return (weight * rgb + (1 - weight) * rgb[rows, columns]).astype(np.float32)
-
-
-def _plain(rgb: np.ndarray, alpha: np.ndarray, radius: float) -> np.ndarray:
-    """The picture without details smaller than ``radius`` px: a median keeps its large patches and their borders."""
-    from PIL import Image
-    from scipy import ndimage
-
-    work = min(len(rgb), 128)
-    scale = work / len(rgb)
-    small = np.stack([_resize(rgb[..., i], work, Image.Resampling.BOX) for i in range(3)], -1)
-    window = 2 * int(np.ceil(radius * scale)) + 1
-    for _ in range(2):
-        small = ndimage.median_filter(small, (window, window, 1))
-    small = ndimage.gaussian_filter(small, (0.3 * window, 0.3 * window, 0))
-    return np.stack([_resize(small[..., i], len(rgb), Image.Resampling.BICUBIC) for i in range(3)], -1)
-
-
-def _resize(channel: np.ndarray, size: int, method: int) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(np.ascontiguousarray(channel, np.float32)).resize((size, size), method))
