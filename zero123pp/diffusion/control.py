@@ -76,6 +76,8 @@ def check_fits(controlnet: torch.nn.Module, unet: torch.nn.Module) -> None:
     """BadInput unless the ControlNet was made for a UNet of this shape."""
     for key in ("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim"):
         theirs, ours = controlnet.config[key], unet.config[key]
+        # The same numbers are a tuple in a network made in Python and a list in one that was loaded.
+        theirs, ours = (list(v) if isinstance(v, (list, tuple)) else v for v in (theirs, ours))
         if theirs != ours:
             raise BadInput(f"the ControlNet has {key} {theirs}, but the UNet has {ours}; it belongs to another model")
 

@@ -59,7 +59,7 @@ def weight_shards(file: Path) -> list[Path]:
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise BadInput(f"{file} is no index of weight files ({error!r})") from error
     for name in names:
-        if not isinstance(name, str) or Path(name).name != name:
+        if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
             raise BadInput(f"{file} names the weight file {name!r}; expected a plain file name")
     return [file.parent / name for name in names]
 
@@ -157,7 +157,9 @@ def _download(repo_id: str, kind: str, revision: str | None, cache_dir: str | No
         raise MissingBackend(_not_here(repo_id, revision, "huggingface_hub is not installed")) from error
     unusable = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError)
     try:
-        names = HfApi(token=token).list_repo_files(repo_id, revision=revision)
+        # Not `list_repo_files`: that one retries for 23 seconds where there is no network.
+        info = HfApi(token=token).model_info(repo_id, revision=revision, timeout=10)
+        names = [file.rfilename for file in info.siblings or []]
         folder = snapshot_download(
             repo_id, revision=revision, cache_dir=cache_dir, token=token, allow_patterns=_wanted(names, kind)
         )

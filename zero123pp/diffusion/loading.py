@@ -70,13 +70,21 @@ def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch
     for shard in shards:
         if shard.suffix != ".safetensors":
             _check_pickle(shard)
+    # Only transformers can go on past tensors of a wrong shape, and only so does it name them (below).
+    tolerant = {"ignore_mismatched_sizes": True} if issubclass(model, transformers.PreTrainedModel) else {}
     with _explained(folder.name, folder), _quiet():
         network, info = model.from_pretrained(
-            str(folder), torch_dtype=dtype, use_safetensors=safe, local_files_only=True, output_loading_info=True
+            str(folder),
+            torch_dtype=dtype,
+            use_safetensors=safe,
+            local_files_only=True,
+            output_loading_info=True,
+            **tolerant,
         )
-    lacking = sorted(map(str, info["missing_keys"])) + sorted(map(str, info["mismatched_keys"]))
-    if lacking:
-        raise BadInput(f"{folder}: the weights lack {len(lacking)} of the network's tensors, first {lacking[0]}")
+    for fault, keys in (("lack", info["missing_keys"]), ("have the wrong shape for", info["mismatched_keys"])):
+        if keys:
+            first = min(map(str, keys))
+            raise BadInput(f"{folder}: the weights {fault} {len(keys)} of the network's tensors, first {first}")
     for name, parameter in network.named_parameters():
         if parameter.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(parameter)).tolist())):
             raise BadInput(f"{folder}: the weights of {name} hold NaN or infinity; the file is damaged, fetch it again")
