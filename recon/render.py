@@ -84,12 +84,12 @@ def _shade(
     for index, part in enumerate(parts):
         if isinstance(part, TexturedMesh):
             of_part = slice(None) if len(parts) == 1 else (seen >= first_face[index]) & (seen < first_face[index + 1])
-            colors[of_part] = _look_up(part.base_color, colors[of_part, :2])
+            colors[of_part] = look_up(part.base_color, colors[of_part, :2])
     return colors
 
 
-def _look_up(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Bilinear texture values (n, 3) in [0, 1] at (n, 2)."""
+def look_up(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Bilinear values (n, 3) in [0, 1] of a texture (H, W, 3) uint8 at (n, 2) coordinates; it repeats outside."""
     from zero123pp.recon.sampling import bilinear
 
     height, width = texture.shape[:2]

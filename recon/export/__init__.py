@@ -1,0 +1,57 @@
+"""Assets to files: a table of formats, and one way to write that leaves a whole file or none."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from zero123pp.errors import BadInput
+from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl
+from zero123pp.recon.export.files import check_folder, write_files
+from zero123pp.recon.export.glb import encode_glb
+from zero123pp.types import Mesh, TexturedMesh
+
+__all__ = ["EXPORTERS", "check_target", "save"]
+
+EXPORTERS: dict[str, Callable[[TexturedMesh | Mesh, str, Mapping], dict[str, bytes]]] = {
+    ".glb": encode_glb,
+    ".obj": encode_obj,
+    ".ply": encode_ply,
+    ".stl": encode_stl,
+}
+"""Suffix -> encoder of (asset, stem of the file name, extras): the bytes of each file by name, the main one last."""
+
+
+def check_target(path: str | Path, *, overwrite: bool = True) -> None:
+    """Refuse early what `save` would refuse.
+
+    Raises:
+        BadInput: unknown suffix, a folder in the way, a missing or read-only folder, or (without ``overwrite``) a file
+            that exists.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in EXPORTERS:
+        known = ", ".join(EXPORTERS)
+        raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose one of {known}")
+    check_folder(path)
+    if not overwrite and path.exists():
+        raise BadInput(f"{path} exists already; choose another name")
+
+
+def save(
+    asset: TexturedMesh | Mesh, path: str | Path, *, extras: Mapping | None = None, overwrite: bool = True
+) -> None:
+    """Write an asset; the file appears whole or not at all.
+
+    Args:
+        asset: in the world frame, which is that of the file.
+        path: its suffix picks the format. OBJ puts its material and texture beside it, under the same stem.
+        extras: JSON-ready facts about the asset; a GLB carries them in ``asset.extras``, other formats have no place.
+        overwrite: replace a file that exists.
+
+    Raises:
+        BadInput: as `check_target`; also for a full disk, an empty mesh, or extras that JSON cannot hold.
+    """
+    check_target(path, overwrite=overwrite)
+    path = Path(path)
+    if not len((asset.mesh if isinstance(asset, TexturedMesh) else asset).faces):
+        raise BadInput(f"cannot write {path.name}: the mesh has no faces")
+    write_files(path.parent, EXPORTERS[path.suffix.lower()](asset, path.stem, extras or {}), path.name)

@@ -1,0 +1,183 @@
+"""Binary glTF 2.0 (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html): one mesh, one material, one file.
+
+Written here and not by trimesh, because importing trimesh costs more time than the whole export, and it writes vertex
+colours as they are where glTF wants them linear.
+"""
+
+import io
+import json
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zero123pp import __version__
+from zero123pp.errors import BadInput, StageFailed
+from zero123pp.images import srgb_to_linear
+from zero123pp.recon.normals import smooth_normals
+from zero123pp.types import Mesh, TexturedMesh
+
+if TYPE_CHECKING:
+    import trimesh
+
+METALLIC, ROUGHNESS = 0.0, 1.0
+"""Baked colours are those of a matt surface. Left out, glTF's metallicFactor is 1: a metal, nearly black."""
+
+_FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125
+_VERTICES, _INDICES = 34962, 34963
+_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP_TO_EDGE = 9729, 9987, 33071
+_JSON, _BIN = b"JSON", b"BIN\0"
+
+
+def encode_glb(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[str, bytes]:
+    """One file, equal bytes for equal input; see `zero123pp.recon.export.EXPORTERS`."""
+    mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
+    builder = _Builder()
+    attributes = {"POSITION": builder.vertices(mesh.vertices, bounds=True)}
+    material = {"pbrMetallicRoughness": {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}}
+    document = {}
+    if isinstance(asset, TexturedMesh):
+        normals = smooth_normals(mesh) if asset.normals is None else asset.normals
+        attributes["NORMAL"] = builder.vertices(_unit(normals))
+        attributes["TEXCOORD_0"] = builder.vertices(asset.uvs * [1, -1] + [0, 1])
+        material["pbrMetallicRoughness"] |= {"baseColorTexture": {"index": 0}}
+        document = {
+            "textures": [{"source": 0, "sampler": 0}],
+            "images": [{"bufferView": builder.view(encode_png(asset.base_color)), "mimeType": "image/png"}],
+            "samplers": [
+                {
+                    "magFilter": _LINEAR,
+                    "minFilter": _LINEAR_MIPMAP_LINEAR,
+                    "wrapS": _CLAMP_TO_EDGE,
+                    "wrapT": _CLAMP_TO_EDGE,
+                }
+            ],
+        }
+    else:
+        attributes["NORMAL"] = builder.vertices(_unit(smooth_normals(mesh)))
+        if mesh.colors is not None:
+            # Floats: 8 bits merge dark shades of linear light, and trimesh reads 16 bits wrongly.
+            attributes["COLOR_0"] = builder.vertices(srgb_to_linear(mesh.colors / 255))
+    primitive = {"attributes": attributes, "indices": builder.indices(_proper_faces(mesh)), "material": 0}
+    content = builder.glb({"meshes": [{"primitives": [primitive]}], "materials": [material]} | document, extras)
+    check_glb(content)
+    return {f"{stem}.glb": content}
+
+
+class _Builder:
+    """Collects buffer views and accessors, and the bytes they speak of."""
+
+    def __init__(self) -> None:
+        self.binary = bytearray()
+        self.views: list[dict] = []
+        self.accessors: list[dict] = []
+
+    def view(self, content: bytes, target: int | None = None) -> int:
+        """Index of a new buffer view."""
+        self.binary.extend(b"\0" * (-len(self.binary) % 4))
+        view = {"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(content)}
+        self.views.append(view if target is None else view | {"target": target})
+        self.binary.extend(content)
+        return len(self.views) - 1
+
+    def accessor(self, array: np.ndarray, target: int, component: int, kind: str, **more: object) -> int:
+        """Index of a new accessor to an array of little-endian rows."""
+        accessor = {"bufferView": self.view(array.tobytes(), target), "componentType": component}
+        self.accessors.append(accessor | {"count": len(array), "type": kind} | more)
+        return len(self.accessors) - 1
+
+    def vertices(self, rows: np.ndarray, *, bounds: bool = False) -> int:
+        """Float attribute (N, 2 or 3)."""
+        rows = np.ascontiguousarray(rows, "<f4")
+        more = {"min": rows.min(0).tolist(), "max": rows.max(0).tolist()} if bounds else {}
+        return self.accessor(rows, _VERTICES, _FLOAT, f"VEC{rows.shape[1]}", **more)
+
+    def indices(self, faces: np.ndarray) -> int:
+        """Triangle indices (F, 3), with 16 bits where they suffice (the largest value is reserved)."""
+        small = faces.size == 0 or faces.max() < 65535
+        flat = np.ascontiguousarray(faces.reshape(-1), "<u2" if small else "<u4")
+        return self.accessor(flat, _INDICES, _UINT16 if small else _UINT32, "SCALAR")
+
+    def glb(self, document: Mapping, extras: Mapping) -> bytes:
+        """The whole file."""
+        asset = {"version": "2.0", "generator": f"zero123pp {__version__}"}
+        tree = {
+            "asset": asset | ({"extras": dict(extras)} if extras else {}),
+            "scene": 0,
+            "scenes": [{"nodes": [0]}],
+            "nodes": [{"mesh": 0, "name": "object"}],
+            **document,
+            "accessors": self.accessors,
+            "bufferViews": self.views,
+            "buffers": [{"byteLength": len(self.binary)}],
+        }
+        try:
+            text = json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"extras cannot be written as JSON: {error}") from error
+        text += b" " * (-len(text) % 4)
+        binary = bytes(self.binary) + b"\0" * (-len(self.binary) % 4)
+        chunks = struct.pack("<I4s", len(text), _JSON) + text + struct.pack("<I4s", len(binary), _BIN) + binary
+        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def check_glb(content: bytes) -> dict:
+    """Read back the header of a GLB, and return its JSON document.
+
+    Raises:
+        StageFailed: lengths, JSON or buffer views do not fit together.
+    """
+    try:
+        magic, version, length = struct.unpack_from("<4sII", content)
+        text_length, text_kind = struct.unpack_from("<I4s", content, 12)
+        document = json.loads(content[20 : 20 + text_length])
+        binary_length, binary_kind = struct.unpack_from("<I4s", content, 20 + text_length)
+        inside = all(view["byteOffset"] + view["byteLength"] <= binary_length for view in document["bufferViews"])
+    except (struct.error, ValueError, KeyError) as error:
+        raise StageFailed(f"the GLB that was made is broken: {error}") from error
+    if (magic, version, length, text_kind, binary_kind, inside) != (b"glTF", 2, len(content), _JSON, _BIN, True):
+        raise StageFailed(f"the GLB that was made is broken: {len(content)} bytes, but its header says {length}")
+    return document
+
+
+def to_trimesh(asset: TexturedMesh | Mesh) -> "trimesh.Trimesh":
+    """The asset as trimesh reads it from a GLB: split at UV seams, with normals and a matt PBR material."""
+    import trimesh
+    from PIL import Image
+
+    if not isinstance(asset, TexturedMesh):
+        return trimesh.Trimesh(asset.vertices, asset.faces, vertex_colors=asset.colors, process=False)
+    material = trimesh.visual.material.PBRMaterial(
+        baseColorTexture=Image.fromarray(np.array(asset.base_color)),
+        metallicFactor=METALLIC,
+        roughnessFactor=ROUGHNESS,
+    )
+    return trimesh.Trimesh(
+        asset.mesh.vertices,
+        asset.mesh.faces,
+        vertex_normals=asset.normals,
+        visual=trimesh.visual.TextureVisuals(uv=np.array(asset.uvs), material=material),
+        process=False,
+    )
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """PNG bytes of an (H, W, 3) uint8 picture, without colour profile (glTF ignores profiles)."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _unit(normals: np.ndarray) -> np.ndarray:
+    """Unit normals (N, 3) float32; +Y where there is none, because glTF allows no normal of length 0."""
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    return np.where(length > 1e-6, normals / np.maximum(length, 1e-6), [0, 1, 0]).astype(np.float32)
+
+
+def _proper_faces(mesh: Mesh) -> np.ndarray:
+    """Faces (F, 3) whose corners lie at three different places."""
+    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+    return mesh.faces[(a != b).any(-1) & (b != c).any(-1) & (c != a).any(-1)]
