@@ -49,9 +49,9 @@ def back_side(rgb: np.ndarray, alpha: np.ndarray, config: BackConfig = BackConfi
     free = ndimage.distance_transform_edt(inside) > max(config.rim * work, 1)
     carried = _membrane(ndimage.median_filter(small, (_OUTLINE_PX, _OUTLINE_PX, 1)), free, config.across)
     patches = ndimage.median_filter(small, (_FEATURE_PX, _FEATURE_PX, 1))
-    distance = ((patches - carried) ** 2).sum(-1) / config.agreement**2
-    agreed = ndimage.gaussian_filter(np.exp(-distance), 1.5)[..., None]
-    smooth = ndimage.gaussian_filter(carried + agreed * (patches - carried), (1, 1, 0))
+    difference = patches - carried
+    agreed = np.exp(-(difference**2).sum(-1, keepdims=True) / config.agreement**2)
+    smooth = ndimage.gaussian_filter(carried + agreed * difference, (1.5, 1.5, 0))
     plain = _resized(smooth, size, Image.Resampling.BICUBIC)
 
     texture = _fine_texture(rgb, config.detail)
