@@ -104,3 +104,23 @@ def test_nothing_is_kept_between_calls(unet, inputs):
     first = read_reference(unet, sample, t, states, tokens)
     write_reference(unet, ref * 3, t, states)
     assert torch.equal(read_reference(unet, sample, t, states, tokens), first)
+
+
+@torch.no_grad()
+def test_the_released_size(inputs):
+    """The UNet of the released checkpoints, as shapes only: 640x960 px sheet, 512 px reference."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            sample_size=96,
+            attention_head_dim=(5, 10, 20, 20),
+            cross_attention_dim=1024,
+            use_linear_projection=True,
+        )
+        assert sum(p.numel() for p in unet.parameters()) == 865_910_724
+        install_reference_attention(unet)
+        states, t = torch.empty(2, 77, 1024), torch.tensor(999.0)
+        tokens = write_reference(unet, torch.empty(2, 4, 64, 64), t, states)
+        assert [tuple(x.shape) for x in tokens.values()].count((2, 4096, 320)) == 5
+        assert sorted({x.shape[1] for x in tokens.values()}) == [64, 256, 1024, 4096] and len(tokens) == 16
+        v = read_reference(unet, torch.empty(2, 4, 120, 80), t, states, tokens)
+    assert tuple(v.shape) == (2, 4, 120, 80)

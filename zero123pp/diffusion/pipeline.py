@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -180,7 +181,17 @@ class Zero123PlusPipeline(DiffusionPipeline):
         """
         width = 2 * self.tile_size if width is None else width
         height = 3 * self.tile_size if height is None else height
-        self._check(width, height, num_inference_steps, guidance_scale, num_images_per_prompt, output_type)
+        _check_call(
+            self._vae_factor,
+            output_type,
+            {
+                "width": width,
+                "height": height,
+                "num_inference_steps": num_inference_steps,
+                "num_images_per_prompt": num_images_per_prompt,
+            },
+            {"guidance_scale": guidance_scale, "controlnet_conditioning_scale": controlnet_conditioning_scale},
+        )
         control.check_control(self.controlnet, depth_image)
         device, dtype = self._execution_device, self.unet.dtype
         # The original draws in the model's own type; single precision makes a seed mean the same in every type.
@@ -283,17 +294,19 @@ class Zero123PlusPipeline(DiffusionPipeline):
         """Pixels per latent along one side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
-    def _check(self, width: int, height: int, steps: int, guidance: float, images: int, output_type: str) -> None:
-        """BadInput unless the arguments of a call make sense."""
-        factor = self._vae_factor
-        if width <= 0 or height <= 0 or width % factor or height % factor:
-            raise BadInput(f"width {width} and height {height} must be positive multiples of {factor} px")
-        if steps < 1 or images < 1:
-            raise BadInput(f"num_inference_steps {steps} and num_images_per_prompt {images} must be 1 or more")
-        if not math.isfinite(guidance):
-            raise BadInput(f"guidance_scale is {guidance}; expected a finite number such as 4")
-        if output_type not in ("pil", "np", "latent"):
-            raise BadInput(f"output_type is {output_type!r}; choose 'pil', 'np' or 'latent'")
+
+def _check_call(factor: int, output_type: str, whole: dict[str, int], real: dict[str, float]) -> None:
+    """BadInput unless the arguments of a call make sense: positive integers, and finite numbers, by name."""
+    for name, value in whole.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise BadInput(f"{name} is {value!r}; expected an integer of 1 or more")
+        if name in ("width", "height") and value % factor:
+            raise BadInput(f"{name} is {value} px; expected a multiple of {factor}")
+    for name, value in real.items():
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise BadInput(f"{name} is {value!r}; expected a finite number")
+    if output_type not in ("pil", "np", "latent"):
+        raise BadInput(f"output_type is {output_type!r}; choose 'pil', 'np' or 'latent'")
 
 
 def _check_finite(tensor: torch.Tensor, what: str, dtype: torch.dtype) -> None:
