@@ -8,7 +8,8 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.types import Cutout
+from zero123pp.pipelines.sheets import views_from_sheet
+from zero123pp.types import Cutout, MultiView
 
 if TYPE_CHECKING:
     from zero123pp.diffusion.pipeline import Zero123PlusPipeline
@@ -21,6 +22,12 @@ OFFICIAL = {
 
 OFFICIAL_LICENCE = "CC-BY-NC 4.0 (weights; no commercial use)"
 OTHER_LICENCE = "as stated by the checkpoint's publisher"
+
+DEFAULT_STEPS = 28
+"""Enough with "trailing" time steps for most objects; 75 to 100 help faces and fine detail."""
+
+DEFAULT_GUIDANCE = 4.0
+"""The strength of guidance that the authors use."""
 
 INSTALL = "pip install 'zero123pp[diffusion]'"
 
@@ -37,7 +44,9 @@ def is_cached(name: str) -> bool:
 
 
 class Zero123PlusModel:
-    """A loaded Zero123++ checkpoint that draws sheets of six views on its rig."""
+    """A loaded Zero123++ checkpoint that draws six views on its rig: a `zero123pp.pipelines.models.MultiViewModel`."""
+
+    note = ""
 
     def __init__(self, pipeline: "Zero123PlusPipeline", *, name: str, licence: str):
         self.pipeline = pipeline
@@ -89,13 +98,26 @@ class Zero123PlusModel:
         licence = OFFICIAL_LICENCE if source in OFFICIAL.values() else OTHER_LICENCE
         return cls(pipeline, name=str(name), licence=licence)
 
+    def generate(
+        self,
+        cutout: Cutout,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> MultiView:
+        """The six views of `generate_sheet`, cut out of their gray and posed; BadInput when nothing is on them."""
+        sheet = self.generate_sheet(cutout, seed=seed, steps=steps, guidance=guidance, progress=progress)
+        return views_from_sheet(sheet, self.rig, source=self.name)
+
     def generate_sheet(
         self,
         cutout: Cutout,
         *,
         seed: int = 0,
-        steps: int = 28,
-        guidance: float = 4.0,
+        steps: int | None = None,
+        guidance: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> np.ndarray:
         """Draw the six views of a cut-out object.
@@ -103,14 +125,17 @@ class Zero123PlusModel:
         Args:
             cutout: the object, centred on a square.
             seed: fixes the sheet.
-            steps: sampling steps; 28 are enough for most objects, 75 to 100 help faces and fine detail.
-            guidance: strength of the classifier-free guidance.
+            steps: sampling steps; None for `DEFAULT_STEPS`.
+            guidance: strength of the classifier-free guidance; None for `DEFAULT_GUIDANCE`.
             progress: called with fractions in [0, 1].
 
         Returns:
             Sheet (3 S, 2 S, 3) uint8 of tiles of the checkpoint's size S, on gray.
         """
         import torch
+
+        steps = DEFAULT_STEPS if steps is None else steps
+        guidance = DEFAULT_GUIDANCE if guidance is None else guidance
 
         def report(_pipeline: object, step: int, _timestep: object, _tensors: dict) -> None:
             if progress is not None:

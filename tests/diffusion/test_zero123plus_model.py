@@ -76,6 +76,22 @@ def test_a_sheet(small, cutout):
     np.testing.assert_array_equal(model.generate_sheet(cutout, seed=3, steps=3), sheet)
     assert (model.generate_sheet(cutout, seed=4, steps=3) != sheet).any()
     assert (model.generate_sheet(cutout, seed=3, steps=3, guidance=1.0) != sheet).any()
+    views = model.generate(cutout, seed=3, steps=3)
+    assert (len(views), views.rig, views.source) == (6, "v1.1", str(small))
+    assert views.views[0].rgb.shape == (64, 64, 3)
+
+
+def test_the_recommended_steps_and_guidance_are_the_defaults(small, cutout, monkeypatch):
+    model, calls = Zero123PlusModel.from_pretrained(small, device="cpu"), []
+    original = type(model.pipeline).__call__
+
+    def spy(pipeline, image, **arguments):
+        calls.append(arguments)
+        return original(pipeline, image, **(arguments | {"num_inference_steps": 1}))
+
+    monkeypatch.setattr(type(model.pipeline), "__call__", spy)
+    model.generate_sheet(cutout)
+    assert (calls[0]["num_inference_steps"], calls[0]["guidance_scale"]) == (28, 4.0)
 
 
 def test_types_and_devices(small):
