@@ -84,20 +84,19 @@ def texture(
         raise BadInput(f"texturing needs a view with confidence over 0, got {len(views)} views")
     atlas = unwrap(mesh, config.size, config.padding)
     report_progress(0.4)
-    normals = smooth_normals(mesh)[atlas.vertex]
+    mesh_normals = smooth_normals(mesh)
     split = Mesh(mesh.vertices[atlas.vertex], atlas.faces)
     fragments = rasterize_uv(atlas.uvs, atlas.faces, config.size, config.size)
-    base_color, report = _paint(mesh, fragments, split, normals, views, config, report_progress)
+    base_color, report = _paint(mesh, mesh_normals, fragments, views, config, report_progress)
     report = {"size": config.size, "vertices": len(atlas.vertex), "used": float(fragments.covered.mean())} | report
     report_progress(1.0)
-    return TexturedMesh(split, atlas.uvs, base_color, normals), report
+    return TexturedMesh(split, atlas.uvs, base_color, mesh_normals[atlas.vertex]), report
 
 
 def _paint(
     mesh: Mesh,
+    mesh_normals: np.ndarray,
     fragments: Fragments,
-    split: Mesh,
-    normals: np.ndarray,
     views: Sequence[View],
     config: TextureConfig,
     progress: Callable[[float], None],
@@ -108,12 +107,15 @@ def _paint(
         if view.confidence > 0:
             sources.append(prepare(view, mesh, config.edge_px, config.detail_px, config.depth_step))
         progress(0.4 + 0.3 * len(sources) / len(views))
-    points = SurfacePoints(fragments.interpolate(split.faces, split.vertices), _unit_normals(fragments, split, normals))
+    # The atlas keeps the order of the faces, so its fragments fit the mesh before unwrapping.
+    normals = fragments.interpolate(mesh.faces, mesh_normals)
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    points = SurfacePoints(fragments.interpolate(mesh.faces, mesh.vertices), normals)
     resolution = min(source.view.camera.fx / _distance(source.view, mesh) for source in sources)
     gains = _gains(sources, points, config, resolution)
     blended = blend(sources, points, gains, config.sharpness, config.detail_sharpness, resolution)
     progress(0.85)
-    colors = _filled(blended, points, fragments.face[fragments.covered], mesh)
+    colors = _filled(blended, fragments, mesh, mesh_normals)
     picture = np.zeros((*fragments.face.shape, 3), np.uint8)
     picture[fragments.covered] = to_uint8(colors)
     shares = iter(blended.share.tolist())
@@ -122,12 +124,6 @@ def _paint(
         "view_share": [next(shares) if view.confidence > 0 else 0.0 for view in views],
         "gain": gains.mean(1).tolist(),
     }
-
-
-def _unit_normals(fragments: Fragments, split: Mesh, normals: np.ndarray) -> np.ndarray:
-    """Smooth normals (n, 3) at the covered texels."""
-    interpolated = fragments.interpolate(split.faces, normals)
-    return interpolated / np.maximum(np.linalg.norm(interpolated, axis=-1, keepdims=True), 1e-6)
 
 
 def _distance(view: View, mesh: Mesh) -> float:
@@ -147,25 +143,31 @@ def _gains(sources: Sequence[Source], points: SurfacePoints, config: TextureConf
     return match_gains(np.stack([values[:, 3:] for _, values in seen]), np.stack([w for w, _ in seen]), confidence)
 
 
-def _filled(blended: Blend, points: SurfacePoints, face: np.ndarray, mesh: Mesh) -> np.ndarray:
-    """Colours (n, 3) of all texels: unseen ones from the seen faces around them, and faintly seen ones in between."""
+def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarray) -> np.ndarray:
+    """Colours (n, 3) of all texels: unseen ones from the seen surface around them, faintly seen ones in between."""
     faint = blended.weight < 10 * FAINT
     if not faint.any():
         return blended.color
-    known_faces = np.flatnonzero(np.bincount(face[~faint], minlength=len(mesh.faces)))
-    if not len(known_faces):  # no view sees anything
-        return np.full_like(blended.color, UNPAINTED)
-    # One mean per face: where nothing is seen there is no detail to keep, and it is 50 times fewer points.
-    counts = np.bincount(face[~faint], minlength=len(mesh.faces))[known_faces]
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        sums = [np.bincount(face[~faint], values[~faint, axis], len(mesh.faces))[known_faces] for axis in range(3)]
-        return np.stack(sums, axis=-1) / counts[:, None]
-
-    guess = fill_on_surface(
-        points.position[faint], points.normal[faint], mean(points.position), mean(points.normal), mean(blended.color)
-    )
+    corners = mesh.faces[fragments.face[fragments.covered]]  # (n, 3) vertices before unwrapping
+    weights = fragments.barycentric[fragments.covered]
+    seen, corner_weights = corners[~faint].reshape(-1), weights[~faint].reshape(-1)
+    total = np.bincount(seen, corner_weights, len(mesh.vertices))
+    color = np.zeros((len(mesh.vertices), 3))
+    for channel in range(3):
+        sums = np.bincount(seen, corner_weights * np.repeat(blended.color[~faint, channel], 3), len(mesh.vertices))
+        color[:, channel] = sums / np.maximum(total, 1e-9)
+    known = total > 0.5  # of a texel
+    if not known.any():  # no view sees anything
+        known, color = np.ones(len(known), bool), _own_colors(mesh)
+    # At vertices, not at texels: where nothing is seen there is no detail to keep, and it is 50 times fewer points.
+    color = fill_on_surface(mesh, normals, color, known)
+    guess = (weights[faint][..., None] * color[corners[faint]]).sum(1)
     share = (blended.weight[faint] / (blended.weight[faint] + FAINT))[:, None]
     colors = blended.color.copy()
     colors[faint] = share * colors[faint] + (1 - share) * guess
     return colors
+
+
+def _own_colors(mesh: Mesh) -> np.ndarray:
+    """The mesh's vertex colours (Nv, 3) in [0, 1], or gray."""
+    return np.full(mesh.vertices.shape, UNPAINTED) if mesh.colors is None else mesh.colors / 255

@@ -54,4 +54,7 @@ def save(
     path = Path(path)
     if not len((asset.mesh if isinstance(asset, TexturedMesh) else asset).faces):
         raise BadInput(f"cannot write {path.name}: the mesh has no faces")
-    write_files(path.parent, EXPORTERS[path.suffix.lower()](asset, path.stem, extras or {}), path.name)
+    suffix = path.suffix.lower()
+    contents = EXPORTERS[suffix](asset, path.stem, extras or {})
+    main = contents.pop(path.stem + suffix)
+    write_files(path.parent, contents | {path.name: main}, path.name)  # the name as given, "TOY.GLB" too
