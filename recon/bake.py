@@ -9,7 +9,6 @@ weight 0 (z-buffer test).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from zero123pp.cameras import resized
@@ -102,67 +101,14 @@ def see(source: Source, points: SurfacePoints, sharpness: float, resolution: flo
     Returns:
         weight (n,) float32, 0 where the point is not seen; values (n, 6) float32: colour and low-pass colour.
     """
+    from zero123pp.recon.texel_kernels import look
+
     camera = source.view.camera
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    weight, values = _see(
+    weight, values = look(
         points.position, points.normal, camera.world_from_cam, intrinsics, source.picture, source.depth, resolution
     )
     return source.view.confidence * weight[:, 0] * weight[:, 1] ** np.float32(sharpness), values
-
-
-@numba.njit(cache=True, nogil=True)
-def _see(
-    position: np.ndarray,
-    normal: np.ndarray,
-    pose: np.ndarray,
-    intrinsics: np.ndarray,
-    picture: np.ndarray,
-    depth: np.ndarray,
-    resolution: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Trust and cosine x relative resolution (n, 2), and the first channels of ``picture`` (n, C - 1), at points."""
-    height, width, channels = picture.shape
-    scale_x, scale_y = depth.shape[1] / width, depth.shape[0] / height
-    weight, values = np.zeros((len(position), 2), np.float32), np.zeros((len(position), channels - 1), np.float32)
-    for n in range(len(position)):
-        dx, dy, dz = position[n, 0] - pose[0, 3], position[n, 1] - pose[1, 3], position[n, 2] - pose[2, 3]
-        z = dx * pose[0, 2] + dy * pose[1, 2] + dz * pose[2, 2]
-        if z <= 1e-6:
-            continue
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        cosine = -(dx * normal[n, 0] + dy * normal[n, 1] + dz * normal[n, 2]) / length
-        if cosine <= 0:
-            continue
-        x = (dx * pose[0, 0] + dy * pose[1, 0] + dz * pose[2, 0]) / z * intrinsics[0] + intrinsics[2]
-        y = (dx * pose[0, 1] + dy * pose[1, 1] + dz * pose[2, 1]) / z * intrinsics[1] + intrinsics[3]
-        if not (0 <= x < width and 0 <= y < height):
-            continue
-        front = depth[int(y * scale_y), int(x * scale_x)]
-        # Half a depth pixel aside, a slanted surface is nearer by this much times the tangent of the slant.
-        footprint = z / (intrinsics[0] * scale_x)
-        slant = min(np.sqrt(1 - min(cosine * cosine, 1.0)) / cosine, 5.0)
-        if front > 0 and z > front + footprint * (2 + 1.5 * slant):
-            continue
-        left, top = min(max(x - 0.5, 0.0), width - 1.0), min(max(y - 0.5, 0.0), height - 1.0)
-        x0, y0 = int(left), int(top)
-        x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-        fx, fy = left - x0, top - y0
-        w00, w01, w10, w11 = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
-        last = channels - 1
-        trust = picture[y0, x0, last] * w00 + picture[y0, x1, last] * w01
-        trust += picture[y1, x0, last] * w10 + picture[y1, x1, last] * w11
-        if trust <= 0:
-            continue
-        weight[n, 0] = trust
-        weight[n, 1] = cosine * intrinsics[0] / (z * resolution)
-        for c in range(last):
-            values[n, c] = (
-                picture[y0, x0, c] * w00
-                + picture[y0, x1, c] * w01
-                + picture[y1, x0, c] * w10
-                + picture[y1, x1, c] * w11
-            )
-    return weight, values
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Values for texels that have none: from their neighbours in the picture, or on the surface."""
 
-import numba
 import numpy as np
 
 from zero123pp.types import Mesh
@@ -20,35 +19,10 @@ def fill_nearest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     if not known.any() or known.all():
         return values
-    row, column = _nearest(known)
+    from zero123pp.recon.texel_kernels import nearest_known
+
+    row, column = nearest_known(known)
     return values[row, column]
-
-
-@numba.njit(cache=True, nogil=True)
-def _nearest(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column (H, W) of a nearest known pixel by two sweeps (Danielsson, "Euclidean distance mapping", 1980)."""
-    height, width = known.shape
-    row, column = np.full((height, width), -1, np.int32), np.full((height, width), -1, np.int32)
-    distance = np.full((height, width), 1 << 40, np.int64)
-    for y in range(height):
-        for x in range(width):
-            if known[y, x]:
-                row[y, x], column[y, x], distance[y, x] = y, x, 0
-    for sweep in range(2):
-        down = 1 if sweep == 0 else -1
-        for step_y in range(height):
-            y = step_y if sweep == 0 else height - 1 - step_y
-            for right in (1, -1):
-                for step_x in range(width):
-                    x = step_x if right == 1 else width - 1 - step_x
-                    for dy, dx in ((0, right), (down, 0), (down, right), (down, -right)):
-                        from_y, from_x = y - dy, x - dx
-                        if 0 <= from_y < height and 0 <= from_x < width and row[from_y, from_x] >= 0:
-                            r, c = row[from_y, from_x], column[from_y, from_x]
-                            d = (np.int64(r) - y) ** 2 + (np.int64(c) - x) ** 2
-                            if d < distance[y, x]:
-                                row[y, x], column[y, x], distance[y, x] = r, c, d
-    return row, column
 
 
 def fill_on_surface(mesh: Mesh, normals: np.ndarray, colors: np.ndarray, known: np.ndarray) -> np.ndarray:
