@@ -12,6 +12,10 @@ from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppErr
 
 SUBCOMMANDS = {
     "eval recon": ("zero123pp.pipelines.evaluate", "quality and speed of the reconstruction on a folder of meshes"),
+    "eval pictures": (
+        "zero123pp.pipelines.eval_pictures",
+        "the main job over a folder of pictures, with a contact sheet",
+    ),
     "eval cutout": ("zero123pp.pipelines.cutout.evaluate", "quality of the cutout on photos with known alphas"),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
 }
@@ -67,7 +71,7 @@ def _fail(name: str, message: object, code: int) -> int:
 
 
 def _main_parser(name: str) -> argparse.ArgumentParser:
-    lines = "\n".join(f"  {command:<15}{help_line}" for command, (_, help_line) in SUBCOMMANDS.items())
+    lines = "\n".join(f"  {command:<16}{help_line}" for command, (_, help_line) in SUBCOMMANDS.items())
     parser = _Parser(
         prog=name,
         description="One picture in, one textured 3D mesh out.",
@@ -132,8 +136,6 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     pipe = ImageTo3D.from_pretrained(
         model, device=args.device, preset=args.preset, overrides=overrides, download=args.download
     )
-    if not args.views and pipe.model.note:
-        sys.stderr.write(f"{pipe.model.name}: {pipe.model.note}\n")
     with terminal_bars(sys.stderr.isatty()) as progress:
         asset = pipe(
             args.image,
@@ -146,6 +148,8 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
             progress=progress,
         )
     asset.save(args.out, size=args.size)
+    if "note" in asset.extras:
+        sys.stderr.write(f"{asset.extras['model']}: {asset.extras['note']}\n")
     if args.save_stages:
         asset.save_stages(args.save_stages)
     if args.report:

@@ -54,7 +54,7 @@ class ImageTo3D:
         model: str | Path = "auto",
         *,
         device: str = "auto",
-        dtype: str | None = None,
+        dtype: str = "auto",
         preset: str | Path = "default",
         overrides: Iterable[str] = (),
         download: bool = False,
@@ -65,7 +65,7 @@ class ImageTo3D:
             model: 'auto' (the official weights when they are here or may be downloaded, else 'preview'), a name
                 from `zero123pp.pipelines.models.MODELS`, the folder of a checkpoint, or a hub id.
             device: 'auto', 'cpu' or 'cuda'; only the diffusion model uses it.
-            dtype: 'float32', 'float16' or 'bfloat16' for the diffusion model; None picks one for the device.
+            dtype: 'float32', 'float16', 'bfloat16' or 'auto', for the diffusion model.
             preset: name or YAML file of a preset, see `zero123pp.configs.load`.
             overrides: config values on top, such as ``["fit.steps=200"]``.
             download: agree to download weights that are not here.

@@ -37,14 +37,14 @@ def resolve_auto(download: bool = False) -> str:
 
 
 def load_model(
-    name: str, *, device: str = "auto", dtype: str | None = None, download: bool = False
+    name: str, *, device: str = "auto", dtype: str = "auto", download: bool = False
 ) -> "MultiViewModel":
     """The multi-view model called ``name``.
 
     Args:
         name: 'auto', a key of `zero123pp.pipelines.models.MODELS`, a checkpoint folder or a hub id.
         device: 'auto', 'cpu' or 'cuda'.
-        dtype: 'float32', 'float16', 'bfloat16' or None for the device's own choice.
+        dtype: 'float32', 'float16', 'bfloat16', or 'auto' for the device's own choice.
         download: agree to download weights that are not here.
 
     Raises:
