@@ -14,7 +14,7 @@ SUBCOMMANDS = {
     "eval recon": ("zero123pp.pipelines.evaluate", "quality and speed of the reconstruction on a folder of meshes"),
     "eval pictures": (
         "zero123pp.pipelines.eval_pictures",
-        "the main job over a folder of pictures, with a contact sheet",
+        "the main job over a folder of pictures",
     ),
     "eval cutout": ("zero123pp.pipelines.cutout.evaluate", "quality of the cutout on photos with known alphas"),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
