@@ -38,8 +38,6 @@ def load_parts(path: str | Path) -> list[Mesh | TexturedMesh]:
         _refuse_extensions(path)
     try:
         parts = _parts(path, is_gltf)
-    except BadInput:
-        raise
     except Exception as error:  # trimesh and Pillow raise nearly every type on broken files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(f"cannot read {path.name} as a mesh: {reason}") from error
@@ -82,7 +80,7 @@ def _part(geometry: object, transform: np.ndarray, is_gltf: bool) -> Mesh | Text
     linear = transform[:3, :3]
     vertices = np.asarray(geometry.vertices, float) @ linear.T + transform[:3, 3]
     if not np.isfinite(vertices).all():
-        raise BadInput("mesh has vertices that are not finite (NaN or infinity)")
+        raise BadInput("it has vertices that are not finite (NaN or infinity)")
     faces = np.asarray(geometry.faces, np.int32)
     mirrored = np.linalg.det(linear) < 0
     uvs, image, factor, material = _material(geometry, is_gltf)
@@ -123,7 +121,7 @@ def _material(geometry: object, is_gltf: bool) -> tuple[np.ndarray | None, objec
     if image is None or uvs is None or len(uvs) != len(geometry.vertices):
         return None, None, factor, material
     if image.width * image.height > MAX_TEXTURE_PIXELS:
-        raise BadInput(f"texture of {image.width}x{image.height} px is too large; at most {MAX_TEXTURE_PIXELS} px")
+        raise BadInput(f"its texture of {image.width}x{image.height} px is too large; at most {MAX_TEXTURE_PIXELS} px")
     return np.nan_to_num(np.asarray(uvs, np.float32), posinf=0, neginf=0), image, factor, material
 
 

@@ -12,7 +12,13 @@ from zero123pp.errors import BadInput
 def check_folder(path: Path) -> None:
     """BadInput when no file can be written at ``path``: it is a folder, or its folder is missing or read-only."""
     folder = path.parent
-    if path.is_dir():
+    if "\0" in str(path):
+        raise BadInput(f"cannot write {str(path)!r}: the name has a null character")
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # the name is too long, a link points to itself, ...
+        raise BadInput(f"cannot write {path}: {_reason(error)}") from error
+    if is_folder:
         raise BadInput(f"cannot write {path}: it is a folder; name a file in it")
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
