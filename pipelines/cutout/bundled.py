@@ -1,17 +1,95 @@
-"""The cutout that needs no download."""
+"""The cutout that needs no download: a small network that ships with the project (docs/cutout.md)."""
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
+from scipy import ndimage
 
 from zero123pp.images import to_float
 from zero123pp.pipelines.cutout.alpha import opaque_rgb
-from zero123pp.pipelines.cutout.border_colour import border_colour_alpha
+from zero123pp.pipelines.cutout.recentre import object_box
+from zero123pp.pipelines.cutout.refine import guided_upsample
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.cutout import CutoutConfig
 
+WEIGHTS = Path(__file__).with_name("bundled.onnx")
+FIND_PX, LOOK_PX = 192, 256
+"""Longer side that the network sees, px: of the whole picture to find the object, of its surroundings to cut it."""
+MARGIN = 0.12
+"""Room round the object in the closer look, relative to its longer side."""
+MIN_PART = 0.02
+"""Parts smaller than this share of the largest one are not the object."""
+
 
 def bundled_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray, str]:
-    """Alpha (H, W) float32 of a picture (H, W, 3|4) uint8. For now from border colours; nothing learned yet."""
-    return border_colour_alpha(to_float(opaque_rgb(image))), "bundled"
+    """Alpha (H, W) float32 of a picture (H, W, 3|4) uint8, by the bundled network.
+
+    It looks twice, like a person who steps closer: at the whole picture to find the object, then at its surroundings.
+    """
+    rgb = opaque_rgb(image)
+    alpha = np.zeros(rgb.shape[:2], np.float32)
+    found = _resized(main_parts(network_alpha(rgb, FIND_PX)), rgb.shape[:2])
+    if not (found > 0.5).any():
+        return alpha, "bundled"
+    left, top, right, bottom = _surroundings(found)
+    crop = rgb[top:bottom, left:right]
+    closer = network_alpha(crop, LOOK_PX)
+    alpha[top:bottom, left:right] = guided_upsample(to_float(crop), closer)
+    return main_parts(alpha), "bundled"
+
+
+def network_alpha(rgb: np.ndarray, longer_px: int) -> np.ndarray:
+    """What the network makes of a picture (H, W, 3) uint8 scaled to ``longer_px``: alpha (h, w) float32.
+
+    The picture and its mirror image are both shown, and the mean is taken.
+    """
+    height, width = rgb.shape[:2]
+    scale = longer_px / max(height, width)
+    size = tuple(max(32, 32 * round(side * scale / 32)) for side in (width, height))
+    small = to_float(
+        np.asarray(
+            Image.fromarray(rgb).resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR)
+        )
+    )
+    pixels = small.transpose(2, 0, 1)[None]
+    straight = _session().run(None, {"rgb": pixels})[0]
+    mirrored = _session().run(None, {"rgb": np.ascontiguousarray(pixels[..., ::-1])})[0][..., ::-1]
+    return (straight + mirrored)[0, 0] / 2
+
+
+@lru_cache(maxsize=1)
+def _session() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2  # the network is small; more threads only wait for each other
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])
+
+
+def main_parts(alpha: np.ndarray) -> np.ndarray:
+    """Alpha (H, W) without the small loose parts."""
+    labels, count = ndimage.label(alpha > 0.1, structure=np.ones((3, 3)))
+    if count < 2:
+        return alpha
+    weights = ndimage.sum_labels(alpha, labels, np.arange(count + 1))
+    weights[0] = 0
+    kept = weights >= MIN_PART * weights.max()
+    kept[0] = True  # fainter than a part, but continuous with one
+    return np.where(kept[labels], alpha, 0).astype(np.float32)
+
+
+def _surroundings(alpha: np.ndarray) -> tuple[int, int, int, int]:
+    """Box (left, top, right, bottom), px, round what is found, with a margin."""
+    left, top, right, bottom = object_box(np.where(alpha > 0.3, alpha, 0))
+    margin = max(4, round(MARGIN * max(right - left, bottom - top)))
+    height, width = alpha.shape
+    return max(0, left - margin), max(0, top - margin), min(width, right + margin), min(height, bottom + margin)
+
+
+def _resized(alpha: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return np.asarray(Image.fromarray(alpha).resize(shape[::-1], Image.Resampling.BILINEAR))

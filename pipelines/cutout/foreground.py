@@ -22,17 +22,19 @@ def estimate_foreground(rgb: np.ndarray, alpha: np.ndarray, radii_px: tuple[int,
         radii_px = (max(3, round(max(alpha.shape) * 0.04)), max(2, round(max(alpha.shape) * 0.005)))
     a = alpha[..., None].astype(np.float32)
     foreground = background = rgb
-    for radius in radii_px:
-        foreground, background = _fuse(rgb, foreground, background, a, radius)
+    for number, radius in enumerate(radii_px):
+        # The first blur sees mixed colours: steep weights keep them out where there are pure ones.
+        power = 4 if number == 0 else 1
+        foreground, background = _fuse(rgb, foreground, background, a, radius, power)
     return np.where(a == 1, rgb, foreground)
 
 
 def _fuse(
-    rgb: np.ndarray, foreground: np.ndarray, background: np.ndarray, a: np.ndarray, radius: int
+    rgb: np.ndarray, foreground: np.ndarray, background: np.ndarray, a: np.ndarray, radius: int, power: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One round of equations (4) and (5) of the paper."""
-    blurred_foreground = _weighted_blur(foreground, a, radius)
-    blurred_background = _weighted_blur(background, 1 - a, radius)
+    """One round of the scheme: blurred colours of both sides, and what they leave of the picture."""
+    blurred_foreground = _weighted_blur(foreground, a**power, radius)
+    blurred_background = _weighted_blur(background, (1 - a) ** power, radius)
     left_over = rgb - a * blurred_foreground - (1 - a) * blurred_background
     return np.clip(blurred_foreground + a * left_over, 0, 1), blurred_background
 

@@ -45,9 +45,9 @@ def resize_rgba(rgba: np.ndarray, size: tuple[int, int], box: tuple[float, float
         np.asarray(Image.fromarray(premultiplied[..., i]).resize(size, Image.Resampling.LANCZOS, box=box))
         for i in range(4)
     ]
-    alpha = np.clip(planes[3], 0, 1)
     # Under half of an 8-bit step nothing is visible, and the quotient would be noise.
-    rgb = np.stack(planes[:3], axis=-1) / np.maximum(alpha, 0.5 / 255)[..., None]
+    rgb = np.stack(planes[:3], axis=-1) / np.maximum(planes[3], 0.5 / 255)[..., None]
+    alpha = np.clip(planes[3], 0, 1)
     return np.concatenate([np.clip(rgb, 0, 1), alpha[..., None]], axis=-1)
 
 

@@ -1,6 +1,7 @@
 """Writing the trained network as ONNX, small and without torch at run time."""
 
 import io
+import warnings
 from pathlib import Path
 
 import torch
@@ -21,15 +22,15 @@ class _AlphaOnly(nn.Module):
         return self.network(rgb)[0].sigmoid()
 
 
-def export_onnx(checkpoint: str | Path, path: str | Path, size_px: int = 256) -> Path:
-    """Writes the mean weights of a checkpoint of `train` as ONNX: ``rgb`` (1, 3, S, S) to ``alpha`` (1, 1, S, S).
+def export_onnx(checkpoint: str | Path, path: str | Path) -> Path:
+    """Writes the mean weights of a checkpoint of `train` as ONNX: ``rgb`` (1, 3, H, W) to ``alpha`` (1, 1, H, W).
 
-    Weights are stored as float16 and widened when the file is loaded, so that it computes in float32.
+    Colours are in [0, 1], H and W any multiples of 32. Weights are stored as float16 and widened when the file is
+    loaded, so that it computes in float32.
 
     Args:
         checkpoint: of `zero123pp.train.matting.train.train`.
         path: of the ONNX file.
-        size_px: the fixed side S, a multiple of 32.
     """
     import onnx
 
@@ -37,15 +38,9 @@ def export_onnx(checkpoint: str | Path, path: str | Path, size_px: int = 256) ->
     content = load_checkpoint(checkpoint)
     network.load_state_dict(content["mean"])
     buffer = io.BytesIO()
-    torch.onnx.export(
-        _AlphaOnly(network).eval(),
-        (torch.zeros(1, 3, size_px, size_px),),
-        buffer,
-        input_names=["rgb"],
-        output_names=["alpha"],
-        opset_version=OPSET,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracing exporter, which is deprecated, about its own future
+        _trace(network, buffer)
     model = onnx.load_from_string(buffer.getvalue())
     _store_as_half(model)
     onnx.checker.check_model(model)
@@ -53,6 +48,19 @@ def export_onnx(checkpoint: str | Path, path: str | Path, size_px: int = 256) ->
     path = Path(path)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def _trace(network: MattingNetwork, buffer: io.BytesIO) -> None:
+    torch.onnx.export(
+        _AlphaOnly(network).eval(),
+        (torch.zeros(1, 3, 160, 192),),
+        buffer,
+        input_names=["rgb"],
+        output_names=["alpha"],
+        dynamic_axes={"rgb": {2: "height", 3: "width"}, "alpha": {2: "height", 3: "width"}},
+        opset_version=OPSET,
+        dynamo=False,
+    )
 
 
 def _store_as_half(model: "onnx.ModelProto") -> None:  # noqa: F821
