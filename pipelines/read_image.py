@@ -56,7 +56,8 @@ def _from_array(array: np.ndarray) -> np.ndarray:
 
 
 def _from_file(path: str) -> np.ndarray:
-    data = _read_bytes(path)
+    name = path if path.isprintable() else repr(path)
+    data = _read_bytes(path, name)
     with warnings.catch_warnings():
         # Pillow only warns about bombs under 179 megapixels and about broken metadata; both are dealt with here.
         warnings.simplefilter("ignore")
@@ -64,40 +65,40 @@ def _from_file(path: str) -> np.ndarray:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except Image.DecompressionBombError as error:
             raise BadInput(
-                f"{path}: the picture is larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first"
+                f"{name}: the picture is larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first"
             ) from error
         except Exception as error:  # a decoder meets bad bytes with any kind of exception
             raise BadInput(
-                f"{path} is not a picture that can be read ({_looks_like(data)}); give a PNG, JPEG or WEBP file"
+                f"{name} is not a picture that can be read ({_looks_like(data)}); give a PNG, JPEG or WEBP file"
             ) from error
         with image:
-            _check_size(image.size, path)
-            return _decode(image, path)
+            _check_size(image.size, name)
+            return _decode(image, name)
 
 
-def _read_bytes(path: str) -> bytes:
+def _read_bytes(path: str, name: str) -> bytes:
     """Content of a regular file of sensible size."""
     if "\0" in path:
-        raise BadInput(f"picture path {path!r} has a NUL character in it; give the path of a file")
+        raise BadInput(f"picture path {name} has a NUL character in it; give the path of a file")
     file = Path(path)
     try:
         if file.is_dir():
-            raise BadInput(f"{path} is a folder; give the path of one picture")
+            raise BadInput(f"{name} is a folder; give the path of one picture")
         if not file.exists():
             hint = "; addresses are not fetched, download it first" if "://" in path else "; check the path"
-            raise BadInput(f"there is no picture {path}{hint}")
+            raise BadInput(f"there is no picture {name}{hint}")
         if not file.is_file():
-            raise BadInput(f"{path} is not a regular file; give the path of a picture")
+            raise BadInput(f"{name} is not a regular file; give the path of a picture")
         if file.stat().st_size > MAX_BYTES:
             raise BadInput(
-                f"{path} has {file.stat().st_size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read, "
+                f"{name} has {file.stat().st_size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read, "
                 "scale the picture down first"
             )
         data = file.read_bytes()
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror or error}; check the path and its permissions") from error
+        raise BadInput(f"cannot read {name}: {error.strerror or error}; check the path and its permissions") from error
     if not data:
-        raise BadInput(f"{path} is empty; give a PNG, JPEG or WEBP file")
+        raise BadInput(f"{name} is empty; give a PNG, JPEG or WEBP file")
     return data
 
 

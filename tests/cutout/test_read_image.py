@@ -205,6 +205,7 @@ def test_files_that_are_no_pictures(tmp_path):
     assert "there is no picture" in refused(tmp_path / "missing.png")
     assert "download it first" in refused("https://example.com/a.png")
     assert "NUL" in refused("a\0.png")
+    assert "there is no picture" in refused("two\nlines.png")
     assert "not a regular file" in refused("/dev/zero")
     assert "NoneType" in refused(None)
 

@@ -84,6 +84,8 @@ def _repainted(rgb: np.ndarray, photographs: np.ndarray, rng: np.random.Generato
         rgb = rgb[..., rng.permutation(3)]
     if rng.random() < 0.1:
         rgb = np.repeat(rgb.mean(-1, keepdims=True), 3, axis=-1)
+    if rng.random() < 0.15:  # white china on white paper, black cases on black cloth
+        rgb = rgb + rng.uniform(0.6, 0.95) * ((rng.uniform(0.8, 1.0) if rng.random() < 0.75 else 0.03) - rgb)
     if rng.random() < 0.35:
         detail = photo_crop(photographs, rgb.shape[0], rng)
         strength = rng.uniform(0.2, 1.0)
