@@ -19,6 +19,12 @@ from zero123pp.types import Mesh, View
 OPAQUE = 0.99
 """Alpha from which a pixel's colour is the object's alone."""
 
+DEPTH_SCALE = 2
+"""Depth pixels a picture pixel and side, for the test what hides what."""
+
+STEEPEST = 5.0
+"""Slope (tangent of the angle to the picture plane) up to which a smooth surface is no depth edge."""
+
 
 @dataclass(frozen=True)
 class SurfacePoints:
@@ -36,57 +42,55 @@ class Source:
 
     view: View
     picture: np.ndarray
-    """(H, W, 7) float32: colour, low-pass colour, trust."""
+    """(H, W, 4) float32: colour and trust."""
     depth: np.ndarray
     """(Hd, Wd) float32 depth of the mesh from this camera, 0 where there is none."""
 
 
-def prepare(view: View, mesh: Mesh, edge_px: float, blur_px: float, depth_step: float) -> Source:
+def prepare(view: View, mesh: Mesh, edge_px: float, depth_step: float) -> Source:
     """The view's colours carried on beyond its mask, its trust, and the depth that its camera sees.
 
     Args:
         view: any size.
         mesh: the surface, world frame.
         edge_px: pixels over which trust ramps up from the mask's edge.
-        blur_px: standard deviation of the low-pass filter, px.
-        depth_step: jump of depth between neighbouring pixels that counts as an edge, world units.
+        depth_step: least jump of depth between neighbouring pixels that counts as an edge, world units.
     """
-    from scipy.ndimage import distance_transform_edt
-
     solid = view.alpha >= OPAQUE
     if not solid.any():
         solid = view.alpha >= view.alpha.max() * OPAQUE
     camera = view.camera
-    depth = rasterize(mesh.vertices, mesh.faces, resized(camera, 2 * camera.width, 2 * camera.height)).depth
-    coarse = depth[::2, ::2]
-    trusted = solid & (view.alpha > 0) & ~_behind_an_edge(coarse, depth_step)
-    # Pad: the border of the picture is an edge, too; what lies beyond it is unknown.
-    inside = distance_transform_edt(np.pad(trusted, 1))[1:-1, 1:-1]
-    trust = np.clip((inside - 0.5) / max(edge_px, 0.5), 0, 1)
-    rgb = fill_nearest(view.rgb, solid)
-    picture = np.concatenate([rgb, _low_pass(rgb, solid, blur_px), trust[..., None]], axis=-1)
+    fine = resized(camera, DEPTH_SCALE * camera.width, DEPTH_SCALE * camera.height)
+    depth = rasterize(mesh.vertices, mesh.faces, fine).depth
+    at_pixels = rasterize(mesh.vertices, mesh.faces, camera).depth
+    # Half a pixel inside the mask colours are pure, and `fill_nearest` carries them on. At a depth edge the pixel
+    # itself shows both surfaces, and a bilinear look-up reaches one pixel further.
+    inside_mask = _distance_to(~solid | (view.alpha <= 0)) - 0.5
+    steepest = STEEPEST * at_pixels / camera.fx
+    off_edges = _distance_to(_at_a_depth_edge(at_pixels, np.maximum(depth_step, steepest))) - 1.0
+    trust = np.clip(np.minimum(inside_mask, off_edges) / max(edge_px, 0.5), 0, 1)
+    picture = np.concatenate([fill_nearest(view.rgb, solid), trust[..., None]], axis=-1)
     return Source(view, np.ascontiguousarray(picture, np.float32), depth)
 
 
-def _low_pass(rgb: np.ndarray, solid: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian mean of the colours inside the mask (normalised convolution)."""
-    from scipy.ndimage import gaussian_filter
+def _distance_to(marked: np.ndarray) -> np.ndarray:
+    """Distance (H, W) of each pixel to the nearest marked one or to the outside of the picture, px."""
+    from scipy.ndimage import distance_transform_edt
 
-    if sigma <= 0:
-        return rgb
-    weight = gaussian_filter(solid.astype(np.float32), sigma, truncate=3)
-    mean = gaussian_filter(rgb * solid[..., None], (sigma, sigma, 0), truncate=3) / np.maximum(weight, 1e-6)[..., None]
-    return np.where(weight[..., None] > 1e-3, mean, rgb)
+    return distance_transform_edt(np.pad(~marked, 1))[1:-1, 1:-1]
 
 
-def _behind_an_edge(depth: np.ndarray, step: float) -> np.ndarray:
-    """(H, W) bool, pixels next to one that is nearer by more than ``step``: they may show the nearer surface."""
-    nearest = depth.copy()
-    nearest[depth <= 0] = np.inf
-    framed = np.pad(nearest, 1, constant_values=np.inf)
-    for around in (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]):
-        nearest = np.minimum(nearest, around)
-    return depth > nearest + step
+def _at_a_depth_edge(depth: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """(H, W) bool, pixels beside one that is nearer or farther by more than ``step``: they may show both surfaces."""
+    here = np.where(depth > 0, depth, np.nan)  # the outline against nothing is the mask's business
+    edge = np.zeros(depth.shape, bool)
+    down = np.abs(here[1:] - here[:-1]) > np.minimum(step[1:], step[:-1])
+    right = np.abs(here[:, 1:] - here[:, :-1]) > np.minimum(step[:, 1:], step[:, :-1])
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= right
+    edge[:, :-1] |= right
+    return edge
 
 
 def see(source: Source, points: SurfacePoints, sharpness: float, resolution: float) -> tuple[np.ndarray, np.ndarray]:
@@ -99,16 +103,16 @@ def see(source: Source, points: SurfacePoints, sharpness: float, resolution: flo
         resolution: pixels per world unit that count as 1.
 
     Returns:
-        weight (n,) float32, 0 where the point is not seen; values (n, 6) float32: colour and low-pass colour.
+        weight (n,) float32, 0 where the point is not seen; colours (n, 3) float32 sRGB.
     """
     from zero123pp.recon.texel_kernels import look
 
     camera = source.view.camera
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    weight, values = look(
+    weight, colors = look(
         points.position, points.normal, camera.world_from_cam, intrinsics, source.picture, source.depth, resolution
     )
-    return source.view.confidence * weight[:, 0] * weight[:, 1] ** np.float32(sharpness), values
+    return source.view.confidence * weight[:, 0] * weight[:, 1] ** np.float32(sharpness), colors
 
 
 @dataclass(frozen=True)
@@ -124,41 +128,25 @@ class Blend:
 
 
 def blend(
-    sources: Sequence[Source],
-    points: SurfacePoints,
-    gains: np.ndarray,
-    sharpness: float,
-    detail_sharpness: float,
-    resolution: float,
+    sources: Sequence[Source], points: SurfacePoints, gains: np.ndarray, sharpness: float, resolution: float
 ) -> Blend:
-    """Two-band mean of all views: low-pass colours with the weights of ``sharpness``, details with sharper ones.
-
-    Broad colours mix softly, so that views of unlike exposure leave no seam; details come nearly from the best view
-    alone, so that views which disagree by some pixels leave no ghosts (Burt and Adelson, "A multiresolution spline",
-    1983, with two bands).
+    """Weighted mean of what all views say.
 
     Args:
         sources: V prepared views.
         points: n surface points.
         gains: (V, 3) factors for each view's colours.
-        sharpness: weight exponent of the low-pass band.
-        detail_sharpness: weight exponent of the rest.
+        sharpness: exponent of the weight.
         resolution: pixels per world unit that count as 1.
     """
-    count = len(points.position)
-    soft_sum, sharp_sum = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
-    soft_total, sharp_total = np.zeros(count, np.float32), np.zeros(count, np.float32)
-    share = []
+    color, total = np.zeros((len(points.position), 3), np.float32), np.zeros(len(points.position), np.float32)
+    weights = []
     for source, gain in zip(sources, np.asarray(gains, np.float32)):
-        soft, values = see(source, points, sharpness, resolution)
-        sharp = soft ** np.float32(detail_sharpness / sharpness)
-        soft_sum += soft[:, None] * (values[:, 3:] * gain)
-        sharp_sum += sharp[:, None] * ((values[:, :3] - values[:, 3:]) * gain)
-        soft_total += soft
-        sharp_total += sharp
-        share.append(soft)
-    seen = soft_total > 0
-    color = soft_sum / np.where(seen, soft_total, 1)[:, None]
-    color += sharp_sum / np.where(sharp_total > 0, sharp_total, 1)[:, None]
-    share = [float((soft[seen] / soft_total[seen]).mean()) if seen.any() else 0.0 for soft in share]
-    return Blend(color, soft_total, np.array(share))
+        weight, seen = see(source, points, sharpness, resolution)
+        color += weight[:, None] * (seen * gain)
+        total += weight
+        weights.append(weight)
+    known = total > 0
+    color /= np.where(known, total, 1)[:, None]
+    share = [float((weight[known] / total[known]).mean()) if known.any() else 0.0 for weight in weights]
+    return Blend(color, total, np.array(share))

@@ -33,10 +33,6 @@ class TextureConfig:
     """Least distance between UV charts, texels; keeps mipmaps from mixing charts."""
     sharpness: float = 4.0
     """Exponent of (cosine x relative resolution) in a view's weight: higher follows the best view, lower mixes more."""
-    detail_sharpness: float = 8.0
-    """The same for details; higher means fewer ghosts where views disagree."""
-    detail_px: float = 3.0
-    """Standard deviation of the low-pass filter that parts broad colours from details, px; 0 for one band."""
     edge_px: float = 4.0
     """Pixels over which a view's weight ramps up from its mask's edge and from depth edges, where it is least sure."""
     depth_step: float = 0.02
@@ -49,12 +45,11 @@ class TextureConfig:
             raise ConfigError(f"texture.size is {self.size}; expected a power of two from 16 to 8192")
         if self.padding < 0 or self.padding > self.size // 16:
             raise ConfigError(f"texture.padding is {self.padding}; expected 0 to {self.size // 16} texels")
-        if not (0 < self.sharpness <= 64 and self.sharpness <= self.detail_sharpness <= 64):
-            got = (self.sharpness, self.detail_sharpness)
-            raise ConfigError(f"texture.sharpness, detail_sharpness are {got}; expected 0 < sharpness <= detail <= 64")
-        if self.detail_px < 0 or self.edge_px < 0 or self.depth_step <= 0:
-            got = (self.detail_px, self.edge_px, self.depth_step)
-            raise ConfigError(f"texture.detail_px, edge_px, depth_step are {got}; expected positive numbers")
+        if not 0 < self.sharpness <= 64:
+            raise ConfigError(f"texture.sharpness is {self.sharpness}; expected a number over 0, at most 64")
+        if self.edge_px < 0 or self.depth_step <= 0:
+            got = (self.edge_px, self.depth_step)
+            raise ConfigError(f"texture.edge_px, depth_step are {got}; expected positive numbers")
 
 
 def texture(
@@ -105,7 +100,7 @@ def _paint(
     sources = []
     for view in views:
         if view.confidence > 0:
-            sources.append(prepare(view, mesh, config.edge_px, config.detail_px, config.depth_step))
+            sources.append(prepare(view, mesh, config.edge_px, config.depth_step))
         progress(0.4 + 0.3 * len(sources) / len(views))
     # The atlas keeps the order of the faces, so its fragments fit the mesh before unwrapping.
     normals = fragments.interpolate(mesh.faces, mesh_normals)
@@ -113,7 +108,7 @@ def _paint(
     points = SurfacePoints(fragments.interpolate(mesh.faces, mesh.vertices), normals)
     resolution = min(source.view.camera.fx / _distance(source.view, mesh) for source in sources)
     gains = _gains(sources, points, config, resolution)
-    blended = blend(sources, points, gains, config.sharpness, config.detail_sharpness, resolution)
+    blended = blend(sources, points, gains, config.sharpness, resolution)
     progress(0.85)
     colors = _filled(blended, fragments, mesh, mesh_normals)
     picture = np.zeros((*fragments.face.shape, 3), np.uint8)
@@ -140,7 +135,7 @@ def _gains(sources: Sequence[Source], points: SurfacePoints, config: TextureConf
     sample = SurfacePoints(points.position[::step], points.normal[::step])
     seen = [see(source, sample, config.sharpness, resolution) for source in sources]
     confidence = np.array([source.view.confidence for source in sources])
-    return match_gains(np.stack([values[:, 3:] for _, values in seen]), np.stack([w for w, _ in seen]), confidence)
+    return match_gains(np.stack([colors for _, colors in seen]), np.stack([weight for weight, _ in seen]), confidence)
 
 
 def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarray) -> np.ndarray:
