@@ -1,0 +1,192 @@
+"""Posed views to a field: a dense grid of signed distances and colours, fitted by differentiable rendering.
+
+NeuS on voxels: the visual hull is the start and the limit of the shape, rays through the pixels carve it until
+colours, silhouettes and (where given) normals agree, coarse to fine.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from zero123pp.cameras import OBJECT_RADIUS
+from zero123pp.errors import ConfigError, StageFailed
+from zero123pp.recon.field import Field, resize_grid
+from zero123pp.types import MultiView, View
+
+_PIXELS_PER_VOXEL = 2.5
+"""Views are averaged down to this many pixels a voxel: finer detail than the grid can show only costs time."""
+_MARGIN_PX = 3.0
+"""Pixels beside a silhouette that are looked at as well, px of a level's pictures."""
+_REACH = 2.5
+"""Nodes less than this above the floor, in voxels, are optimised."""
+_SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
+"""Share of the free distance that is skipped (the grid is not an exact distance), and the longest skip in voxels."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How views become a field."""
+
+    levels: tuple[int, ...] = (32, 64)
+    """Nodes along an axis of the grid, coarse to fine."""
+    steps: int = 140
+    """Optimiser steps over all levels together."""
+    rays: int = 8000
+    """Rays of a step at 64 nodes; their number grows with the square of the nodes along an axis."""
+    weight_rgb: float = 2.0
+    """Weight of the colour residuals (sRGB, squared while small)."""
+    rgb_scale: float = 0.3
+    """Residual (sRGB) beyond which colour counts linearly: views of generated sheets disagree here and there."""
+    weight_mask: float = 0.4
+    """Weight of the squared difference between opacity and alpha."""
+    weight_normal: float = 10.0
+    """Weight of the squared difference between surface normals and those of the views, where views have normals."""
+    weight_laplacian: float = 0.1
+    """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
+    weight_eikonal: float = 0.02
+    """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
+    hull_tolerance_px: float = 1.0
+    """How far the surface may leave the visual hull, px of a 320 px picture."""
+    hull_dissent: int = 0
+    """How many views may see a point outside their silhouette while it stays part of the hull."""
+    rate_sdf: float = 0.25
+    """Learning rate of distances at the first level, voxels; each further level takes 0.7 of it."""
+    rate_color: float = 0.05
+    """Learning rate of colours, sRGB."""
+    step: float = 0.7
+    """Distance of samples near the surface, voxels."""
+    sharpness: tuple[float, ...] = (1.5, 3.0)
+    """Sharpness of the surface, 1/voxel, at the begin and end of every level."""
+    radius: float = OBJECT_RADIUS
+    """Half the side of the cube round the origin that holds the object, world units."""
+
+    def __post_init__(self) -> None:
+        if not self.levels or any(n < 8 or n > 512 for n in self.levels) or list(self.levels) != sorted(self.levels):
+            raise ConfigError(f"fit.levels is {self.levels}; expected rising numbers from 8 to 512")
+
+
+def fit(
+    views: MultiView,
+    config: FitConfig = FitConfig(),
+    *,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Field:
+    """Fit a field to posed views.
+
+    Args:
+        views: any number of pinhole views of one object, of any sizes; ``confidence`` scales a view's losses.
+        config: see `FitConfig`.
+        seed: of the choice of rays; the same seed gives the same bytes, whatever the number of threads.
+        progress: called with the fraction done.
+
+    Raises:
+        StageFailed: a view shows no object, or the silhouettes have no common volume.
+    """
+    from zero123pp.recon.hull import Silhouettes
+
+    report = progress or (lambda fraction: None)
+    rng = np.random.default_rng(seed)
+    shares = _steps_of_levels(config)
+    done = 0
+    with ThreadPoolExecutor(_threads()) as pool:
+        silhouettes = Silhouettes(views.views, pool)
+        half_extent = _half_extent(silhouettes, config)
+        carved, color = np.zeros((2, 2, 2), np.float32), np.full((2, 2, 2, 3), 0.5, np.float32)
+        for level, resolution in enumerate(config.levels):
+            voxel = 2 * half_extent / (resolution - 1)
+            hull = silhouettes.grid(resolution, half_extent, dissent=config.hull_dissent) / voxel
+            start = hull + resize_grid(carved, resolution) / voxel
+            solver = _solver(views.views, hull, start, resize_grid(color, resolution), half_extent, config, pool)
+            draw = _batches(solver.ray_count, round(config.rays * (resolution / 64) ** 2), rng)
+            for index in range(shares[level]):
+                _advance(solver, next(draw), level, index / shares[level], config)
+                done += 1
+                report(done / config.steps)
+            carved, color = (solver.sdf - hull) * voxel, solver.color
+    return Field(solver.sdf * voxel, solver.color, half_extent)
+
+
+def _threads() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _steps_of_levels(config: FitConfig) -> list[int]:
+    """The steps of each level; equal, the first levels get the rest."""
+    count = len(config.levels)
+    return [config.steps // count + (level < config.steps % count) for level in range(count)]
+
+
+def _half_extent(silhouettes: "Silhouettes", config: FitConfig) -> float:  # noqa: F821
+    """Half the side of the smallest cube round the origin that holds the visual hull, with a margin of two voxels.
+
+    A compact object then gets more voxels than one that reaches the ends of its sphere.
+    """
+    resolution = 48
+    hull = silhouettes.grid(resolution, config.radius, dissent=config.hull_dissent)
+    inside = np.stack(np.nonzero(hull < config.radius / resolution))
+    if not inside.size:
+        raise StageFailed(
+            "the silhouettes of the views have no common volume; check that cameras and pictures belong together"
+        )
+    nodes_out = np.abs(2 * inside - (resolution - 1)).max() / (resolution - 1)
+    print(nodes_out, inside.min(1), inside.max(1))
+    return float(config.radius * nodes_out * (1 + 4 / config.levels[0]))
+
+
+def _solver(
+    views: tuple[View, ...], hull: np.ndarray, start: np.ndarray, color: np.ndarray, half_extent: float,
+    config: FitConfig, pool: ThreadPoolExecutor,
+) -> "Solver":  # noqa: F821  # fmt: skip
+    from zero123pp.recon import targets
+    from zero123pp.recon.ops.field.rays import clip_to_hull
+    from zero123pp.recon.solver import Solver
+
+    resolution = len(hull)
+    voxel = 2 * half_extent / (resolution - 1)
+    # Sizes of a pixel at the object's centre, in world units.
+    pixels = [np.linalg.norm(v.camera.world_from_cam[:3, 3]) / np.sqrt(v.camera.fx * v.camera.fy) for v in views]
+    small = [targets.shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
+    tolerance = config.hull_tolerance_px * float(
+        np.mean([pixel * view.camera.width / 320 for view, pixel in zip(views, pixels)])
+    )
+    floor = hull - tolerance / voxel
+    table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX)
+    clip_to_hull(floor.reshape(-1), resolution, table, np.float32(_REACH))
+    table = table[table[:, targets.ray.FAR] > table[:, targets.ray.NEAR]]
+    return Solver(start, color, floor, table, _REACH, pool)
+
+
+def _batches(ray_count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless batches of at most ``size`` rays: every ray comes once before any comes again.
+
+    Rays of a batch are in the order of the table, so that neighbours look at the same nodes one after another.
+    """
+    while True:
+        order = rng.permutation(ray_count).astype(np.int32)
+        count = max(round(ray_count / size), 1)
+        for batch in np.array_split(order, count):
+            yield np.sort(batch)
+
+
+def _advance(solver: "Solver", chosen: np.ndarray, level: int, done: float, config: FitConfig) -> None:  # noqa: F821
+    from zero123pp.recon.solver import Weights
+
+    sharp_begin, sharp_end = config.sharpness
+    fall = 0.1 ** max(2 * done - 1, 0)  # to a tenth over the second half of a level
+    weights = Weights(
+        config.weight_rgb, config.rgb_scale, config.weight_mask, config.weight_normal, config.weight_laplacian,
+        config.weight_eikonal,
+    )  # fmt: skip
+    solver.step(
+        chosen,
+        sharp_begin + (sharp_end - sharp_begin) * done,
+        (config.step, _SKIP_SHARE, _SKIP_MAX),
+        weights,
+        config.rate_sdf * 0.7**level * fall,
+        config.rate_color * fall,
+    )

@@ -1,0 +1,5 @@
+"""Back-ends of the fit: losses of rays through a field, with their gradients.
+
+``rays`` and ``nodes`` (Numba, one thread each, without the interpreter's lock) are what runs on a CPU;
+``reference`` (torch, readable, slow) is their specification and the oracle of their tests.
+"""

@@ -1,0 +1,83 @@
+"""What the fit compares its rays with: pixels of the views at the resolution of a level, as a table of rays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zero123pp.cameras import pixel_rays, resized, view_from_world
+from zero123pp.recon.ops.field import rays as ray
+from zero123pp.recon.outline import signed_distance
+from zero123pp.types import View
+
+
+def shrunk(view: View, factor: float) -> View:
+    """The view with its sides divided by about ``factor`` (at least 1), every pixel the mean over its area.
+
+    Colour is averaged with alpha as weight, and normals are averaged without being made unit again: their length
+    tells how much they agree. Depth is dropped.
+    """
+    height, width = view.alpha.shape
+    new_height, new_width = max(round(height / factor), 1), max(round(width / factor), 1)
+    if factor <= 1 or (new_height, new_width) == (height, width):
+        return view
+    down, across = _area_matrix(height, new_height), _area_matrix(width, new_width)
+
+    def average(values: np.ndarray) -> np.ndarray:
+        return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
+
+    premultiplied = average(np.dstack([view.rgb * view.alpha[..., None], view.alpha]))
+    alpha = premultiplied[..., 3]
+    rgb = premultiplied[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+    normal = None if view.normal is None else average(view.normal)
+    return View(rgb, alpha, resized(view.camera, new_width, new_height), normal=normal, confidence=view.confidence)
+
+
+def _area_matrix(size: int, new_size: int) -> np.ndarray:
+    """(new_size, size) float32: each new pixel is the mean of the old ones it covers, fractions included."""
+    edges = np.linspace(0, size, new_size + 1)
+    low = np.maximum(edges[:-1, None], np.arange(size))
+    high = np.minimum(edges[1:, None], np.arange(size) + 1)
+    return (np.maximum(high - low, 0) * new_size / size).astype(np.float32)
+
+
+def ray_table(views: Sequence[View], half_extent: float, resolution: int, margin_px: float) -> np.ndarray:
+    """Rays (R, RAY_SIZE) float32 through all pixels on the objects and up to ``margin_px`` beside them.
+
+    Lengths are in voxels of the grid; see `zero123pp.recon.ops.field.rays` for the columns. NEAR and FAR cover
+    everything in front of the camera.
+    """
+    per_voxel = (resolution - 1) / (2 * half_extent)
+    parts = []
+    for view in views:
+        near_object = signed_distance(np.ascontiguousarray(view.alpha)) < margin_px
+        origin, directions = pixel_rays(view.camera)
+        table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
+        table[:, ray.ORIGIN : ray.ORIGIN + 3] = (origin + half_extent) * per_voxel
+        table[:, ray.DIRECTION : ray.DIRECTION + 3] = directions[near_object]
+        table[:, ray.FAR] = np.inf
+        table[:, ray.COLOR : ray.COLOR + 3] = view.rgb[near_object]
+        table[:, ray.ALPHA] = view.alpha[near_object]
+        table[:, ray.WEIGHT] = view.confidence
+        if view.normal is not None:
+            normal, weight = _trusted_normals(view)
+            table[:, ray.NORMAL : ray.NORMAL + 3] = normal[near_object]
+            table[:, ray.NORMAL_WEIGHT] = weight[near_object]
+        parts.append(table)
+    return np.concatenate(parts)
+
+
+def _trusted_normals(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (H, W, 3) in world axes and how far to trust them (H, W), 0 to 1.
+
+    A mean of normals is short where a pixel lies on an edge between surfaces or on the silhouette; the neighbourhood
+    is looked at as well, since normals of generated sheets bleed over depth edges.
+    """
+    from scipy.ndimage import uniform_filter
+
+    length = np.linalg.norm(view.normal, axis=-1)
+    unit = view.normal / np.maximum(length, 1e-6)[..., None]
+    agreement = np.linalg.norm(uniform_filter(unit, (3, 3, 0)), axis=-1)
+    trust = np.clip((np.minimum(length, agreement) - 0.8) / 0.15, 0, 1)
+    # Grazing surfaces are a few smeared pixels wide.
+    trust *= np.clip((unit[..., 2] - 0.1) / 0.2, 0, 1) * (view.alpha > 0.99)
+    return unit @ view_from_world(view.camera), trust
