@@ -1,6 +1,7 @@
 """The texture stage: unwrap the mesh, paint it from the views, fill what no view sees."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from zero123pp.recon.ops.raster import Fragments, rasterize_uv
 from zero123pp.recon.render import UNPAINTED
 from zero123pp.recon.unwrap import unwrap
 from zero123pp.types import Mesh, TexturedMesh, View
+
+PREPARE_THREADS = 4
+"""Views made ready at a time; the work is in Numba and SciPy, outside the interpreter's lock."""
 
 GAIN_SAMPLES = 20000
 """Texels that the exposure factors are measured on."""
@@ -32,10 +36,11 @@ class TextureConfig:
     padding: int = 4
     """Least distance between UV charts, texels; keeps mipmaps from mixing charts."""
     sharpness: float = 4.0
-    """Exponent of (cosine x relative resolution) in a view's weight: higher follows the best view, lower mixes more."""
-    edge_px: float = 4.0
+    """Exponent of (cosine x relative resolution) in a view's weight: higher follows the best view, lower mixes more.
+    On views warped by 3 px, 2 has 0.25 dB more and shows ghosts; 8 has 0.1 dB less."""
+    edge_px: float = 3.0
     """Pixels over which a view's weight ramps up from its mask's edge and from depth edges, where it is least sure."""
-    depth_step: float = 0.02
+    depth_step: float = 0.05
     """Jump of depth between neighbouring pixels that counts as an edge, world units (the object has diameter 1)."""
     match_gain: bool = True
     """Even out differences in exposure between overlapping views."""
@@ -97,11 +102,10 @@ def _paint(
     progress: Callable[[float], None],
 ) -> tuple[np.ndarray, dict]:
     """Texture (size, size, 3) uint8 and what the report says about it."""
-    sources = []
-    for view in views:
-        if view.confidence > 0:
-            sources.append(prepare(view, mesh, config.edge_px, config.depth_step))
-        progress(0.4 + 0.3 * len(sources) / len(views))
+    trusted = [view for view in views if view.confidence > 0]
+    with ThreadPoolExecutor(PREPARE_THREADS) as pool:
+        sources = list(pool.map(lambda view: prepare(view, mesh, config.edge_px, config.depth_step), trusted))
+    progress(0.6)
     # The atlas keeps the order of the faces, so its fragments fit the mesh before unwrapping.
     normals = fragments.interpolate(mesh.faces, mesh_normals)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)

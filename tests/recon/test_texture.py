@@ -39,11 +39,11 @@ def psnr(view: View, truth: View, clear: np.ndarray | bool = True) -> float:
     return -10 * np.log10(np.mean((view.rgb[both] - truth.rgb[both]) ** 2))
 
 
-@pytest.mark.parametrize(("mesh", "floor"), [(icosphere(4), 38), (box(0.5, 16), 36)], ids=["sphere", "cube"])
+@pytest.mark.parametrize(("mesh", "floor"), [(icosphere(3), 38), (box(0.5, 16), 36)], ids=["sphere", "cube"])
 def test_bake_and_render_again(tmp_path, mesh, floor):
     views = rig_views(mesh)
     asset, report = texture(mesh, views)
-    held_out = [picture_of(mesh, orbit_camera(azimuth, 5, 1.8660254, 30, 320)) for azimuth in (0, 60, 120, 200)]
+    held_out = [picture_of(mesh, orbit_camera(azimuth, 5, 1.8660254, 30, 320)) for azimuth in (0, 140)]
     for truth in views + held_out:
         view = render(asset, truth.camera, supersample=1)
         # Top and bottom of the cube are seen at 80 degrees at best: what is foreshortened beyond that is not asked for.
@@ -55,19 +55,20 @@ def test_bake_and_render_again(tmp_path, mesh, floor):
 
 
 def test_a_sharp_view_keeps_its_detail():
-    """Stripes too fine for the six views, but not for a picture of three times their size."""
+    """Stripes that only a larger picture can show, among six that are gray."""
 
     def stripes(points: np.ndarray) -> np.ndarray:
-        wave = 0.5 + 0.4 * np.sign(np.sin(points[..., :1] * 2 * np.pi / 0.0125))  # 2.5 px of the large picture
+        wave = 0.5 + 0.4 * np.sign(np.sin(points[..., :1] * 2 * np.pi / 0.02))  # 7.5 px of the large picture
         return np.repeat(wave, 3, axis=-1)
 
     mesh = icosphere(3)
-    front = orbit_camera(0, 0, 1.8660254, 30, 1024)
+    front = orbit_camera(0, 0, 1.8660254, 30, 700)
     truth = picture_of(mesh, front, stripes)
-    blurred = [picture_of(mesh, camera, lambda points: np.full(points.shape, 0.5)) for camera in RIGS["v1.2"].cameras()]
+    gray = lambda points: np.full(points.shape, 0.5)  # noqa: E731
+    blurred = rig_views(mesh, gray, pixels=128)
     without, _ = texture(mesh, blurred)
     with_front, report = texture(mesh, [*blurred, truth])
-    middle = (slice(400, 624), slice(400, 624))
+    middle = (slice(275, 425), slice(275, 425))
     contrast = [render(asset, front, supersample=1).rgb[middle].std() for asset in (without, with_front)]
     assert contrast[0] < 0.01 and contrast[1] > 0.75 * truth.rgb[middle].std()
     assert report["view_share"][6] > 0.25
@@ -110,7 +111,7 @@ def test_nothing_seen_falls_back_to_vertex_colors():
 
 
 def test_exposure_is_evened_out():
-    mesh = icosphere(4)
+    mesh = icosphere(3)
     factors = [1.08, 0.93, 1.0, 1.05, 0.95, 1.0]
     views = [
         dataclasses.replace(view, rgb=view.rgb * factor) for view, factor in zip(rig_views(mesh), factors, strict=True)

@@ -62,7 +62,7 @@ def _bounds(a: np.ndarray, b: np.ndarray, c: np.ndarray, axis: int, size: int, n
     return max(int(np.floor(low)), 0), min(int(np.ceil(high)), size - 1)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _draw(
     points: np.ndarray, faces: np.ndarray, width: int, height: int, near: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
