@@ -20,6 +20,9 @@ TILE_PX = 320
 _FILL = 0.95
 """Radius of the object over `OBJECT_RADIUS`; above sin(15 deg) / tan(15 deg) = 0.966 it can leave a view's frame."""
 
+_RIM = 0.004
+"""Width of the rim where a half-transparent pixel may hold background, in picture sides."""
+
 GUESSED_CONFIDENCE = 0.3
 """Trust in the six guessed views relative to the picture itself, which has 1."""
 
@@ -73,7 +76,7 @@ class PreviewModel:
         for index, camera in enumerate(cameras):
             views.append(replace(render(parts, camera), confidence=GUESSED_CONFIDENCE))
             report(0.4 + 0.08 * (index + 1))
-        views.append(_input_view(rgba, parts, front_camera))
+        views.append(_input_view(parts, front_camera))
         report(1.0)
         return MultiView(tuple(views), source=self.name, rig=self.rig)
 
@@ -115,17 +118,23 @@ def _part(
     return TexturedMesh(Mesh(vertices[used], faces.reshape(-1, 3)), uvs[used], picture, normals[used])
 
 
-def _input_view(rgba: np.ndarray, parts: list[TexturedMesh], camera: Camera) -> View:
-    """The picture itself, with the guessed depth and normals under it."""
-    guess = render(parts, camera, supersample=1)
-    return replace(guess, rgb=to_float(parts[0].base_color), alpha=rgba[..., 3], confidence=1.0)
+def _input_view(parts: list[TexturedMesh], camera: Camera) -> View:
+    """The picture itself, with the guessed depth and normals under it.
+
+    Its alpha is the solid's: the same outline to a fraction of a pixel, but opaque inside, as the mesh will be, where a
+    soft cutout leaves half-transparent patches that no mesh can show.
+    """
+    guess = render(parts, camera)
+    return replace(guess, rgb=to_float(parts[0].base_color), confidence=1.0)
 
 
 def _extended(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colours carried on over the outline, so that no look-up at the rim meets a pixel of no colour."""
     from scipy import ndimage
 
-    known = alpha > 0.9 if (alpha > 0.9).any() else alpha > 0.5
+    solid = alpha > 0.5
+    known = solid & ((alpha > 0.9) | (ndimage.distance_transform_edt(solid) > _RIM * len(rgb)))
+    known = known if known.any() else solid
     rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    weight = np.clip((alpha - 0.5) / 0.4, 0, 1)[..., None]
+    weight = np.where(known, 1.0, np.clip((alpha - 0.5) / 0.4, 0, 1))[..., None]
     return (weight * rgb + (1 - weight) * rgb[rows, columns]).astype(np.float32)
