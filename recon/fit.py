@@ -44,7 +44,7 @@ class FitConfig:
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 10.0
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
-    weight_laplacian: float = 0.1
+    weight_laplacian: float = 0.01
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.02
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
@@ -60,8 +60,8 @@ class FitConfig:
     """Distance of samples near the surface, voxels."""
     sharpness: tuple[float, ...] = (1.5, 3.0)
     """Sharpness of the surface, 1/voxel, at the begin and end of every level."""
-    radius: float = OBJECT_RADIUS
-    """Half the side of the cube round the origin that holds the object, world units."""
+    radius: float = 1.06 * OBJECT_RADIUS
+    """Of the sphere round the origin that holds the object, world units; a little more than the frame promises."""
 
     def __post_init__(self) -> None:
         if not self.levels or any(n < 8 or n > 512 for n in self.levels) or list(self.levels) != sorted(self.levels):
@@ -98,7 +98,7 @@ def fit(
         carved, color = np.zeros((2, 2, 2), np.float32), np.full((2, 2, 2, 3), 0.5, np.float32)
         for level, resolution in enumerate(config.levels):
             voxel = 2 * half_extent / (resolution - 1)
-            hull = silhouettes.grid(resolution, half_extent, dissent=config.hull_dissent) / voxel
+            hull = silhouettes.grid(resolution, half_extent, radius=config.radius, dissent=config.hull_dissent) / voxel
             start = hull + resize_grid(carved, resolution) / voxel
             solver = _solver(views.views, hull, start, resize_grid(color, resolution), half_extent, config, pool)
             draw = _batches(solver.ray_count, round(config.rays * (resolution / 64) ** 2), rng)
@@ -127,14 +127,13 @@ def _half_extent(silhouettes: "Silhouettes", config: FitConfig) -> float:  # noq
     A compact object then gets more voxels than one that reaches the ends of its sphere.
     """
     resolution = 48
-    hull = silhouettes.grid(resolution, config.radius, dissent=config.hull_dissent)
+    hull = silhouettes.grid(resolution, config.radius, radius=config.radius, dissent=config.hull_dissent)
     inside = np.stack(np.nonzero(hull < config.radius / resolution))
     if not inside.size:
         raise StageFailed(
             "the silhouettes of the views have no common volume; check that cameras and pictures belong together"
         )
     nodes_out = np.abs(2 * inside - (resolution - 1)).max() / (resolution - 1)
-    print(nodes_out, inside.min(1), inside.max(1))
     return float(config.radius * nodes_out * (1 + 4 / config.levels[0]))
 
 

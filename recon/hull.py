@@ -50,18 +50,19 @@ class Silhouettes:
         self._focal = np.array([np.sqrt(view.camera.fx * view.camera.fy) for view in views])
         self._run = run
 
-    def grid(self, resolution: int, half_extent: float, *, dissent: int = 0) -> np.ndarray:
+    def grid(self, resolution: int, half_extent: float, *, radius: float, dissent: int = 0) -> np.ndarray:
         """The hull's signed distance (N, N, N) float32 at grid nodes, world units, negative inside.
 
         Args:
             resolution: nodes along an axis, N.
             half_extent: the nodes span [-half_extent, half_extent]^3.
+            radius: of the sphere round the origin that holds the object, whatever the views say.
             dissent: how many views may see a point outside their silhouette while it still counts as inside.
         """
         axis = np.linspace(-half_extent, half_extent, resolution)
         planes = self._run(
             lambda x: _hull_plane(
-                x, axis, self._world_to_pixel, self._focal, self._pictures, self._distances, dissent, half_extent
+                x, axis, self._world_to_pixel, self._focal, self._pictures, self._distances, dissent, radius
             ),
             axis,
         )
@@ -76,8 +77,8 @@ def _world_to_pixel(view: View) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _hull_plane(x, axis, world_to_pixel, focal, pictures, distances, dissent, limit):
-    """One plane (N, N) of `Silhouettes.grid` at world coordinate ``x``; distances are cut off at ``limit``."""
+def _hull_plane(x, axis, world_to_pixel, focal, pictures, distances, dissent, radius):
+    """One plane (N, N) of `Silhouettes.grid` at world coordinate ``x``."""
     n, views = len(axis), len(world_to_pixel)
     needed = max(MIN_WITNESSES * views, 1.0)
     plane = np.empty((n, n), np.float32)
@@ -107,9 +108,11 @@ def _hull_plane(x, axis, world_to_pixel, focal, pictures, distances, dissent, li
                 for place in range(dissent + 1):
                     if value > largest[place]:
                         value, largest[place] = largest[place], value
+            beyond = np.sqrt(x * x + axis[j] * axis[j] + axis[k] * axis[k]) - radius
             # A place that too few views saw is outside, but how far is not known: one node, so that a surface that
             # runs into it ends smoothly.
-            plane[j, k] = min(max(largest[dissent], -limit), limit) if witnesses >= needed else axis[1] - axis[0]
+            found = min(largest[dissent], radius) if witnesses >= needed else axis[1] - axis[0]
+            plane[j, k] = max(found, beyond)
     return plane
 
 
@@ -121,6 +124,4 @@ def _bilinear(values, x, y):
     i, j = min(int(x), max(width - 2, 0)), min(int(y), max(height - 2, 0))
     u, v = x - i, y - j
     i1, j1 = min(i + 1, width - 1), min(j + 1, height - 1)
-    return (1 - v) * ((1 - u) * values[j, i] + u * values[j, i1]) + v * (
-        (1 - u) * values[j1, i] + u * values[j1, i1]
-    )
+    return (1 - v) * ((1 - u) * values[j, i] + u * values[j, i1]) + v * ((1 - u) * values[j1, i] + u * values[j1, i1])

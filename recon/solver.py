@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -123,7 +124,9 @@ class Solver:
             nodes.collect(*planes, begin, end, self._parts_sdf, self._gradient)
             nodes.collect(*planes, begin, end, self._parts_color, self._gradient_color)
             nodes.step_color(*planes, begin, end, self._gradient_color, adam_color, *self._moments_color, self.color)
-            nodes.measure(*planes, begin, end, np.float32(BAND), self.sdf, self._laplacian, self._flux, self._node_losses)
+            nodes.measure(
+                *planes, begin, end, np.float32(BAND), self.sdf, self._laplacian, self._flux, self._node_losses
+            )
 
         def smooth(planes: tuple[int, int]) -> None:
             nodes.regularise(
@@ -166,4 +169,4 @@ def _split(begin: np.ndarray, end: np.ndarray) -> list[tuple[int, int]]:
     work = np.cumsum((end - begin).sum(1) + 1)
     cuts = np.searchsorted(work, work[-1] * np.arange(1, SLOTS) / SLOTS)
     edges = np.clip([1, *cuts, n - 1], 1, n - 1)
-    return [(int(a), int(b)) for a, b in zip(edges, edges[1:]) if b > a]
+    return [(int(a), int(b)) for a, b in pairwise(edges) if b > a]

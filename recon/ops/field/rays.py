@@ -137,8 +137,9 @@ def _march(sdf, n, rays, r, settings, samples, sections, ends):
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _shade(
-    sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light, gradient_sdf, gradient_color, losses
-):
+    sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light,
+    gradient_sdf, gradient_color, losses,
+):  # fmt: skip
     """Colour, opacity and normals of a ray, their losses, and dL/dw of every section's weight (its _PULL)."""
     number = sdf.dtype.type
     zero, one, two = number(0), number(1), number(2)
@@ -165,9 +166,8 @@ def _shade(
         green += weight * sections[s, _RED + 1]
         blue += weight * sections[s, _RED + 2]
         if settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] > zero:
-            losses[LOSS_NORMAL] += _normal_loss(
-                sdf, n, b, u, v, w, rays, r, settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] * rays[r, WEIGHT] * weight, gradient_sdf
-            )
+            share = settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] * rays[r, WEIGHT] * weight
+            losses[LOSS_NORMAL] += _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf)
     # Charbonnier: 2 c^2 (sqrt(1 + r^2 / c^2) - 1), which is r^2 for small residuals and 2 c |r| for large ones.
     scale = settings[RGB_SCALE]
     root = np.sqrt(one + (red * red + green * green + blue * blue) / (scale * scale))

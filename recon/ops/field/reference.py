@@ -91,8 +91,8 @@ def node_losses(sdf: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
     )  # fmt: skip
     chosen = counted[1:-1, 1:-1, 1:-1]
     laplacian = (neighbours - 6 * inner)[chosen]
-    forward = torch.stack(
-        [sdf[2:, 1:-1, 1:-1] - inner, sdf[1:-1, 2:, 1:-1] - inner, sdf[1:-1, 1:-1, 2:] - inner], -1
-    )[chosen]
+    forward = torch.stack([sdf[2:, 1:-1, 1:-1] - inner, sdf[1:-1, 2:, 1:-1] - inner, sdf[1:-1, 1:-1, 2:] - inner], -1)[
+        chosen
+    ]
     length = torch.sqrt((forward**2).sum(-1) + 1e-12)
     return (laplacian**2).sum(), ((length - 1) ** 2).sum()
