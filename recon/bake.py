@@ -93,7 +93,9 @@ def _at_a_depth_edge(depth: np.ndarray, step: np.ndarray) -> np.ndarray:
     return edge
 
 
-def see(source: Source, points: SurfacePoints, sharpness: float, resolution: float) -> tuple[np.ndarray, np.ndarray]:
+def see(
+    source: Source, points: SurfacePoints, sharpness: float, resolution: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What one view says about surface points.
 
     Args:
@@ -103,16 +105,17 @@ def see(source: Source, points: SurfacePoints, sharpness: float, resolution: flo
         resolution: pixels per world unit that count as 1.
 
     Returns:
-        weight (n,) float32, 0 where the point is not seen; colours (n, 3) float32 sRGB.
+        weight (n,) and clarity (n,) float32, trust x cosine x relative resolution, both 0 where the point is not seen;
+        colours (n, 3) float32 sRGB.
     """
     from zero123pp.recon.texel_kernels import look
 
     camera = source.view.camera
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    weight, colors = look(
+    trust, fineness, colors = look(
         points.position, points.normal, camera.world_from_cam, intrinsics, source.picture, source.depth, resolution
     )
-    return source.view.confidence * weight[:, 0] * weight[:, 1] ** np.float32(sharpness), colors
+    return source.view.confidence * trust * fineness ** np.float32(sharpness), trust * fineness, colors
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,8 @@ class Blend:
 
     color: np.ndarray
     """(n, 3) float32 sRGB, 0 where unseen."""
-    weight: np.ndarray
-    """(n,) float32, 0 where unseen."""
+    clarity: np.ndarray
+    """(n,) float32, trust x cosine x relative resolution of the view that sees best, 0 where unseen."""
     share: np.ndarray
     """(V,) share of the seen points' colour that each view gave, summing to 1."""
 
@@ -135,18 +138,20 @@ def blend(
     Args:
         sources: V prepared views.
         points: n surface points.
-        gains: (V, 3) factors for each view's colours.
+        gains: (V,) factors for each view's colours.
         sharpness: exponent of the weight.
         resolution: pixels per world unit that count as 1.
     """
-    color, total = np.zeros((len(points.position), 3), np.float32), np.zeros(len(points.position), np.float32)
+    count = len(points.position)
+    color, total, best = np.zeros((count, 3), np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32)
     weights = []
     for source, gain in zip(sources, np.asarray(gains, np.float32)):
-        weight, seen = see(source, points, sharpness, resolution)
-        color += weight[:, None] * (seen * gain)
+        weight, clarity, seen = see(source, points, sharpness, resolution)
+        color += (weight * gain)[:, None] * seen
         total += weight
+        np.maximum(best, clarity, out=best)
         weights.append(weight)
     known = total > 0
     color /= np.where(known, total, 1)[:, None]
     share = [float((weight[known] / total[known]).mean()) if known.any() else 0.0 for weight in weights]
-    return Blend(color, total, np.array(share))
+    return Blend(color, best, np.array(share))

@@ -13,11 +13,12 @@ def look(
     picture: np.ndarray,
     depth: np.ndarray,
     resolution: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Trust and cosine x relative resolution (n, 2), and the first channels of ``picture`` (n, C - 1), at points."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At n points: trust (n,), cosine x relative resolution (n,), and the other channels of ``picture`` (n, C - 1)."""
     height, width, channels = picture.shape
     scale_x, scale_y = depth.shape[1] / width, depth.shape[0] / height
-    weight, values = np.zeros((len(position), 2), np.float32), np.zeros((len(position), channels - 1), np.float32)
+    trusts, fineness = np.zeros(len(position), np.float32), np.zeros(len(position), np.float32)
+    values = np.zeros((len(position), channels - 1), np.float32)
     for n in range(len(position)):
         dx, dy, dz = position[n, 0] - pose[0, 3], position[n, 1] - pose[1, 3], position[n, 2] - pose[2, 3]
         z = dx * pose[0, 2] + dy * pose[1, 2] + dz * pose[2, 2]
@@ -47,16 +48,12 @@ def look(
         trust += picture[y1, x0, last] * w10 + picture[y1, x1, last] * w11
         if trust <= 0:
             continue
-        weight[n, 0] = trust
-        weight[n, 1] = cosine * intrinsics[0] / (z * resolution)
+        trusts[n] = trust
+        fineness[n] = cosine * intrinsics[0] / (z * resolution)
         for c in range(last):
-            values[n, c] = (
-                picture[y0, x0, c] * w00
-                + picture[y0, x1, c] * w01
-                + picture[y1, x0, c] * w10
-                + picture[y1, x1, c] * w11
-            )
-    return weight, values
+            upper = picture[y0, x0, c] * w00 + picture[y0, x1, c] * w01
+            values[n, c] = upper + picture[y1, x0, c] * w10 + picture[y1, x1, c] * w11
+    return trusts, fineness, values
 
 
 @numba.njit(cache=True, nogil=True)

@@ -23,8 +23,9 @@ PREPARE_THREADS = 4
 GAIN_SAMPLES = 20000
 """Texels that the exposure factors are measured on."""
 
-FAINT = 1e-3
-"""Weight at which a texel's own colour counts as much as that of its neighbourhood; a view at 80 degrees has 1e-3."""
+FAINT, CLEAR = 0.03, 0.12
+"""Clarity (trust x cosine x relative resolution) up to which a texel takes the colour of its neighbourhood, and from
+which it keeps its own."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def _paint(
     picture[fragments.covered] = to_uint8(colors)
     shares = iter(blended.share.tolist())
     return fill_nearest(picture, fragments.covered), {
-        "seen": float((blended.weight > 0).mean()) if len(points.position) else 0.0,
+        "seen": float((blended.clarity > 0).mean()) if len(points.position) else 0.0,
         "view_share": [next(shares) if view.confidence > 0 else 0.0 for view in views],
-        "gain": gains.mean(1).tolist(),
+        "gain": gains.tolist(),
     }
 
 
@@ -132,19 +133,19 @@ def _distance(view: View, mesh: Mesh) -> float:
 
 
 def _gains(sources: Sequence[Source], points: SurfacePoints, config: TextureConfig, resolution: float) -> np.ndarray:
-    """Exposure factors (V, 3), from a regular sample of the texels."""
+    """Exposure factors (V,), from a regular sample of the texels."""
     if not config.match_gain or len(sources) < 2:
-        return np.ones((len(sources), 3), np.float32)
+        return np.ones(len(sources))
     step = max(1, len(points.position) // GAIN_SAMPLES)
     sample = SurfacePoints(points.position[::step], points.normal[::step])
     seen = [see(source, sample, config.sharpness, resolution) for source in sources]
     confidence = np.array([source.view.confidence for source in sources])
-    return match_gains(np.stack([colors for _, colors in seen]), np.stack([weight for weight, _ in seen]), confidence)
+    return match_gains(np.stack([colors for *_, colors in seen]), np.stack([weight for weight, *_ in seen]), confidence)
 
 
 def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarray) -> np.ndarray:
     """Colours (n, 3) of all texels: unseen ones from the seen surface around them, faintly seen ones in between."""
-    faint = blended.weight < 10 * FAINT
+    faint = blended.clarity < CLEAR
     if not faint.any():
         return blended.color
     corners = mesh.faces[fragments.face[fragments.covered]]  # (n, 3) vertices before unwrapping
@@ -161,7 +162,7 @@ def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarra
     # At vertices, not at texels: where nothing is seen there is no detail to keep, and it is 50 times fewer points.
     color = fill_on_surface(mesh, normals, color, known)
     guess = (weights[faint][..., None] * color[corners[faint]]).sum(1)
-    share = (blended.weight[faint] / (blended.weight[faint] + FAINT))[:, None]
+    share = np.clip((blended.clarity[faint] - FAINT) / (CLEAR - FAINT), 0, 1)[:, None]
     colors = blended.color.copy()
     colors[faint] = share * colors[faint] + (1 - share) * guess
     return colors
