@@ -43,12 +43,15 @@ def unwrap(mesh: Mesh, size: int, padding: int) -> Atlas:
 
     chart, pack = xatlas.ChartOptions(), xatlas.PackOptions()
     chart.max_cost = MAX_COST
-    chart.max_chart_area = MAX_CHART_SHARE * float(face_areas(mesh).sum())
+    # xatlas has absolute tolerances: a small object far from the origin would have no area for it.
+    size_of_mesh = float(np.ptp(mesh.vertices, axis=0).max()) or 1.0
+    positions = (mesh.vertices - mesh.vertices.min(0)) / np.float32(size_of_mesh)
+    chart.max_chart_area = MAX_CHART_SHARE * float(face_areas(mesh).sum()) / size_of_mesh**2
     pack.resolution = size
     # xatlas overshoots the resolution it is asked for by up to a half, and is scaled back with all its gaps.
     pack.padding = int(np.ceil(1.5 * padding))
     atlas = xatlas.Atlas()
-    atlas.add_mesh(np.array(mesh.vertices), mesh.faces.astype(np.uint32))
+    atlas.add_mesh(positions, mesh.faces.astype(np.uint32))
     atlas.generate(chart, pack)
     vertex, faces, uvs = atlas[0]
     if atlas.chart_count == 0 or not np.isfinite(uvs).all():

@@ -7,7 +7,7 @@ from scipy.ndimage import distance_transform_edt
 from shapes import box, icosphere, painted
 
 from zero123pp.cameras import orbit_camera
-from zero123pp.errors import BadInput, ConfigError
+from zero123pp.errors import BadInput, ConfigError, StageFailed
 from zero123pp.recon.export import save
 from zero123pp.recon.exposure import match_gains
 from zero123pp.recon.fill import fill_nearest, fill_on_surface
@@ -166,6 +166,24 @@ def test_atlas_has_no_overlaps_and_keeps_the_faces(mesh):
     assert area == pytest.approx(covered, rel=2e-3) and covered > 0.35
     again = unwrap(mesh, 512, 4)
     assert atlas.uvs.tobytes() == again.uvs.tobytes()
+
+
+@pytest.mark.parametrize("scale", [2.0**-10, 2.0**10])
+def test_atlas_does_not_depend_on_the_unit_of_length(scale):
+    mesh = icosphere(2)
+    here, there = unwrap(mesh, 256, 2), unwrap(mesh.with_vertices(mesh.vertices * np.float32(scale)), 256, 2)
+    assert np.array_equal(here.faces, there.faces) and np.allclose(here.uvs, there.uvs, atol=1e-3)
+
+
+def test_degenerate_faces_keep_their_place():
+    mesh = icosphere(2)
+    vertices = np.array(mesh.vertices)
+    vertices[mesh.faces[7, 1]] = vertices[mesh.faces[7, 0]]
+    messy = Mesh(vertices, np.concatenate([mesh.faces, [[0, 0, 1]], mesh.faces[:2]]))
+    atlas = unwrap(messy, 256, 2)
+    assert np.array_equal(atlas.vertex[atlas.faces], messy.faces)
+    with pytest.raises(StageFailed, match="cannot unwrap"):
+        unwrap(Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]])), 256, 2)
 
 
 def test_texture_repeats_itself_and_reports_progress():
