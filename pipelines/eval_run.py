@@ -1,8 +1,6 @@
 """Reconstruct known objects from their own views with the product's stages, and measure what comes out."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +12,11 @@ from zero123pp.pipelines.degrade import Degradation
 from zero123pp.pipelines.eval_protocol import PROTOCOLS, Truth, measure_topology
 from zero123pp.pipelines.eval_report import Row
 from zero123pp.pipelines.ground_truth import Part, ground_truth_views, load_normalised, true_view
-from zero123pp.pipelines.image_to_mesh import PipelineConfig, _peak_memory_mb
-from zero123pp.recon.clean import clean
-from zero123pp.recon.extract import extract
-from zero123pp.recon.fit import fit
-from zero123pp.recon.texture import texture
+from zero123pp.pipelines.image_to_mesh import PipelineConfig
+from zero123pp.pipelines.progress import Stages, peak_memory_mb
+from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
 from zero123pp.rigs import get_rig
-from zero123pp.types import Mesh, MultiView, TexturedMesh
+from zero123pp.types import MultiView
 
 MAX_PICTURED = 40
 """Objects on a contact sheet at most."""
@@ -57,15 +53,6 @@ class Results:
     """Tiles of `pictures_of` for the first `MAX_PICTURED` rows."""
 
 
-@dataclass
-class Reconstruction:
-    """What the product's stages make of one set of views, and what it costs."""
-
-    mesh: Mesh
-    textured: TexturedMesh
-    seconds: dict[str, float]
-
-
 def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], object] | None = None) -> Results:
     """Reconstruct and measure every mesh, one after the other, after one warm-up that is not counted.
 
@@ -80,15 +67,16 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
         name, parts = path.stem, load_normalised(path)
         try:
             if not warm:  # compiles kernels and fills caches
-                reconstruct(views_of(name, parts, settings), settings)
+                reconstruct(views_of(name, parts, settings), settings.config, seed=settings.seed)
                 warm = True
-            done = reconstruct(views_of(name, parts, settings), settings)
+            views, stages = views_of(name, parts, settings), Stages()
+            done = reconstruct(views, settings.config, seed=settings.seed, stages=stages)
         except StageFailed as error:
             results.failures[name] = str(error)
             continue
-        peak = {"peak_mb": _peak_memory_mb()}
+        peak = {"peak_mb": peak_memory_mb()}
         truth = Truth(parts, PROTOCOLS["sphere"])
-        row = {"object": name} | measure(done, truth) | done.seconds | peak
+        row = {"object": name} | measure(done, truth) | cost(stages) | peak
         results.rows.append(row)
         if len(results.pictures) < MAX_PICTURED:
             results.pictures.append(pictures_of(parts, done))
@@ -111,14 +99,13 @@ def views_of(name: str, parts: Sequence[Part], settings: Settings) -> MultiView:
     )
 
 
-def reconstruct(views: MultiView, settings: Settings) -> Reconstruction:
-    """The stages of `zero123pp.pipelines.image_to_mesh` from views to textured mesh, with their seconds."""
-    config, seconds = settings.config, {}
-    with _clock("fit", seconds):
-        mesh, _ = clean(extract(fit(views, config.fit, seed=settings.seed), config.extract), config.clean)
-    with _clock("texture", seconds):
-        textured, _ = texture(mesh, views.views, config.texture)
-    return Reconstruction(mesh, textured, seconds)
+def cost(stages: Stages) -> dict[str, float]:
+    """Wall and processor seconds from views to cleaned mesh, and of the texture."""
+    result = {}
+    for name, parts in (("fit", ("fit", "mesh")), ("texture", ("texture",))):
+        result[f"{name}_wall"] = sum(stages.seconds[part] for part in parts)
+        result[f"{name}_cpu"] = sum(stages.cpu_seconds[part] for part in parts)
+    return result
 
 
 def measure(done: Reconstruction, truth: Truth) -> dict[str, float]:
@@ -139,12 +126,3 @@ def pictures_of(parts: Sequence[Part], done: Reconstruction) -> list[np.ndarray]
         view = true_view(part, camera)
         tiles.append(np.dstack([(view.normal + 1) / 2, view.alpha]))
     return tiles
-
-
-@contextmanager
-def _clock(name: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Wall seconds, and processor seconds of all threads of this process."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield
-    seconds[f"{name}_wall"] = time.perf_counter() - wall
-    seconds[f"{name}_cpu"] = time.process_time() - cpu

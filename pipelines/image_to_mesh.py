@@ -1,7 +1,6 @@
 """The story: picture -> cutout -> views -> fit -> mesh -> texture -> asset. The only place that knows this order."""
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,31 +8,25 @@ from typing import TYPE_CHECKING, Any
 from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.agreement import agreement
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.multiview import GivenViews, load_model
-from zero123pp.pipelines.progress import StageProgress, Stages
+from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.read_image import read_image
+from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
 from zero123pp.pipelines.sheets import views_from_sheet
-from zero123pp.recon.clean import CleanConfig, clean
-from zero123pp.recon.extract import ExtractConfig, extract
-from zero123pp.recon.fit import FitConfig, fit
-from zero123pp.recon.texture import TextureConfig, texture
-from zero123pp.types import Cutout, MultiView
+from zero123pp.types import MultiView
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.models import MultiViewModel
 
 
 @dataclass(frozen=True)
-class PipelineConfig:
+class PipelineConfig(ReconstructionConfig):
     """The configs of all stages; each is described beside its stage."""
 
     cutout: CutoutConfig = field(default_factory=CutoutConfig)
-    fit: FitConfig = field(default_factory=FitConfig)
-    extract: ExtractConfig = field(default_factory=ExtractConfig)
-    clean: CleanConfig = field(default_factory=CleanConfig)
-    texture: TextureConfig = field(default_factory=TextureConfig)
 
 
 class ImageTo3D:
@@ -44,9 +37,17 @@ class ImageTo3D:
         >>> asset.save("toy.glb")  # doctest: +SKIP
     """
 
-    def __init__(self, model: "MultiViewModel", config: PipelineConfig | None = None) -> None:
+    def __init__(
+        self,
+        model: "MultiViewModel",
+        config: PipelineConfig | None = None,
+        config_of_given: PipelineConfig | None = None,
+    ) -> None:
         self.model = model
         self.config = PipelineConfig() if config is None else config
+        """For views of the model."""
+        self.config_of_given = self.config if config_of_given is None else config_of_given
+        """For views that are given instead: without what suits the model's views only."""
 
     @classmethod
     def from_pretrained(
@@ -56,7 +57,7 @@ class ImageTo3D:
         device: str = "auto",
         dtype: str = "auto",
         preset: str | Path = "default",
-        overrides: Iterable[str] = (),
+        overrides: Sequence[str] = (),
         download: bool = False,
     ) -> "ImageTo3D":
         """Load a multi-view model by name, folder or hub id.
@@ -67,15 +68,16 @@ class ImageTo3D:
             device: 'auto', 'cpu' or 'cuda'; only the diffusion model uses it.
             dtype: 'float32', 'float16', 'bfloat16' or 'auto', for the diffusion model.
             preset: name or YAML file of a preset, see `zero123pp.configs.load`.
-            overrides: config values on top, such as ``["fit.steps=200"]``.
+            overrides: config values such as ``["fit.steps=200"]``, on top of the preset and of the model's own.
             download: agree to download weights that are not here.
 
         Raises:
             BadInput: no such model, or one whose files cannot be used.
             MissingBackend: the model needs a library that is not installed.
         """
-        config = load(PipelineConfig, preset, overrides)
-        return cls(load_model(str(model), device=device, dtype=dtype, download=download), config)
+        plain = load(PipelineConfig, preset, overrides)
+        source = load_model(str(model), device=device, dtype=dtype, download=download)
+        return cls(source, load(PipelineConfig, preset, (*source.overrides, *overrides)), plain)
 
     def __call__(
         self,
@@ -119,27 +121,10 @@ class ImageTo3D:
             with stages.stage("views"):
                 multiview = _given(views, rig or "v1.2", normals)
             model = GivenViews(multiview.source)
-        return self._reconstruct(multiview, cutout, model, seed, stages)
-
-    def _reconstruct(
-        self,
-        multiview: MultiView,
-        cutout: Cutout | None,
-        model: "MultiViewModel | GivenViews",
-        seed: int,
-        stages: Stages,
-    ) -> Asset:
-        from zero123pp.pipelines.agreement import agreement
-
-        config = self.config
-        with stages.stage("fit") as report:
-            surface = fit(multiview, config.fit, seed=seed, progress=report)
-        with stages.stage("mesh"):
-            mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
-        with stages.stage("texture") as report:
-            textured, texture_report = texture(mesh, multiview.views, config.texture, progress=report)
+        config = self.config if views is None else self.config_of_given
+        made = reconstruct(multiview, config, seed=seed, stages=stages)
         with stages.stage("check"):
-            agreed = agreement(textured, multiview.views)
+            agreed = agreement(made.textured, multiview.views)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
         if model.note:
             extras["note"] = model.note
@@ -149,13 +134,13 @@ class ImageTo3D:
             "views": len(multiview),
             "cutout": None if cutout is None else cutout.method,
             "seconds": dict(stages.seconds),
-            "mesh": mesh_report,
-            "texture": texture_report,
+            "mesh": made.mesh_report,
+            "texture": made.texture_report,
             "agreement": agreed,
             "config": describe(config),
-            "peak_memory_mb": _peak_memory_mb(),
+            "peak_memory_mb": peak_memory_mb(),
         }
-        return Asset(textured, mesh, multiview, report_of_run, extras, cutout)
+        return Asset(made.textured, made.mesh, multiview, report_of_run, extras, cutout)
 
 
 def _given(views: Any, rig: str, normals: Any) -> MultiView:
@@ -163,13 +148,3 @@ def _given(views: Any, rig: str, normals: Any) -> MultiView:
         return views
     normal_sheet = None if normals is None else read_image(normals)
     return views_from_sheet(read_image(views), rig, normals=normal_sheet)
-
-
-def _peak_memory_mb() -> int | None:
-    """Peak resident memory of this process so far, in MB; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6) if sys.platform == "darwin" else round(peak / 1e3)

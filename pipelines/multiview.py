@@ -36,9 +36,7 @@ def resolve_auto(download: bool = False) -> str:
     return OFFICIAL if is_cached(OFFICIAL) or may_download(download) else "preview"
 
 
-def load_model(
-    name: str, *, device: str = "auto", dtype: str = "auto", download: bool = False
-) -> "MultiViewModel":
+def load_model(name: str, *, device: str = "auto", dtype: str = "auto", download: bool = False) -> "MultiViewModel":
     """The multi-view model called ``name``.
 
     Args:

@@ -1,5 +1,6 @@
-"""Progress of the stages: a callback for libraries, bars with times for a terminal, silence elsewhere."""
+"""Progress and cost of the stages: a callback for libraries, bars for a terminal, silence elsewhere; time, memory."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ class Stages:
 
     def __init__(self, progress: StageProgress | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        """Wall seconds of each stage that is done."""
+        self.cpu_seconds: dict[str, float] = {}
+        """Processor seconds of each, over all threads of this process."""
         self._progress = progress
 
     @contextmanager
@@ -24,9 +28,10 @@ class Stages:
                 self._progress(name, fraction)
 
         report(0.0)
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         yield report
-        self.seconds[name] = round(time.perf_counter() - start, 3)
+        self.seconds[name] = round(time.perf_counter() - wall, 3)
+        self.cpu_seconds[name] = round(time.process_time() - cpu, 3)
         report(1.0)
 
 
@@ -49,3 +54,13 @@ def terminal_bars(enabled: bool) -> Iterator[StageProgress | None]:
             bars.update(tasks[name], completed=fraction)
 
         yield report
+
+
+def peak_memory_mb() -> int | None:
+    """Peak resident memory of this process so far, in MB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6) if sys.platform == "darwin" else round(peak / 1e3)

@@ -20,6 +20,8 @@ class MultiViewModel(Protocol):
     """Name of the rig of its views, a key of `zero123pp.rigs.RIGS`."""
     note: str
     """One sentence on what to expect of the views; '' when there is nothing to say."""
+    overrides: tuple[str, ...]
+    """Config values that suit its views, such as ``"fit.weight_mask=10"``; the user's own come after them."""
 
     def generate(
         self,

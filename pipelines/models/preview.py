@@ -49,6 +49,9 @@ class PreviewModel:
         "views from the official Zero123++ weights give a better object."
     )
 
+    overrides = ("fit.weight_mask=10",)
+    """All views show the same solid, so their outlines can be trusted: thin parts keep their width."""
+
     def __init__(self, config: PreviewConfig = PreviewConfig()) -> None:
         self.config = config
 

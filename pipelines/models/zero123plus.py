@@ -47,6 +47,7 @@ class Zero123PlusModel:
     """A loaded Zero123++ checkpoint that draws six views on its rig: a `zero123pp.pipelines.models.MultiViewModel`."""
 
     note = ""
+    overrides = ()
 
     def __init__(self, pipeline: "Zero123PlusPipeline", *, name: str, licence: str):
         self.pipeline = pipeline

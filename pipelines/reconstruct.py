@@ -1,0 +1,60 @@
+"""Posed views to a textured mesh: fit -> surface -> clean mesh -> texture. The part that every source shares."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from zero123pp.pipelines.progress import Stages
+from zero123pp.recon.clean import CleanConfig, clean
+from zero123pp.recon.extract import ExtractConfig, extract
+from zero123pp.recon.fit import FitConfig, fit
+from zero123pp.recon.texture import TextureConfig, texture
+from zero123pp.types import Mesh, MultiView, TexturedMesh
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    """The configs of the stages from views to textured mesh; each is described beside its stage."""
+
+    fit: FitConfig = field(default_factory=FitConfig)
+    extract: ExtractConfig = field(default_factory=ExtractConfig)
+    clean: CleanConfig = field(default_factory=CleanConfig)
+    texture: TextureConfig = field(default_factory=TextureConfig)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What the stages make of one set of views."""
+
+    mesh: Mesh
+    """Closed, with vertex colours."""
+    textured: TexturedMesh
+    mesh_report: dict[str, Any]
+    texture_report: dict[str, Any]
+
+
+def reconstruct(
+    views: MultiView,
+    config: ReconstructionConfig = ReconstructionConfig(),
+    *,
+    seed: int = 0,
+    stages: Stages | None = None,
+) -> Reconstruction:
+    """A textured mesh of the object that the views show, in their world frame.
+
+    Args:
+        views: any number of posed views.
+        config: of the stages.
+        seed: fixes every random choice.
+        stages: gets the progress and the cost of the stages 'fit', 'mesh' and 'texture'.
+
+    Raises:
+        StageFailed: no surface can be made of the views.
+    """
+    stages = Stages() if stages is None else stages
+    with stages.stage("fit") as report:
+        surface = fit(views, config.fit, seed=seed, progress=report)
+    with stages.stage("mesh"):
+        mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
+    with stages.stage("texture") as report:
+        textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
+    return Reconstruction(mesh, textured, mesh_report, texture_report)
