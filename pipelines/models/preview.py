@@ -24,6 +24,12 @@ _FILL = 0.95
 _RIM = 0.004
 """Width of the rim where a half-transparent pixel may hold background, in picture sides."""
 
+_EXACT_METHODS = ("alpha", "given")
+"""Cutouts whose alpha came with the picture; others are estimated."""
+
+_FRINGE = 0.008
+"""Width of the rim of an estimated cutout in which background may shine through, share of the picture's side."""
+
 GUESSED_CONFIDENCE = 0.3
 """Trust in the six guessed views relative to the picture itself, which has 1."""
 
@@ -74,7 +80,8 @@ class PreviewModel:
         rgba = to_float(cutout.rgba)
         solid = inflate(rgba[..., 3], self.config.shape)
         report(0.3)
-        front_camera, parts = _paint(solid, rgba, self.config)
+        fringe_px = 0.0 if cutout.method in _EXACT_METHODS else _FRINGE * len(rgba)
+        front_camera, parts = _paint(solid, rgba, fringe_px, self.config)
         cameras = (*get_rig(self.rig).cameras(TILE_PX), front_camera)
         views = []
         with ThreadPoolExecutor(2) as pool:  # the rasteriser lets go of the interpreter
@@ -86,7 +93,9 @@ class PreviewModel:
         return MultiView(tuple(views), source=self.name, rig=self.rig)
 
 
-def _paint(solid: Inflated, rgba: np.ndarray, config: PreviewConfig) -> tuple[Camera, list[TexturedMesh]]:
+def _paint(
+    solid: Inflated, rgba: np.ndarray, fringe_px: float, config: PreviewConfig
+) -> tuple[Camera, list[TexturedMesh]]:
     """The front camera of the picture, and the solid before it as a front and a back half with their pictures."""
     rig, size = get_rig(PreviewModel.rig), len(rgba)
     flat = np.asarray(solid.mesh.vertices, np.float64)
@@ -99,7 +108,7 @@ def _paint(solid: Inflated, rgba: np.ndarray, config: PreviewConfig) -> tuple[Ca
     camera = replace(camera, fx=focal, fy=focal, cx=(0.5 + centre[0]) * size, cy=(0.5 - centre[1]) * size)
 
     mesh = Mesh(behind_picture(centred, rig.distance, scale), solid.mesh.faces)
-    front = _extended(rgba[..., :3], rgba[..., 3])
+    front = _extended(rgba[..., :3], rgba[..., 3], fringe_px)
     back = back_side(front, rgba[..., 3], config.back)
     uvs, normals, half = flat[:, :2] + 0.5, smooth_normals(mesh), len(mesh.faces) // 2
     halves = ((mesh.faces[:half], to_uint8(front)), (mesh.faces[half:], to_uint8(back)))
@@ -132,13 +141,19 @@ def _input_view(guess: View, parts: list[TexturedMesh]) -> View:
     return replace(guess, rgb=to_float(parts[0].base_color), confidence=1.0)
 
 
-def _extended(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours carried on over the outline, so that no look-up at the rim meets a pixel of no colour."""
+def _extended(rgb: np.ndarray, alpha: np.ndarray, fringe_px: float) -> np.ndarray:
+    """Colours carried on over the outline, so that no look-up at the rim meets a pixel of no colour.
+
+    Pixels nearer than ``fringe_px`` to the outline take the colour of the nearest one farther in: an estimated mask is
+    a little too wide here and there, and the background that it lets in would be stretched over the object's sides.
+    """
     from scipy import ndimage
 
     solid = alpha > 0.5
-    known = solid & ((alpha > 0.9) | (ndimage.distance_transform_edt(solid) > _RIM * len(rgb)))
-    known = known if known.any() else solid
+    depth = ndimage.distance_transform_edt(solid)
+    known = solid & ((alpha > 0.9) | (depth > _RIM * len(rgb))) & (depth > fringe_px)
+    if not known.any():
+        return _extended(rgb, alpha, 0.0) if fringe_px > 0 else rgb
     rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    weight = np.where(known, 1.0, np.clip((alpha - 0.5) / 0.4, 0, 1))[..., None]
+    weight = np.where(known, 1.0, np.clip((alpha - 0.5) / 0.4, 0, 1) * (fringe_px == 0))[..., None]
     return (weight * rgb + (1 - weight) * rgb[rows, columns]).astype(np.float32)
