@@ -73,7 +73,7 @@ def texture(
         progress: called with fractions in [0, 1].
 
     Returns:
-        The textured mesh, and a report: size, charts_vertices, used (share of texels on the surface), seen (share of
+        The textured mesh, and a report: size, charts, vertices, used (share of texels on the surface), seen (share of
         those that a view sees), view_share (share of the seen texels' colour by view), gain (factor of each view).
 
     Raises:
@@ -84,12 +84,17 @@ def texture(
     if not any(view.confidence > 0 for view in views):
         raise BadInput(f"texturing needs a view with confidence over 0, got {len(views)} views")
     atlas = unwrap(mesh, config.size, config.padding)
-    report_progress(0.4)
+    report_progress(0.2)
     mesh_normals = smooth_normals(mesh)
     split = Mesh(mesh.vertices[atlas.vertex], atlas.faces)
     fragments = rasterize_uv(atlas.uvs, atlas.faces, config.size, config.size)
     base_color, report = _paint(mesh, mesh_normals, fragments, views, config, report_progress)
-    report = {"size": config.size, "vertices": len(atlas.vertex), "used": float(fragments.covered.mean())} | report
+    report = {
+        "size": config.size,
+        "charts": atlas.charts,
+        "vertices": len(atlas.vertex),
+        "used": float(fragments.covered.mean()),
+    } | report
     report_progress(1.0)
     return TexturedMesh(split, atlas.uvs, base_color, mesh_normals[atlas.vertex]), report
 
@@ -106,7 +111,7 @@ def _paint(
     trusted = [view for view in views if view.confidence > 0]
     with ThreadPoolExecutor(PREPARE_THREADS) as pool:
         sources = list(pool.map(lambda view: prepare(view, mesh, config.edge_px, config.depth_step), trusted))
-    progress(0.6)
+    progress(0.5)
     # The atlas keeps the order of the faces, so its fragments fit the mesh before unwrapping.
     normals = fragments.interpolate(mesh.faces, mesh_normals)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)

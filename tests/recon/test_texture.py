@@ -2,12 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import trimesh
 from gltf_validator import validate_glb
 from scipy.ndimage import distance_transform_edt
-from shapes import box, icosphere, painted
+from shapes import box, icosphere, marching, noisy_ball, painted
 
 from zero123pp.cameras import orbit_camera
 from zero123pp.errors import BadInput, ConfigError, StageFailed
+from zero123pp.recon.charts import face_neighbours, pieces
 from zero123pp.recon.export import save
 from zero123pp.recon.exposure import match_gains
 from zero123pp.recon.fill import fill_nearest, fill_on_surface
@@ -15,6 +17,7 @@ from zero123pp.recon.normals import smooth_normals
 from zero123pp.recon.ops.raster import rasterize, rasterize_uv
 from zero123pp.recon.render import render
 from zero123pp.recon.texture import TextureConfig, texture
+from zero123pp.recon.topology import face_areas
 from zero123pp.recon.unwrap import unwrap
 from zero123pp.rigs import RIGS
 from zero123pp.types import Camera, Mesh, View
@@ -155,17 +158,64 @@ def test_confidence_rules():
             texture(mesh, views, config)
 
 
-@pytest.mark.parametrize("mesh", [icosphere(4), box(0.5, 8)], ids=["sphere", "cube"])
-def test_atlas_has_no_overlaps_and_keeps_the_faces(mesh):
+def helix(turns: float = 2.5) -> Mesh:
+    """A spiral ramp: every normal points up, and the flattened surface would lie on itself."""
+    angle, radius = np.meshgrid(np.linspace(0, 2 * np.pi * turns, 120), np.linspace(0.15, 0.35, 6), indexing="ij")
+    vertices = np.stack([radius * np.cos(angle), 0.04 * angle, -radius * np.sin(angle)], axis=-1).reshape(-1, 3)
+    index = np.arange(len(vertices)).reshape(120, 6)
+    a, b, c, d = (part.reshape(-1) for part in (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]))
+    return Mesh(vertices, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
+
+
+def ring() -> Mesh:
+    """A thin flat ring, whose top and bottom leave their bounding boxes nearly empty."""
+    torus = trimesh.creation.torus(0.4, 0.04)
+    return Mesh(torus.vertices * [1, 1, 0.2], torus.faces.astype(np.int32))
+
+
+@pytest.mark.parametrize(
+    ("mesh", "least"),
+    [(icosphere(4), 0.5), (box(0.5, 8), 0.5), (marching(noisy_ball(24)), 0.4), (helix(), 0.3), (ring(), 0.25)],
+    ids=["sphere", "cube", "tunnels", "helix", "ring"],
+)
+def test_atlas_has_no_overlaps_and_keeps_the_faces(mesh, least):
     atlas = unwrap(mesh, 512, 4)
     assert np.array_equal(atlas.vertex[atlas.faces], mesh.faces)
     assert atlas.uvs.min() >= 0 and atlas.uvs.max() <= 1
     a, b, c = (atlas.uvs.astype(float)[atlas.faces[:, i]].T for i in range(3))
     area = np.abs((b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]).sum() / 2
-    covered = rasterize_uv(atlas.uvs, atlas.faces, 2048, 2048).covered.mean()
-    assert area == pytest.approx(covered, rel=2e-3) and covered > 0.35
+    covered = rasterize_uv(atlas.uvs, atlas.faces, 4096, 4096).covered.mean()
+    assert area == pytest.approx(covered, rel=2e-3) and covered > least
     again = unwrap(mesh, 512, 4)
     assert atlas.uvs.tobytes() == again.uvs.tobytes()
+
+
+@pytest.mark.parametrize("mesh", [icosphere(4), marching(noisy_ball(24))], ids=["sphere", "tunnels"])
+def test_charts_keep_their_distance_and_their_scale(mesh):
+    padding, size = 6, 512
+    atlas = unwrap(mesh, size, padding)
+    piece = pieces(np.zeros(len(atlas.faces), int), face_neighbours(atlas.faces))
+    assert piece.max() + 1 == atlas.charts
+    face = rasterize_uv(atlas.uvs, atlas.faces, size, size).face
+    chart = np.where(face >= 0, piece[face], -1)
+    for own in range(0, atlas.charts, max(1, atlas.charts // 12)):
+        if (chart == own).any():
+            apart = distance_transform_edt(chart != own)[(chart >= 0) & (chart != own)]
+            assert apart.min() >= padding
+    # Orthographic projection: nothing is longer than its chart's scale, and faces shrink to a quarter at worst.
+    texels, corners = atlas.uvs.astype(float)[atlas.faces] * size, mesh.vertices.astype(float)[mesh.faces]
+    flat = np.linalg.norm(texels - np.roll(texels, 1, 1), axis=-1)
+    solid = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=-1)
+    scale = (flat / solid).max()
+    e, f = texels[:, 1] - texels[:, 0], texels[:, 2] - texels[:, 0]
+    shrunk = np.abs(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]) / 2 / (face_areas(mesh) * scale**2)
+    assert shrunk.min() > 0.24 and np.median(shrunk) > 0.8
+
+
+def test_hundreds_of_thousands_of_faces_unwrap():
+    mesh = icosphere(7)
+    atlas = unwrap(mesh, 1024, 4)
+    assert len(atlas.faces) == 327680 and atlas.charts < 20
 
 
 @pytest.mark.parametrize("scale", [2.0**-10, 2.0**10])
