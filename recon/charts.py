@@ -108,7 +108,7 @@ def _lowest_cosine(label: np.ndarray, direction: np.ndarray, normals: np.ndarray
 
 
 def _merged(label: np.ndarray, normals: np.ndarray, areas: np.ndarray, neighbours: np.ndarray) -> Charts:
-    """Charts from labels: small pieces, smallest first, join that neighbour of the longest border that can take them."""
+    """Charts from labels: small pieces, smallest first, join the neighbour of longest border that can take them."""
     from zero123pp.recon.atlas_kernels import merge
 
     piece = pieces(label, neighbours)
