@@ -13,6 +13,7 @@ from PIL import Image
 from zero123pp.errors import BadInput, ConfigError, MissingBackend
 from zero123pp.images import over, to_uint8
 from zero123pp.pipelines.cutout import CUTOUTS, CutoutConfig, choose, cut_out
+from zero123pp.pipelines.cutout.bundled import main_parts, without_pinholes
 from zero123pp.pipelines.cutout.foreground import estimate_foreground
 from zero123pp.pipelines.cutout.recentre import limit_size, recentre, resize_rgba
 from zero123pp.pipelines.cutout.refine import guided_upsample
@@ -144,6 +145,18 @@ def test_bundled_cuts_a_plain_disc(background):
     assert (disc & mask).sum() / (disc | mask).sum() > 0.93
     inside = np.hypot(x - 384, y - 384) < 0.7 * 384
     assert np.abs(cutout.rgba[inside][:, :3].astype(int) - to_uint8(RED)).mean() < 6
+
+
+def test_specks_and_pinholes_go_but_parts_and_handles_stay():
+    alpha = np.zeros((200, 200), np.float32)
+    alpha[40:140, 40:140] = 1
+    alpha[160:185, 50:100] = 0.9  # a part of its own
+    alpha[10:14, 180:184] = 1  # a speck
+    alpha[60:62, 60:62] = 0.2  # a pinhole
+    alpha[100:120, 100:120] = 0  # the hole of a handle
+    cleaned = without_pinholes(main_parts(alpha))
+    assert cleaned[12, 182] == 0 and cleaned[61, 61] == 1
+    assert cleaned[110, 110] == 0 and cleaned[170, 70] == np.float32(0.9)
 
 
 def test_the_same_picture_gives_the_same_bytes():
