@@ -34,9 +34,9 @@ class FitConfig:
     """Nodes along an axis of the grid, coarse to fine."""
     steps: int = 140
     """Optimiser steps over all levels together."""
-    rays: int = 8000
+    rays: int = 2000
     """Rays of a step at 64 nodes; their number grows with the square of the nodes along an axis."""
-    weight_rgb: float = 2.0
+    weight_rgb: float = 3.0
     """Weight of the colour residuals (sRGB, squared while small)."""
     rgb_scale: float = 0.3
     """Residual (sRGB) beyond which colour counts linearly: views of generated sheets disagree here and there."""
@@ -44,9 +44,9 @@ class FitConfig:
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 10.0
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
-    weight_laplacian: float = 0.01
+    weight_laplacian: float = 0.007
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
-    weight_eikonal: float = 0.02
+    weight_eikonal: float = 0.002
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
     hull_tolerance_px: float = 1.0
     """How far the surface may leave the visual hull, px of a 320 px picture."""
@@ -54,18 +54,32 @@ class FitConfig:
     """How many views may see a point outside their silhouette while it stays part of the hull."""
     rate_sdf: float = 0.25
     """Learning rate of distances at the first level, voxels; each further level takes 0.7 of it."""
-    rate_color: float = 0.05
+    rate_color: float = 0.01
     """Learning rate of colours, sRGB."""
-    step: float = 0.7
+    step: float = 1.0
     """Distance of samples near the surface, voxels."""
-    sharpness: tuple[float, ...] = (1.5, 3.0)
+    sharpness: tuple[float, ...] = (4.0, 6.0)
     """Sharpness of the surface, 1/voxel, at the begin and end of every level."""
     radius: float = 1.06 * OBJECT_RADIUS
     """Of the sphere round the origin that holds the object, world units; a little more than the frame promises."""
 
     def __post_init__(self) -> None:
         if not self.levels or any(n < 8 or n > 512 for n in self.levels) or list(self.levels) != sorted(self.levels):
-            raise ConfigError(f"fit.levels is {self.levels}; expected rising numbers from 8 to 512")
+            raise ConfigError(f"levels is {self.levels}; expected rising numbers from 8 to 512")
+        for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "step", "radius"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
+        for name in ("rgb", "mask", "normal", "laplacian", "eikonal"):
+            if not 0 <= getattr(self, f"weight_{name}") < np.inf:
+                raise ConfigError(
+                    f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"
+                )
+        if not 0 <= self.hull_tolerance_px < np.inf:
+            raise ConfigError(f"hull_tolerance_px is {self.hull_tolerance_px}; expected a number of at least 0")
+        if self.hull_dissent < 0:
+            raise ConfigError(f"hull_dissent is {self.hull_dissent}; expected a number of at least 0")
+        if len(self.sharpness) != 2 or not all(0.1 <= s <= 20 for s in self.sharpness):
+            raise ConfigError(f"sharpness is {self.sharpness}; expected two numbers from 0.1 to 20")
 
 
 def fit(
@@ -84,23 +98,26 @@ def fit(
         progress: called with the fraction done.
 
     Raises:
-        StageFailed: a view shows no object, or the silhouettes have no common volume.
+        StageFailed: a view shows no object, no view is trusted, or the silhouettes have no common volume.
     """
     from zero123pp.recon.hull import Silhouettes
 
+    trusted = tuple(view for view in views.views if view.confidence > 0)
+    if not trusted:
+        raise StageFailed(f"none of {len(views)} views has a confidence above 0; there is nothing to fit to")
     report = progress or (lambda fraction: None)
     rng = np.random.default_rng(seed)
     shares = _steps_of_levels(config)
-    done = 0
+    done, carved, color = 0, None, None
     with ThreadPoolExecutor(_threads()) as pool:
-        silhouettes = Silhouettes(views.views, pool)
+        silhouettes = Silhouettes(trusted, pool)
         half_extent = _half_extent(silhouettes, config)
-        carved, color = np.zeros((2, 2, 2), np.float32), np.full((2, 2, 2, 3), 0.5, np.float32)
         for level, resolution in enumerate(config.levels):
             voxel = 2 * half_extent / (resolution - 1)
             hull = silhouettes.grid(resolution, half_extent, radius=config.radius, dissent=config.hull_dissent) / voxel
-            start = hull + resize_grid(carved, resolution) / voxel
-            solver = _solver(views.views, hull, start, resize_grid(color, resolution), half_extent, config, pool)
+            # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
+            start = hull if carved is None else hull + resize_grid(carved, resolution) / voxel
+            solver = _solver(trusted, hull, start, color, half_extent, config, pool)
             draw = _batches(solver.ray_count, round(config.rays * (resolution / 64) ** 2), rng)
             for index in range(shares[level]):
                 _advance(solver, next(draw), level, index / shares[level], config)
@@ -122,23 +139,24 @@ def _steps_of_levels(config: FitConfig) -> list[int]:
 
 
 def _half_extent(silhouettes: "Silhouettes", config: FitConfig) -> float:  # noqa: F821
-    """Half the side of the smallest cube round the origin that holds the visual hull, with a margin of two voxels.
+    """Half the side of the smallest cube round the origin that holds the visual hull, and a voxel and a half more.
 
     A compact object then gets more voxels than one that reaches the ends of its sphere.
     """
-    resolution = 48
+    resolution = 64
     hull = silhouettes.grid(resolution, config.radius, radius=config.radius, dissent=config.hull_dissent)
-    inside = np.stack(np.nonzero(hull < config.radius / resolution))
+    spacing = 2 * config.radius / (resolution - 1)
+    inside = np.stack(np.nonzero(hull < spacing / 2))
     if not inside.size:
         raise StageFailed(
             "the silhouettes of the views have no common volume; check that cameras and pictures belong together"
         )
-    nodes_out = np.abs(2 * inside - (resolution - 1)).max() / (resolution - 1)
-    return float(config.radius * nodes_out * (1 + 4 / config.levels[0]))
+    reach = np.abs(inside * spacing - config.radius).max()
+    return float(reach * (1 + 3 / config.levels[-1]))
 
 
 def _solver(
-    views: tuple[View, ...], hull: np.ndarray, start: np.ndarray, color: np.ndarray, half_extent: float,
+    views: tuple[View, ...], hull: np.ndarray, start: np.ndarray, color: np.ndarray | None, half_extent: float,
     config: FitConfig, pool: ThreadPoolExecutor,
 ) -> "Solver":  # noqa: F821  # fmt: skip
     from zero123pp.recon import targets
@@ -157,6 +175,7 @@ def _solver(
     table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX)
     clip_to_hull(floor.reshape(-1), resolution, table, np.float32(_REACH))
     table = table[table[:, targets.ray.FAR] > table[:, targets.ray.NEAR]]
+    color = targets.seen_colors(small, hull, half_extent) if color is None else resize_grid(color, resolution)
     return Solver(start, color, floor, table, _REACH, pool)
 
 

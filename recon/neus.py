@@ -1,6 +1,6 @@
-"""From signed distances along a ray to opacity: NeuS (Wang et al., "NeuS: Learning neural implicit surfaces by volume
-rendering", NeurIPS 2021), the one home of its formula.
+"""From signed distances along a ray to opacity: the one home of the formula of NeuS.
 
+Wang et al., "NeuS: Learning neural implicit surfaces by volume rendering for multi-view reconstruction", NeurIPS 2021.
 Plain scalar arithmetic, so that the Numba kernels inline it; with NumPy arrays it works element by element.
 """
 
