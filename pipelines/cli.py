@@ -17,6 +17,10 @@ SUBCOMMANDS = {
         "the main job over a folder of pictures",
     ),
     "eval cutout": ("zero123pp.pipelines.cutout.evaluate", "quality of the cutout on photos with known alphas"),
+    "render objects": (
+        "zero123pp.pipelines.cutout.render_objects",
+        "lit pictures of meshes, to train the cutout network",
+    ),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
 }
 """Subcommand: the module that has its ``add_arguments(parser)`` and ``run(args)``, and one line of help."""

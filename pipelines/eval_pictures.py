@@ -22,7 +22,7 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "side": (90, 10), "back": (180, 10)}
 """Columns of the contact sheet: azimuth and elevation."""
 
-_TILE_PX = 160
+_TILE_PX = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "recon": ("zero123pp.recon",),
     "configs": ("zero123pp.configs",),
 }
-HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime", "numba", "trimesh", "xatlas", "skimage", "scipy")
+HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime", "numba", "trimesh", "skimage", "scipy")
 
 
 def _imports(path: Path) -> set[str]:
