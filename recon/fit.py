@@ -34,7 +34,7 @@ class FitConfig:
     """Nodes along an axis of the grid, coarse to fine."""
     steps: int = 140
     """Optimiser steps over all levels together."""
-    rays: int = 2000
+    rays: int = 4000
     """Rays of a step at 64 nodes; their number grows with the square of the nodes along an axis."""
     weight_rgb: float = 3.0
     """Weight of the colour residuals (sRGB, squared while small)."""
@@ -44,7 +44,7 @@ class FitConfig:
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 10.0
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
-    weight_laplacian: float = 0.007
+    weight_laplacian: float = 0.01
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
@@ -56,9 +56,9 @@ class FitConfig:
     """Learning rate of distances at the first level, voxels; each further level takes 0.7 of it."""
     rate_color: float = 0.01
     """Learning rate of colours, sRGB."""
-    step: float = 1.0
+    sample_step: float = 0.7
     """Distance of samples near the surface, voxels."""
-    sharpness: tuple[float, ...] = (4.0, 6.0)
+    sharpness: tuple[float, ...] = (4.0, 18.0)
     """Sharpness of the surface, 1/voxel, at the begin and end of every level."""
     radius: float = 1.06 * OBJECT_RADIUS
     """Of the sphere round the origin that holds the object, world units; a little more than the frame promises."""
@@ -66,7 +66,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         if not self.levels or any(n < 8 or n > 512 for n in self.levels) or list(self.levels) != sorted(self.levels):
             raise ConfigError(f"levels is {self.levels}; expected rising numbers from 8 to 512")
-        for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "step", "radius"):
+        for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "sample_step", "radius"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
         for name in ("rgb", "mask", "normal", "laplacian", "eikonal"):
@@ -203,7 +203,7 @@ def _advance(solver: "Solver", chosen: np.ndarray, level: int, done: float, conf
     solver.step(
         chosen,
         sharp_begin + (sharp_end - sharp_begin) * done,
-        (config.step, _SKIP_SHARE, _SKIP_MAX),
+        (config.sample_step, _SKIP_SHARE, _SKIP_MAX),
         weights,
         config.rate_sdf * 0.7**level * fall,
         config.rate_color * fall,
