@@ -18,7 +18,7 @@ from zero123pp.types import MultiView, View
 
 _PIXELS_PER_VOXEL = 2.5
 """Views are averaged down to this many pixels a voxel: finer detail than the grid can show only costs time."""
-_MARGIN_PX = 3.0
+_MARGIN_PX = 2
 """Pixels beside a silhouette that are looked at as well, px of a level's pictures."""
 _REACH = 2.5
 """Nodes less than this above the floor, in voxels, are optimised."""
@@ -42,13 +42,13 @@ class FitConfig:
     """Residual (sRGB) beyond which colour counts linearly: views of generated sheets disagree here and there."""
     weight_mask: float = 0.4
     """Weight of the squared difference between opacity and alpha."""
-    weight_normal: float = 10.0
+    weight_normal: float = 0.7
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
     weight_laplacian: float = 0.01
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
-    hull_tolerance_px: float = 1.0
+    hull_tolerance_px: float = 3.0
     """How far the surface may leave the visual hull, px of a 320 px picture."""
     hull_dissent: int = 0
     """How many views may see a point outside their silhouette while it stays part of the hull."""

@@ -6,6 +6,8 @@ import numpy as np
 LEVEL = 0.5
 """Alpha at the outline."""
 
+_FAR = 1e30  # a squared distance beyond all others; infinities do not go with fastmath
+
 
 @numba.njit(cache=True, nogil=True)
 def signed_distance(alpha: np.ndarray) -> np.ndarray:
@@ -20,63 +22,59 @@ def signed_distance(alpha: np.ndarray) -> np.ndarray:
     height, width = alpha.shape
     segments = _segments(alpha)
     nearest = np.full((height, width), -1, np.int32)
-    distance = np.full((height, width), np.inf, np.float32)
+    squared = np.full((height, width), _FAR, np.float32)
     for s in range(len(segments)):
-        x0, y0 = min(segments[s, 0], segments[s, 2]), min(segments[s, 1], segments[s, 3])
-        for y in range(int(y0), min(int(y0) + 2, height)):
-            for x in range(int(x0), min(int(x0) + 2, width)):
-                _offer(segments, s, x, y, nearest, distance)
-    for _ in range(2):
-        for y in range(height):
-            for x in range(width):
-                _hand_on(segments, x, y, -1, nearest, distance)
-            for x in range(width - 2, -1, -1):
-                if nearest[y, x + 1] >= 0:
-                    _offer(segments, nearest[y, x + 1], x, y, nearest, distance)
-        for y in range(height - 1, -1, -1):
-            for x in range(width - 1, -1, -1):
-                _hand_on(segments, x, y, 1, nearest, distance)
-            for x in range(1, width):
-                if nearest[y, x - 1] >= 0:
-                    _offer(segments, nearest[y, x - 1], x, y, nearest, distance)
+        x0, y0 = int(min(segments[s, 0], segments[s, 2])), int(min(segments[s, 1], segments[s, 3]))
+        for y in range(y0, min(y0 + 2, height)):
+            for x in range(x0, min(x0 + 2, width)):
+                _offer(segments, s, x, y, nearest, squared)
+    for y in range(height):
+        _sweep_row(segments, y, -1, nearest, squared)
+    for y in range(height - 1, -1, -1):
+        _sweep_row(segments, y, 1, nearest, squared)
+    distance = np.sqrt(squared)
     for y in range(height):
         for x in range(width):
+            if nearest[y, x] < 0:
+                distance[y, x] = np.inf
             if alpha[y, x] >= LEVEL:
                 distance[y, x] = -distance[y, x]
     return distance
 
 
 @numba.njit(cache=True, nogil=True)
-def _hand_on(segments, x, y, side, nearest, distance):
-    """Offer pixel (x, y) the segments of its neighbours in the row at ``side``, and of the one before it."""
+def _sweep_row(segments, y, side, nearest, squared):
+    """Offer a row the segments of the row at ``side``, then hand them on along the row, both ways."""
     height, width = nearest.shape
     if 0 <= y + side < height:
-        for dx in range(-1, 2):
-            if 0 <= x + dx < width and nearest[y + side, x + dx] >= 0:
-                _offer(segments, nearest[y + side, x + dx], x, y, nearest, distance)
-    if 0 <= x + side < width and nearest[y, x + side] >= 0:
-        _offer(segments, nearest[y, x + side], x, y, nearest, distance)
+        for x in range(width):
+            for neighbour in range(max(x - 1, 0), min(x + 2, width)):
+                _offer(segments, nearest[y + side, neighbour], x, y, nearest, squared)
+    for x in range(1, width):
+        _offer(segments, nearest[y, x - 1], x, y, nearest, squared)
+    for x in range(width - 2, -1, -1):
+        _offer(segments, nearest[y, x + 1], x, y, nearest, squared)
 
 
-@numba.njit(cache=True, nogil=True)
-def _offer(segments, s, x, y, nearest, distance):
-    """Take segment ``s`` as the nearest of pixel (x, y) if it is nearer than the one known."""
-    if nearest[y, x] == s:
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _offer(segments, s, x, y, nearest, squared):
+    """Take segment ``s`` (-1: none) as the nearest of pixel (x, y) if it is nearer than the one known."""
+    if s < 0 or nearest[y, x] == s:
         return
-    ax, ay, bx, by = segments[s, 0], segments[s, 1], segments[s, 2], segments[s, 3]
-    dx, dy = bx - ax, by - ay
-    along = ((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-12)
-    along = min(max(along, 0.0), 1.0)
-    found = np.sqrt((ax + along * dx - x) ** 2 + (ay + along * dy - y) ** 2)
-    if found < distance[y, x]:
-        distance[y, x], nearest[y, x] = found, s
+    ax, ay, dx, dy = segments[s, 0], segments[s, 1], segments[s, 2] - segments[s, 0], segments[s, 3] - segments[s, 1]
+    px, py = np.float32(x) - ax, np.float32(y) - ay
+    along = min(max((px * dx + py * dy) * segments[s, 4], np.float32(0)), np.float32(1))
+    px, py = px - along * dx, py - along * dy
+    found = px * px + py * py
+    if found < squared[y, x]:
+        squared[y, x], nearest[y, x] = found, s
 
 
 @numba.njit(cache=True, nogil=True)
 def _segments(alpha):
-    """Outline segments (S, 4) as x0, y0, x1, y1 in units of pixel indices (marching squares)."""
+    """Outline segments (S, 5) as x0, y0, x1, y1 in units of pixel indices and 1 / length^2 (marching squares)."""
     height, width = alpha.shape
-    found = np.empty((2 * height * width, 4), np.float64)
+    found = np.empty((2 * height * width, 5), np.float32)
     count = 0
     cross = np.empty((4, 2), np.float64)
     for y in range(height - 1):
@@ -105,5 +103,7 @@ def _segments(alpha):
                 i, j = pairs[p]
                 found[count, 0], found[count, 1] = cross[i, 0], cross[i, 1]
                 found[count, 2], found[count, 3] = cross[j, 0], cross[j, 1]
+                length2 = (cross[i, 0] - cross[j, 0]) ** 2 + (cross[i, 1] - cross[j, 1]) ** 2
+                found[count, 4] = 1 / max(length2, 1e-12)
                 count += 1
     return found[:count].copy()

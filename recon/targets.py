@@ -6,7 +6,6 @@ import numpy as np
 
 from zero123pp.cameras import pixel_rays, project, resized, view_from_world
 from zero123pp.recon.ops.field import rays as ray
-from zero123pp.recon.outline import signed_distance
 from zero123pp.recon.sampling import bilinear
 from zero123pp.types import View
 
@@ -41,21 +40,23 @@ def _area_matrix(size: int, new_size: int) -> np.ndarray:
     return (np.maximum(high - low, 0) * new_size / size).astype(np.float32)
 
 
-def ray_table(views: Sequence[View], half_extent: float, resolution: int, margin_px: float) -> np.ndarray:
+def ray_table(views: Sequence[View], half_extent: float, resolution: int, margin_px: int) -> np.ndarray:
     """Rays (R, RAY_SIZE) float32 through all pixels on the objects and up to ``margin_px`` beside them.
 
     Lengths are in voxels of the grid; see `zero123pp.recon.ops.field.rays` for the columns. NEAR and FAR cover
     everything in front of the camera.
     """
+    from scipy.ndimage import maximum_filter
+
     per_voxel = (resolution - 1) / (2 * half_extent)
     parts = []
     for view in views:
-        near_object = signed_distance(np.ascontiguousarray(view.alpha)) < margin_px
+        near_object = maximum_filter(view.alpha, 2 * margin_px + 1) > 0
         origin, directions = pixel_rays(view.camera)
         table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
         table[:, ray.ORIGIN : ray.ORIGIN + 3] = (origin + half_extent) * per_voxel
         table[:, ray.DIRECTION : ray.DIRECTION + 3] = directions[near_object]
-        table[:, ray.FAR] = np.inf
+        table[:, ray.FAR] = 1e6  # beyond every grid; infinities do not go with the kernels' fastmath
         table[:, ray.COLOR : ray.COLOR + 3] = view.rgb[near_object]
         table[:, ray.ALPHA] = view.alpha[near_object]
         table[:, ray.WEIGHT] = view.confidence
