@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image
 
 from zero123pp.pipelines.cli import main

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 ROOT_FILES = {"zero123pp", *(f"zero123pp.{name}" for name in ("types", "cameras", "images", "rigs", "errors"))}
 MAY_IMPORT = {

@@ -6,7 +6,7 @@ import tomllib
 import zipfile
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 ROOTS = {"zero123pp": "zero123pp", "recon": "zero123pp.recon", "pipelines": "zero123pp.pipelines"}
 

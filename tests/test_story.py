@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import trimesh
-from conftest import ROOT
 from gltf_validator import validate_glb
+from paths import ROOT
 from PIL import Image
 from toy import toy_mesh, toy_picture
 
