@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from zero123pp.images import to_float
 from zero123pp.pipelines.cutout.alpha import opaque_rgb
@@ -76,6 +75,8 @@ def _session() -> Any:
 
 def main_parts(alpha: np.ndarray) -> np.ndarray:
     """Alpha (H, W) without the small loose parts."""
+    from scipy import ndimage
+
     labels, count = ndimage.label(alpha > 0.1, structure=np.ones((3, 3)))
     if count < 2:
         return alpha
@@ -88,6 +89,8 @@ def main_parts(alpha: np.ndarray) -> np.ndarray:
 
 def without_pinholes(alpha: np.ndarray) -> np.ndarray:
     """Alpha (H, W) with its smallest holes closed; those that reach the border of the picture are none."""
+    from scipy import ndimage
+
     labels, _ = ndimage.label(alpha < 0.5)
     sizes = np.bincount(labels.ravel())
     closed = sizes < PINHOLE * sizes[0]  # label 0 is the object

@@ -1,7 +1,6 @@
 """Foreground colours at soft edges, so that no halo of the old background stays."""
 
 import numpy as np
-from scipy import ndimage
 
 
 def estimate_foreground(rgb: np.ndarray, alpha: np.ndarray, radii_px: tuple[int, ...] | None = None) -> np.ndarray:
@@ -41,6 +40,8 @@ def _fuse(
 
 def _weighted_blur(values: np.ndarray, weight: np.ndarray, radius: int) -> np.ndarray:
     """Box blur of (H, W, C) with weights (H, W, 1); the nearest known value where all weights are 0."""
+    from scipy import ndimage
+
     size = (2 * radius + 1, 2 * radius + 1, 1)
     total = np.clip(ndimage.uniform_filter(weight, size, mode="nearest"), 0, None)
     known = total[..., 0] > 1e-4

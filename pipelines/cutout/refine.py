@@ -2,7 +2,6 @@
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 
 def guided_upsample(
@@ -25,6 +24,8 @@ def guided_upsample(
     Returns:
         (H, W) float32 in [0, 1].
     """
+    from scipy import ndimage
+
     size = (rgb.shape[1], rgb.shape[0])
     slope, offset = _linear_model(_resize(rgb, alpha.shape[::-1]), alpha.astype(np.float32), radius, epsilon)
     fitted = (_resize(slope, size) * rgb).sum(-1) + _resize(offset, size)
@@ -38,6 +39,7 @@ def guided_upsample(
 
 def _linear_model(rgb: np.ndarray, alpha: np.ndarray, radius: int, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
     """Averaged coefficients a (h, w, 3) and b (h, w) of alpha = a . rgb + b in the windows round each pixel."""
+    from scipy import ndimage
 
     def mean(values: np.ndarray) -> np.ndarray:
         size = (2 * radius + 1,) * 2 + (1,) * (values.ndim - 2)
