@@ -1,9 +1,8 @@
 """What a run returns: the textured mesh, how it was made, and ways to keep both."""
 
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,6 @@ class Asset:
     extras: Mapping[str, str | int]
     """What is written to the GLB's ``asset.extras``: model, licence, seed, version and what is guessed."""
     cutout: Cutout | None = None
-    depth: np.ndarray | None = field(default=None)
 
     def save(self, path: str | Path, *, size: float | None = None) -> Path:
         """Write the asset; the suffix picks the format (`zero123pp.recon.export.EXPORTERS`).
@@ -100,8 +98,6 @@ def _depth_picture(depth: np.ndarray) -> np.ndarray:
 
 
 def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:
-    from dataclasses import replace
-
     if not size > 0:
         raise BadInput(f"size is {size} metres; expected a positive length")
     vertices = textured.mesh.vertices
@@ -111,11 +107,9 @@ def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:
 
 def write_json(report: Mapping[str, Any], path: str | Path) -> None:
     """Write ``report`` as JSON, whole or not at all; BadInput when the place cannot be written to."""
+    from zero123pp.recon.export.files import check_folder, write_files
+
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise BadInput(f"cannot write report {path}: {error.strerror or error}") from error
+    check_folder(path)
+    text = json.dumps(report, indent=2, default=str) + "\n"
+    write_files(path.parent, {path.name: text.encode("utf-8")}, path.name)

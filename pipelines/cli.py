@@ -1,7 +1,6 @@
 """The command line: `run.py --image toy.png --out toy.glb`, and subcommands. Imports nothing heavy to show help."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -164,6 +163,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
 def _check_usage(args: argparse.Namespace) -> None:
     """Refuse at once what would only fail after the work is done."""
     from zero123pp.recon.export import check_target
+    from zero123pp.recon.export.files import check_folder
 
     if (args.image is None) == (args.views is None):
         got = "neither" if args.image is None else "both"
@@ -177,5 +177,5 @@ def _check_usage(args: argparse.Namespace) -> None:
     if args.size is not None and not args.size > 0:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
     check_target(args.out)
-    if args.report and not os.path.isdir(Path(args.report).resolve().parent):
-        raise BadInput(f"folder of --report {args.report} does not exist")
+    if args.report:
+        check_folder(Path(args.report))

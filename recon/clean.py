@@ -44,18 +44,11 @@ def clean(mesh: Mesh, config: CleanConfig = CleanConfig()) -> tuple[Mesh, dict]:
         mesh = topology.without_redundant_faces(topology.welded(mesh))
     if not len(mesh.faces):
         raise StageFailed("there is no surface to clean: the mesh has no faces")
-    mesh, dropped = _without_small_components(_outward(mesh), config.min_component)
+    mesh, dropped = _without_small_components(topology.outward(mesh), config.min_component)
     mesh, how = _simplified(mesh, config.faces)
     mesh, split_off = _without_small_components(mesh, config.min_component)  # a repair cuts where sheets touch
     report = {key: dropped[key] + split_off[key] for key in ("components_dropped", "cavities_dropped", "dropped_area")}
     return mesh, report | {"components_kept": split_off["components_kept"], "simplified": how} | _facts(mesh)
-
-
-def _outward(mesh: Mesh) -> Mesh:
-    """The mesh with counter-clockwise faces seen from outside, judged by the enclosed volume."""
-    if topology.signed_volume(mesh) >= 0:
-        return mesh
-    return Mesh(mesh.vertices, mesh.faces[:, ::-1], mesh.colors)
 
 
 def _without_small_components(mesh: Mesh, min_share: float) -> tuple[Mesh, dict]:

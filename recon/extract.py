@@ -6,6 +6,7 @@ import numpy as np
 
 from zero123pp.errors import ConfigError, StageFailed
 from zero123pp.recon.field import Field
+from zero123pp.recon.topology import outward
 from zero123pp.types import Mesh
 
 
@@ -44,15 +45,7 @@ def extract(field: Field, config: ExtractConfig = ExtractConfig()) -> Mesh:
     nodes, faces, _, _ = marching_cubes(padded, 0.0, gradient_direction="ascent")
     nodes = nodes - 1
     vertices = (nodes * spacing - field.half_extent).astype(np.float32)
-    if _signed_volume(vertices, faces) < 0:
-        faces = faces[:, ::-1]
-    return Mesh(vertices, faces, _colors(field, nodes * (len(field.sdf) - 1) / (len(sdf) - 1)))
-
-
-def _signed_volume(vertices: np.ndarray, faces: np.ndarray) -> float:
-    """Enclosed volume, positive when the faces run counter-clockwise seen from outside."""
-    a, b, c = (vertices[faces[:, i]].astype(np.float64) for i in range(3))
-    return float((a * np.cross(b, c)).sum() / 6)
+    return outward(Mesh(vertices, faces, _colors(field, nodes * (len(field.sdf) - 1) / (len(sdf) - 1))))
 
 
 def _colors(field: Field, nodes: np.ndarray) -> np.ndarray:

@@ -57,6 +57,13 @@ def signed_volume(mesh: Mesh) -> float:
     return float(_tetrahedra(mesh).sum())
 
 
+def outward(mesh: Mesh) -> Mesh:
+    """The mesh with counter-clockwise faces seen from outside, judged by the enclosed volume."""
+    if signed_volume(mesh) >= 0:
+        return mesh
+    return Mesh(mesh.vertices, mesh.faces[:, ::-1], mesh.colors)
+
+
 def components(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Connected pieces of the surface.
 
