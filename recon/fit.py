@@ -5,7 +5,7 @@ colours, silhouettes and (where given) normals agree, coarse to fine.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -60,13 +60,14 @@ class FitConfig:
     """Distance of samples near the surface, voxels."""
     sharpness: tuple[float, ...] = (4.0, 18.0)
     """Sharpness of the surface, 1/voxel, at the begin and end of every level."""
-    radius: float = 1.06 * OBJECT_RADIUS
-    """Of the sphere round the origin that holds the object, world units; a little more than the frame promises."""
+    radius: float = 0.0
+    """Of the sphere round the origin that holds the object, world units; 0: as much as the pictures show (see
+    `shown_radius`), since the size of the object is not promised by every rig."""
 
     def __post_init__(self) -> None:
         if not self.levels or any(n < 8 or n > 512 for n in self.levels) or list(self.levels) != sorted(self.levels):
             raise ConfigError(f"levels is {self.levels}; expected rising numbers from 8 to 512")
-        for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "sample_step", "radius"):
+        for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "sample_step"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
         for name in ("rgb", "mask", "normal", "laplacian", "eikonal"):
@@ -76,6 +77,8 @@ class FitConfig:
                 )
         if not 0 <= self.hull_tolerance_px < np.inf:
             raise ConfigError(f"hull_tolerance_px is {self.hull_tolerance_px}; expected a number of at least 0")
+        if not 0 <= self.radius < np.inf:
+            raise ConfigError(f"radius is {self.radius}; expected a length above 0, or 0 for what the pictures show")
         if self.hull_dissent < 0:
             raise ConfigError(f"hull_dissent is {self.hull_dissent}; expected a number of at least 0")
         if len(self.sharpness) != 2 or not all(0.1 <= s <= 20 for s in self.sharpness):
@@ -111,10 +114,11 @@ def fit(
     done, carved, color = 0, None, None
     with ThreadPoolExecutor(_threads()) as pool:
         silhouettes = Silhouettes(trusted, pool)
-        half_extent = _half_extent(silhouettes, config)
+        radius = config.radius or shown_radius(trusted)
+        half_extent = _half_extent(silhouettes, radius, config)
         for level, resolution in enumerate(config.levels):
             voxel = 2 * half_extent / (resolution - 1)
-            hull = silhouettes.grid(resolution, half_extent, radius=config.radius, dissent=config.hull_dissent) / voxel
+            hull = silhouettes.grid(resolution, half_extent, radius=radius, dissent=config.hull_dissent) / voxel
             # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
             start = hull if carved is None else hull + resize_grid(carved, resolution) / voxel
             solver = _solver(trusted, hull, start, color, half_extent, config, pool)
@@ -138,20 +142,36 @@ def _steps_of_levels(config: FitConfig) -> list[int]:
     return [config.steps // count + (level < config.steps % count) for level in range(count)]
 
 
-def _half_extent(silhouettes: "Silhouettes", config: FitConfig) -> float:  # noqa: F821
+def shown_radius(views: Sequence[View]) -> float:
+    """Radius of the sphere round the origin in which an object is looked for, world units.
+
+    What the views show across, at the origin's distance (the median over the views), and 6 % more: 0.53 for the rig
+    v1.2, whose frame promises an object of radius 0.5, and 0.62 for v1.1, where its size follows the input picture.
+    Never less than the frame promises, and at most 1.3 times that: pictures with much room round the object say little.
+    """
+    shown = [
+        np.linalg.norm(view.camera.world_from_cam[:3, 3])
+        * min(view.camera.width / view.camera.fx, view.camera.height / view.camera.fy)
+        / 2
+        for view in views
+    ]
+    return float(np.clip(1.06 * np.median(shown), OBJECT_RADIUS, 1.3 * OBJECT_RADIUS))
+
+
+def _half_extent(silhouettes: "Silhouettes", radius: float, config: FitConfig) -> float:  # noqa: F821
     """Half the side of the smallest cube round the origin that holds the visual hull, and a voxel and a half more.
 
     A compact object then gets more voxels than one that reaches the ends of its sphere.
     """
     resolution = 64
-    hull = silhouettes.grid(resolution, config.radius, radius=config.radius, dissent=config.hull_dissent)
-    spacing = 2 * config.radius / (resolution - 1)
+    hull = silhouettes.grid(resolution, radius, radius=radius, dissent=config.hull_dissent)
+    spacing = 2 * radius / (resolution - 1)
     inside = np.stack(np.nonzero(hull < spacing / 2))
     if not inside.size:
         raise StageFailed(
             "the silhouettes of the views have no common volume; check that cameras and pictures belong together"
         )
-    reach = np.abs(inside * spacing - config.radius).max()
+    reach = np.abs(inside * spacing - radius).max()
     return float(reach * (1 + 3 / config.levels[-1]))
 
 
