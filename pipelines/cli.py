@@ -100,8 +100,21 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
         action="store_true",
         help="agree to download weights that are not here (or set ZERO123PP_DOWNLOAD=1)",
     )
-    add("--views", metavar="SHEET", help="start from a sheet of 3 rows x 2 columns of views instead of generating one")
+    add(
+        "--views",
+        metavar="SHEET|FOLDER",
+        help="start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 to 64 "
+        "RGBA pictures with a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
+    )
     add("--rig", metavar="NAME", help="the cameras of --views: v1.1 or v1.2 (default: v1.2)")
+    add("--cameras", metavar="FILE", help="the cameras of a --views folder (default: transforms.json in the folder)")
+    add(
+        "--up",
+        metavar="AXIS",
+        choices=("x", "y", "z", "-x", "-y", "-z"),
+        help="the axis of that file's world that points up, written --up=-y where it is negative "
+        "(default: what the file says, else z)",
+    )
     add("--normals", metavar="SHEET", help="view-space normals that belong to --views, n = 2 px / 255 - 1")
     add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
@@ -145,6 +158,8 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
             views=args.views,
             normals=args.normals,
             rig=args.rig,
+            cameras=args.cameras,
+            up=args.up,
             seed=args.seed,
             steps=args.steps,
             guidance=args.guidance,
@@ -172,6 +187,10 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
     if args.normals and not args.views:
         raise BadInput("--normals belongs to --views, which is missing")
+    if (args.cameras or args.up) and not args.views:
+        raise BadInput("--cameras and --up belong to --views, which is missing")
+    if args.up and not args.cameras and not Path(args.views).is_dir():
+        raise BadInput("--up belongs to a folder of posed pictures; a sheet has its rig's own axes")
     if args.rig and not args.views:
         raise BadInput("--rig belongs to --views, which is missing; a model brings its own rig")
     if args.size is not None and not args.size > 0:

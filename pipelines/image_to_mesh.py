@@ -20,6 +20,7 @@ from zero123pp.types import MultiView
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.models import MultiViewModel
+    from zero123pp.pipelines.posed_views import PosedPictures
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class ImageTo3D:
         views: Any = None,
         normals: Any = None,
         rig: str | None = None,
+        cameras: str | Path | None = None,
+        up: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,
         progress: StageProgress | None = None,
@@ -96,9 +99,12 @@ class ImageTo3D:
         Args:
             image: path, PIL image or (H, W, 3 or 4) uint8 array. Not needed when ``views`` is given.
             seed: fixes every random choice; the same inputs and seed give the same bytes on one machine.
-            views: a sheet (path, PIL image or array) to start from instead of generating one, or a MultiView.
+            views: a sheet (path, PIL image or array) to start from instead of generating one, a MultiView, or a
+                folder of posed RGBA pictures.
             normals: the sheet of view-space normals that belongs to ``views``.
             rig: name of the rig of ``views``; default v1.2.
+            cameras: the `transforms.json` of a folder of posed pictures; default: the one in the folder.
+            up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
             steps: denoising steps of the diffusion model; None takes the model's own default.
             guidance: classifier-free guidance scale of the diffusion model; None takes the model's own default.
             progress: called with the stage's name and the fraction done.
@@ -109,7 +115,7 @@ class ImageTo3D:
         """
         stages = Stages(progress)
         model: MultiViewModel | GivenViews = self.model
-        cutout = None
+        cutout, posed = None, None
         if views is None:
             if image is None:
                 raise BadInput("neither image nor views was given; pass the picture to turn into a mesh")
@@ -119,7 +125,9 @@ class ImageTo3D:
                 multiview = model.generate(cutout, seed=seed, steps=steps, guidance=guidance, progress=report)
         else:
             with stages.stage("views"):
-                multiview = _given(views, rig or "v1.2", normals)
+                if is_folder(views) or cameras is not None:
+                    posed = _posed(views, cameras, up, rig, normals)
+                multiview = _given(views, rig or "v1.2", normals) if posed is None else posed.views
             model = GivenViews(multiview.source)
         config = self.config if views is None else self.config_of_given
         made = reconstruct(multiview, config, seed=seed, stages=stages)
@@ -132,6 +140,7 @@ class ImageTo3D:
             **extras,
             "rig": multiview.rig,
             "views": len(multiview),
+            "source_frame": None if posed is None else posed.report(),
             "cutout": None if cutout is None else cutout.method,
             "seconds": dict(stages.seconds),
             "mesh": made.mesh_report,
@@ -141,6 +150,21 @@ class ImageTo3D:
             "peak_memory_mb": peak_memory_mb(),
         }
         return Asset(made.textured, made.mesh, multiview, report_of_run, extras, cutout)
+
+
+def is_folder(views: Any) -> bool:
+    """Whether ``views`` is the path of a folder, and so posed pictures instead of a sheet."""
+    return isinstance(views, str | Path) and "\0" not in str(views) and Path(views).is_dir()
+
+
+def _posed(views: Any, cameras: str | Path | None, up: str | None, rig: str | None, normals: Any) -> "PosedPictures":
+    from zero123pp.pipelines.posed_views import posed_views
+
+    if not isinstance(views, str | Path):
+        raise BadInput(f"cameras belong to a folder of pictures, but views is a {type(views).__name__}")
+    if rig is not None or normals is not None:
+        raise BadInput("a rig and a normal sheet belong to a sheet of views; posed pictures bring their own cameras")
+    return posed_views(views, cameras, up=up)
 
 
 def _given(views: Any, rig: str, normals: Any) -> MultiView:

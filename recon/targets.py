@@ -9,6 +9,9 @@ from zero123pp.recon.ops.field import rays as ray
 from zero123pp.recon.sampling import bilinear
 from zero123pp.types import View
 
+_NEAR_GRID = 16
+"""Rays of cameras farther than so many half extents start at that distance; the grid's corners are at 1.74."""
+
 
 def shrunk(view: View, factor: float) -> View:
     """The view with its sides divided by about ``factor`` (at least 1), every pixel the mean over its area.
@@ -54,8 +57,11 @@ def ray_table(views: Sequence[View], half_extent: float, resolution: int, margin
         near_object = maximum_filter(view.alpha, 2 * margin_px + 1) > 0
         origin, directions = pixel_rays(view.camera)
         table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
-        table[:, ray.ORIGIN : ray.ORIGIN + 3] = (origin + half_extent) * per_voxel
-        table[:, ray.DIRECTION : ray.DIRECTION + 3] = directions[near_object]
+        directions = directions[near_object]
+        # Single precision does not reach from a very far camera (a long lens) to the grid: rays start in front of it.
+        ahead = max(np.linalg.norm(origin) - _NEAR_GRID * half_extent, 0.0)
+        table[:, ray.ORIGIN : ray.ORIGIN + 3] = (origin + ahead * directions + half_extent) * per_voxel
+        table[:, ray.DIRECTION : ray.DIRECTION + 3] = directions
         table[:, ray.FAR] = 1e6  # beyond every grid; infinities do not go with the kernels' fastmath
         table[:, ray.COLOR : ray.COLOR + 3] = view.rgb[near_object]
         table[:, ray.ALPHA] = view.alpha[near_object]
