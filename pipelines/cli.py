@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
+from zero123pp.pipelines import generation_flags
 
 SUBCOMMANDS = {
     "eval recon": ("zero123pp.pipelines.evaluate", "quality and speed of the reconstruction on a folder of meshes"),
@@ -20,7 +21,9 @@ SUBCOMMANDS = {
         "zero123pp.pipelines.cutout.render_objects",
         "lit pictures of meshes, to train the cutout network",
     ),
+    "render shapes": ("zero123pp.pipelines.shapes", "views and distances of meshes, to train the shape prior"),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
+    "train prior": ("zero123pp.train.prior", "train the shape prior"),
 }
 """Subcommand: the module that has its ``add_arguments(parser)`` and ``run(args)``, and one line of help."""
 
@@ -34,6 +37,8 @@ _EPILOG = """subcommands:
 examples:
   run.py --image toy.png --out toy.glb
   run.py --views sheet.png --rig v1.2 --out toy.glb
+  run.py --prompt "a toy robot" --model zero123plus-v1.2 --with-normals --out robot.glb
+  run.py --image toy.png --model zero123plus-v1.1 --depth-from rough.obj --out toy.glb
   run.py --image toy.png --out toy.glb --preset quality --set fit.steps=200 --report toy.json
 
 The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled source
@@ -127,6 +132,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
     add("--report", metavar="FILE", help="also write the report of the run as JSON")
+    generation_flags.add_arguments(parser)
     return parser
 
 
@@ -150,7 +156,12 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         overrides.append(f"texture.size={args.texture_size}")
     model = "preview" if args.views else args.model
     pipe = ImageTo3D.from_pretrained(
-        model, device=args.device, preset=args.preset, overrides=overrides, download=args.download
+        model,
+        device=args.device,
+        preset=args.preset,
+        overrides=overrides,
+        download=args.download,
+        **generation_flags.model_options(args),
     )
     with terminal_bars(sys.stderr.isatty()) as progress:
         asset = pipe(
@@ -164,6 +175,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
             steps=args.steps,
             guidance=args.guidance,
             progress=progress,
+            **generation_flags.call_options(args),
         )
     asset.save(args.out, size=args.size)
     if "note" in asset.extras:
@@ -180,9 +192,12 @@ def _check_usage(args: argparse.Namespace) -> None:
     from zero123pp.recon.export import check_target
     from zero123pp.recon.export.files import check_folder
 
-    if (args.image is None) == (args.views is None):
-        got = "neither" if args.image is None else "both"
-        raise BadInput(f"{got} of --image and --views given; give one picture or one sheet")
+    sources = [flag for flag in ("image", "views", "prompt") if getattr(args, flag) is not None]
+    if len(sources) != 1:
+        got = {0: "neither", 2: "both"}.get(len(sources), "all")
+        flags = " and ".join(f"--{source}" for source in sources or ("image", "views"))
+        raise BadInput(f"{got} of {flags} given; give one picture, one sheet or one --prompt")
+    generation_flags.check(args)
     if args.out is None:
         raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
     if args.normals and not args.views:

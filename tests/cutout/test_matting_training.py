@@ -114,7 +114,8 @@ def test_training_learns_exports_and_resumes(data, monkeypatch):
 
     from zero123pp.train.matting import command
     from zero123pp.train.matting.network import MattingNetwork
-    from zero123pp.train.matting.train import MattingTrainConfig, load_checkpoint
+    from zero123pp.train.matting.train import MattingTrainConfig
+    from zero123pp.train.weights import load_checkpoint
 
     pytest.importorskip("onnx")
     monkeypatch.setattr(command, "PHOTOS_PER_PANORAMA", 4)
@@ -142,7 +143,8 @@ def test_training_learns_exports_and_resumes(data, monkeypatch):
 def test_an_interrupted_run_ends_where_a_whole_one_does(data, tmp_path):
     from zero123pp.train.matting.command import object_groups
     from zero123pp.train.matting.dataset import Compositions
-    from zero123pp.train.matting.train import MattingTrainConfig, load_checkpoint, train
+    from zero123pp.train.matting.train import MattingTrainConfig, train
+    from zero123pp.train.weights import load_checkpoint
 
     config = MattingTrainConfig(steps=4, batch=2, size_px=32, warmup=1, save_every=2, workers=0)
     groups, held_out = object_groups(data / "objects")
@@ -168,14 +170,14 @@ def test_an_interrupted_run_ends_where_a_whole_one_does(data, tmp_path):
 
 def test_useless_folders_are_refused(data, tmp_path):
     from zero123pp.train.matting.command import object_groups, photographs_of
-    from zero123pp.train.matting.train import load_checkpoint
+    from zero123pp.train.weights import load_checkpoint
 
     with pytest.raises(BadInput, match="object pictures"):
         object_groups(tmp_path / "none")
     with pytest.raises(BadInput, match="hold out"):
         photographs_of(data / "panoramas", {"c"}, 0)
     (tmp_path / "bad.pt").write_bytes(b"nothing")
-    with pytest.raises(BadInput, match="not a checkpoint"):
+    with pytest.raises(BadInput, match="not a training checkpoint"):
         load_checkpoint(tmp_path / "bad.pt")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.train.held_out import is_held_out
 from zero123pp.train.matting.panoramas import photograph, read_hdr
 
 PHOTOS_PER_PANORAMA = 120
@@ -51,8 +52,6 @@ def object_groups(folder: str | Path) -> tuple[list[list[Path]], list[Path]]:
     Raises:
         BadInput: fewer than 20 objects.
     """
-    from zero123pp.train.matting.dataset import is_held_out
-
     folder = Path(folder)
     folders = sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
     groups, held_out = [], []

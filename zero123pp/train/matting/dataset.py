@@ -51,10 +51,3 @@ class Compositions(Dataset):
         group = self.groups[rng.choice(len(self.groups), p=self.weights)]
         with Image.open(group[rng.integers(len(group))]) as picture:
             return picture.convert("RGBA")
-
-
-def is_held_out(name: str, share: float = 0.05) -> bool:
-    """Whether an object is kept for validation: the same ones always, whatever the order of the files."""
-    import zlib
-
-    return zlib.crc32(name.encode()) % 1000 < share * 1000

@@ -1,18 +1,17 @@
 """The training loop of the cutout network: resumable, on a CPU or a GPU."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from zero123pp.errors import BadInput
 from zero123pp.train.matting.losses import matting_loss
 from zero123pp.train.matting.network import MattingNetwork
+from zero123pp.train.weights import TrainedWeights, scheduled_rate
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,7 @@ class MattingTrainConfig:
 
 def learning_rate(config: MattingTrainConfig, step: int) -> float:
     """Linear warm-up, constant, linear decay."""
-    warm = min(1.0, (step + 1) / max(config.warmup, 1))
-    left = (config.steps - step) / max(config.decay * config.steps, 1)
-    return config.learning_rate * warm * min(1.0, left)
+    return scheduled_rate(config.learning_rate, step, config.steps, warmup=config.warmup, decay=config.decay)
 
 
 def train(
@@ -79,12 +76,15 @@ def train(
     config = config or MattingTrainConfig()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = _State(config, folder / "checkpoint.pt", device)
+    state = TrainedWeights(
+        MattingNetwork, folder / "checkpoint.pt", seed=config.seed, precision=getattr(torch, config.precision),
+        weight_decay=config.weight_decay, ema=config.ema, clip=config.clip, device=device,
+    )  # fmt: skip
     if state.step < config.steps:
         pairs = make_pairs(state.step * config.batch, (config.steps - state.step) * config.batch)
         losses = []
         for rgb, alpha in DataLoader(pairs, config.batch, num_workers=config.workers, drop_last=True):
-            losses.append(state.train_step(rgb, alpha))
+            losses.append(_train_step(state, rgb, alpha, config, device))
             if state.step % config.save_every == 0 or state.step == config.steps:
                 record = {
                     "step": state.step,
@@ -92,7 +92,7 @@ def train(
                     **validate(state.mean, validation, config),
                 }
                 losses = []
-                state.save()
+                state.save(asdict(config))
                 with (folder / "log.jsonl").open("a") as log:
                     log.write(json.dumps(record) + "\n")
             if progress:
@@ -100,78 +100,14 @@ def train(
     return folder / "checkpoint.pt"
 
 
-class _State:
-    """Master weights, their running mean, the low-precision copy that is run, and the optimiser."""
-
-    def __init__(self, config: MattingTrainConfig, path: Path, device: str) -> None:
-        self.config, self.path, self.device, self.step = config, path, device, 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self.master = MattingNetwork().to(device)
-        self.mean = MattingNetwork().to(device).eval().requires_grad_(False)
-        self.mean.load_state_dict(self.master.state_dict())
-        self.dtype = getattr(torch, config.precision)
-        self.running = MattingNetwork().to(device, self.dtype)
-        self.optimiser = torch.optim.AdamW(
-            self.master.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
-        )
-        if path.is_file():
-            self._load()
-        self.running.load_state_dict(self.master.state_dict())
-
-    def train_step(self, rgb: torch.Tensor, alpha: torch.Tensor) -> float:
-        rgb, alpha = rgb.to(self.device, self.dtype) / 255, alpha.to(self.device, torch.float32) / 255
-        loss = matting_loss(*self.running(rgb), alpha)
-        loss.backward()
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
-        self._update()
-        self.step += 1
-        return float(loss.detach())
-
-    @torch.no_grad()
-    def _update(self) -> None:
-        masters, running = list(self.master.parameters()), list(self.running.parameters())
-        for master, low in zip(masters, running):
-            master.grad = low.grad.float()
-            low.grad = None
-        torch.nn.utils.clip_grad_norm_(masters, self.config.clip)
-        self.optimiser.step()
-        torch._foreach_copy_(running, masters)
-        # A short mean at first, else the random initial weights stay in it for hundreds of steps.
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(self.mean.parameters()), masters, 1 - decay)
-
-    def save(self) -> None:
-        """Writes the checkpoint, whole or not at all."""
-        content = {
-            "config": asdict(self.config),
-            "step": self.step,
-            "master": self.master.state_dict(),
-            "mean": self.mean.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        temporary = self.path.with_suffix(".tmp")
-        torch.save(content, temporary)
-        os.replace(temporary, self.path)
-
-    def _load(self) -> None:
-        content = load_checkpoint(self.path)
-        self.step = content["step"]
-        self.master.load_state_dict(content["master"])
-        self.mean.load_state_dict(content["mean"])
-        self.optimiser.load_state_dict(content["optimiser"])
-
-
-def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Content of a checkpoint of `train`; BadInput when it is none. Runs no code of the file."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if {"step", "master", "mean", "optimiser"} <= content.keys():
-            return content
-    except Exception as error:
-        raise BadInput(f"{path} is not a checkpoint of the cutout network: {error}") from error
-    raise BadInput(f"{path} is not a checkpoint of the cutout network; it has {sorted(content)}")
+def _train_step(
+    weights: TrainedWeights, rgb: torch.Tensor, alpha: torch.Tensor, config: MattingTrainConfig, device: str
+) -> float:
+    rgb = rgb.to(device, getattr(torch, config.precision)) / 255
+    loss = matting_loss(*weights.running(rgb), alpha.to(device, torch.float32) / 255)
+    loss.backward()
+    weights.update(learning_rate(config, weights.step))
+    return float(loss.detach())
 
 
 @torch.no_grad()

@@ -1,0 +1,23 @@
+"""Training of the shape prior on rendered passes over meshes (``run.py render shapes``)."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``run.py train prior``."""
+    add = parser.add_argument
+    add("--data", required=True, metavar="DIR", help="folder that 'run.py render shapes' wrote")
+    add("--panoramas", required=True, metavar="DIR", help="equirectangular .hdr environment maps for the lights")
+    add("--out", required=True, metavar="DIR", help="folder of checkpoint.pt and log.jsonl; resumed from")
+    add("--steps", type=int, metavar="N", help="optimiser steps in all (default: the recipe's)")
+    add("--batch", type=int, metavar="N", help="samples a step (default: the recipe's)")
+    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    add("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
+    add("--threads", type=int, default=2, metavar="N", help="CPU threads of the training process (default: 2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains; returns the exit code."""
+    from zero123pp.train.prior.command import run as run_training
+
+    return run_training(args)

@@ -1,0 +1,43 @@
+"""Writing the trained shape prior for use without torch: three graphs beside one safetensors file."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from zero123pp.recon.prior.network import INPUT_CHANNELS, PICTURE_PX, ShapePrior
+from zero123pp.recon.prior.runtime import WEIGHTS_NAME
+from zero123pp.train.onnx_graphs import save_with_shared_weights, traced
+from zero123pp.train.weights import load_checkpoint
+
+
+def export_prior(checkpoint: str | Path, folder: str | Path) -> Path:
+    """Write the mean weights of a checkpoint of `zero123pp.train.prior.train.train`.
+
+    Returns:
+        Path of the safetensors file; ``encoder.onnx``, ``grid.onnx`` and ``decoder.onnx`` lie beside it.
+    """
+    network = ShapePrior()
+    content = load_checkpoint(checkpoint)
+    network.load_state_dict(content["mean"])
+    shape, size = network.shape, network.shape.grid
+    width = shape.grid_widths[0] + shape.statistics_width
+    models = {
+        "encoder": traced(
+            network.encoder, [torch.zeros(1, INPUT_CHANNELS, PICTURE_PX, PICTURE_PX)], ["pictures"],
+            ["maps", "normals", "elevation"],
+            {name: {0: "views"} for name in ("pictures", "maps", "normals", "elevation")},
+        ),
+        "grid": traced(
+            network.grid, [torch.zeros(1, shape.statistics_width + 3, size, size, size)], ["statistics"], ["volume"], {}
+        ),
+        "decoder": traced(
+            network.decoder, [torch.zeros(4, width)], ["features"], ["distances", "colors"],
+            {name: {0: "points"} for name in ("features", "distances", "colors")},
+        ),
+    }  # fmt: skip
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = {"steps": str(content["step"]), "shape": str(asdict(shape)), "licence": "Apache-2.0"}
+    save_with_shared_weights(models, folder / WEIGHTS_NAME, metadata)
+    return folder / WEIGHTS_NAME

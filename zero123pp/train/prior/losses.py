@@ -1,0 +1,60 @@
+"""What the shape prior is trained for."""
+
+import torch
+from torch.nn import functional
+
+from zero123pp.recon.prior.network import ELEVATION_UNIT_DEG, ShapePrior
+
+DISTANCE_SCALE = 0.05
+"""Distances d count through tanh(d / this), half sides of the cube: far from the surface only the side matters."""
+
+WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
+
+
+def prior_losses(network: ShapePrior, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`.
+
+    The distance's is an absolute error, whose minimum is the median of what is possible: where one picture leaves the
+    shape open, the network commits itself instead of blurring.
+    """
+    dtype = next(network.parameters()).dtype
+    pictures, matrices = batch["pictures"], batch["matrices"]
+    count, views = pictures.shape[:2]
+    flat = pictures.flatten(0, 1).to(dtype, memory_format=torch.channels_last)
+    maps, normals, elevation = network.encoder(flat)
+    maps = maps.reshape(count, views, *maps.shape[1:])
+    volume = network.encode_volume(maps, matrices)
+    places = torch.cat([batch["points"], batch["surface"]], 1)
+    distances, colors = network.decode(volume, maps, matrices, places)
+    free, shown = batch["points"].shape[1], batch["surface"].shape[1]
+    target = torch.cat([batch["sdf"], torch.zeros(count, shown, device=pictures.device)], 1)
+    error = (torch.tanh(distances / DISTANCE_SCALE) - torch.tanh(target / DISTANCE_SCALE)).abs()
+    return {
+        "sdf": error.mean(),
+        "rgb": (colors[:, free:] - batch["surface_rgb"]).abs().mean(),
+        "normal": _normal_loss(normals.float(), batch["normals"].flatten(0, 1), flat[:, 3].float()),
+        "elevation": _elevation_loss(elevation.float(), batch["elevation"].flatten()),
+    }
+
+
+def _normal_loss(predicted: torch.Tensor, target: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """One minus the cosine plus the absolute error over the pixels on the object whose normal is known."""
+    length = target.norm(dim=1)
+    known = (alpha > 0.5) & (length > 0.7)
+    unit = target / length.clamp(min=1e-3)[:, None]
+    cosine = functional.cosine_similarity(predicted, unit, dim=1, eps=1e-3)
+    error = (1 - cosine) + (predicted - unit).abs().mean(1)
+    return (error * known).sum() / known.sum().clamp(min=1)
+
+
+def _elevation_loss(predicted: torch.Tensor, target_deg: torch.Tensor) -> torch.Tensor:
+    known = ~target_deg.isnan()
+    error = functional.smooth_l1_loss(
+        predicted, target_deg.nan_to_num() / ELEVATION_UNIT_DEG, reduction="none", beta=0.2
+    )
+    return (error * known).sum() / known.sum().clamp(min=1)
+
+
+def weighted(losses: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Their sum with `WEIGHTS`."""
+    return sum(WEIGHTS[name] * loss for name, loss in losses.items())

@@ -1,0 +1,160 @@
+"""The training loop of the shape prior: resumable, on a CPU or a GPU."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from zero123pp.recon.prior.network import ELEVATION_UNIT_DEG, ShapePrior
+from zero123pp.train.prior.dataset import Batches, Passes
+from zero123pp.train.prior.losses import prior_losses, weighted
+from zero123pp.train.weights import TrainedWeights, scheduled_rate
+
+
+@dataclass(frozen=True)
+class PriorTrainConfig:
+    """Recipe of the shape prior."""
+
+    steps: int = 12_000
+    """Optimiser steps."""
+    batch: int = 8
+    """Samples a step; all have the same number of views."""
+    learning_rate: float = 1.5e-3
+    """Peak of AdamW's rate."""
+    warmup: int = 300
+    """Steps of linear warm-up."""
+    decay: float = 0.4
+    """Share of the steps, at the end, over which the rate falls linearly to 0."""
+    weight_decay: float = 0.02
+    """Of AdamW."""
+    ema: float = 0.998
+    """Decay of the running mean of the weights; the mean is what is exported."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    """Of forward and backward; master weights are float32. bfloat16 is about twice as fast where the CPU has it."""
+    seed: int = 0
+    """Of the initial weights and of the samples."""
+    workers: int = 1
+    """Processes that draw samples."""
+    save_every: int = 100
+    """Steps between checkpoints."""
+    validate_every: int = 400
+    """Steps between validations."""
+
+
+def train(
+    data: str | Path,
+    lights: np.ndarray,
+    folder: str | Path,
+    config: PriorTrainConfig = PriorTrainConfig(),
+    *,
+    device: str = "cpu",
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Train, or go on from the checkpoint in ``folder``.
+
+    Args:
+        data: folder of ``run.py render shapes``.
+        lights: (N, 9, 3) irradiance of environments, see `zero123pp.train.prior.lighting`.
+        folder: receives ``checkpoint.pt`` and ``log.jsonl``.
+        config: the recipe. ``steps`` may be raised between runs; the rest should stay.
+        device: where to train.
+        progress: called with the fraction done.
+
+    Returns:
+        Path of the checkpoint.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = TrainedWeights(
+        ShapePrior, folder / "checkpoint.pt", seed=config.seed, precision=getattr(torch, config.precision),
+        weight_decay=config.weight_decay, ema=config.ema, clip=config.clip, device=device,
+    )  # fmt: skip
+    channels_last(weights.running)
+    if weights.step >= config.steps:
+        return weights.path
+    batches = Batches(
+        Passes(data, held_out=False), lights, size=config.batch, count=config.steps - weights.step, seed=config.seed,
+        first=weights.step,
+    )  # fmt: skip
+    sums: dict[str, list[float]] = {}
+    for batch in DataLoader(batches, batch_size=None, num_workers=config.workers, prefetch_factor=4):
+        losses = prior_losses(weights.running, {name: value.to(device) for name, value in batch.items()})
+        weighted(losses).backward()
+        rate = scheduled_rate(
+            config.learning_rate, weights.step, config.steps, warmup=config.warmup, decay=config.decay
+        )
+        weights.update(rate)
+        views = batch["pictures"].shape[1]
+        for name, loss in losses.items():
+            sums.setdefault(name if name != "sdf" else ("sdf_one" if views == 1 else "sdf_many"), []).append(
+                float(loss)
+            )
+        if weights.step % config.save_every == 0 or weights.step == config.steps:
+            record = {"step": weights.step, **{name: round(float(np.mean(values)), 5) for name, values in sums.items()}}
+            if weights.step % config.validate_every == 0 or weights.step == config.steps:
+                record |= validate(weights.mean, data, lights, config, device)
+            sums = {}
+            weights.save(asdict(config))
+            with (folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(record) + "\n")
+        if progress:
+            progress(weights.step / config.steps)
+    return weights.path
+
+
+def channels_last(network: nn.Module) -> None:
+    """Weights in the memory layout in which convolutions of channels-last tensors are fast."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+        elif isinstance(module, nn.Conv3d):
+            module.to(memory_format=torch.channels_last_3d)
+
+
+VALIDATION_BATCHES = 6
+
+
+@torch.no_grad()
+def validate(
+    network: ShapePrior, data: str | Path, lights: np.ndarray, config: PriorTrainConfig, device: str
+) -> dict[str, float]:
+    """Losses and the overlap of the insides on held-out objects, for one view and for a rig."""
+    dtype = getattr(torch, config.precision)
+    low = ShapePrior(network.shape).to(device, dtype)
+    low.load_state_dict(network.state_dict())
+    channels_last(low)
+    passes, found = Passes(data, held_out=True), {}
+    for mode in ("one", "rig"):
+        batches = Batches(
+            passes, lights, size=8, count=VALIDATION_BATCHES, seed=config.seed + 1, modes={mode: 1.0}, degrade=False
+        )
+        values: dict[str, list[float]] = {}
+        for index in range(len(batches)):
+            batch = {name: value.to(device) for name, value in batches[index].items()}
+            losses = prior_losses(low, batch)
+            losses["iou"] = overlap(low, batch)
+            losses["elevation_deg"] = losses.pop("elevation") * ELEVATION_UNIT_DEG
+            for name, value in losses.items():
+                values.setdefault(name, []).append(float(value))
+        found |= {f"val_{mode}_{name}": round(float(np.mean(each)), 5) for name, each in values.items()}
+    return {name: value for name, value in found.items() if name != "val_rig_elevation_deg"}
+
+
+def overlap(network: ShapePrior, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Intersection over union of predicted and true insides among the points of a batch."""
+    count, views = batch["pictures"].shape[:2]
+    flat = batch["pictures"].flatten(0, 1).to(next(network.parameters()).dtype, memory_format=torch.channels_last)
+    maps = network.encoder(flat)[0]
+    maps = maps.reshape(count, views, *maps.shape[1:])
+    volume = network.encode_volume(maps, batch["matrices"])
+    inside = network.decode(volume, maps, batch["matrices"], batch["points"])[0] < 0
+    true = batch["sdf"] < 0
+    return ((inside & true).sum(1) / (inside | true).sum(1).clamp(min=1)).mean()
