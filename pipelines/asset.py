@@ -10,6 +10,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import GRAY_BACKGROUND, over, tile_sheet, to_uint8
+from zero123pp.pipelines.depth_control import depth_picture
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
@@ -85,16 +86,8 @@ class Asset:
         if all(view.normal is not None for view in rig_views):
             pictures["normals.png"] = to_uint8(tile_sheet(np.stack([view.normal for view in rig_views])) / 2 + 0.5)
         if all(view.depth is not None for view in rig_views):
-            pictures["depth.png"] = tile_sheet(np.stack([_depth_picture(view.depth) for view in rig_views]))
+            pictures["depth.png"] = tile_sheet(np.stack([depth_picture(view.depth) for view in rig_views]))
         return pictures
-
-
-def _depth_picture(depth: np.ndarray) -> np.ndarray:
-    """(S, S, 4) uint8: depth scaled to near 0, far 255 over the object (zero123plus issue 40), alpha = object."""
-    mask = depth > 1e-3
-    low, high = (depth[mask].min(), depth[mask].max()) if mask.any() else (0.0, 1.0)
-    gray = to_uint8(np.where(mask, (depth - low) / (high - low + 1e-9), 0))
-    return np.dstack([gray, gray, gray, to_uint8(mask)])
 
 
 def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:

@@ -1,6 +1,6 @@
 """The story: picture -> cutout -> views -> fit -> mesh -> texture -> asset. The only place that knows this order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.agreement import agreement
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
-from zero123pp.pipelines.multiview import GivenViews, load_model
+from zero123pp.pipelines.generate import Generation, draw_views
+from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.read_image import read_image
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
@@ -43,12 +44,16 @@ class ImageTo3D:
         model: "MultiViewModel",
         config: PipelineConfig | None = None,
         config_of_given: PipelineConfig | None = None,
+        *,
+        device: str = "auto",
+        download: bool = False,
     ) -> None:
         self.model = model
         self.config = PipelineConfig() if config is None else config
         """For views of the model."""
         self.config_of_given = self.config if config_of_given is None else config_of_given
         """For views that are given instead: without what suits the model's views only."""
+        self._device, self._download = device, download
 
     @classmethod
     def from_pretrained(
@@ -60,6 +65,7 @@ class ImageTo3D:
         preset: str | Path = "default",
         overrides: Sequence[str] = (),
         download: bool = False,
+        **options: object,
     ) -> "ImageTo3D":
         """Load a multi-view model by name, folder or hub id.
 
@@ -71,14 +77,17 @@ class ImageTo3D:
             preset: name or YAML file of a preset, see `zero123pp.configs.load`.
             overrides: config values such as ``["fit.steps=200"]``, on top of the preset and of the model's own.
             download: agree to download weights that are not here.
+            options: more for diffusion models: revision, unet, controlnet, sampler ...; see
+                `zero123pp.pipelines.model_options.ModelOptions`.
 
         Raises:
             BadInput: no such model, or one whose files cannot be used.
             MissingBackend: the model needs a library that is not installed.
         """
         plain = load(PipelineConfig, preset, overrides)
-        source = load_model(str(model), device=device, dtype=dtype, download=download)
-        return cls(source, load(PipelineConfig, preset, (*source.overrides, *overrides)), plain)
+        source = load_model(str(model), device=device, dtype=dtype, download=download, **options)
+        config = load(PipelineConfig, preset, (*source.overrides, *overrides))
+        return cls(source, config, plain, device=device, download=may_download(download))
 
     def __call__(
         self,
@@ -92,12 +101,15 @@ class ImageTo3D:
         up: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        prompt: str | None = None,
+        text_model: str | Path | None = None,
         progress: StageProgress | None = None,
+        **more: object,
     ) -> Asset:
         """Turn a picture into a textured mesh.
 
         Args:
-            image: path, PIL image or (H, W, 3 or 4) uint8 array. Not needed when ``views`` is given.
+            image: path, PIL image or (H, W, 3 or 4) uint8 array. Not needed when ``views`` or ``prompt`` is given.
             seed: fixes every random choice; the same inputs and seed give the same bytes on one machine.
             views: a sheet (path, PIL image or array) to start from instead of generating one, a MultiView, or a
                 folder of posed RGBA pictures.
@@ -107,7 +119,11 @@ class ImageTo3D:
             up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
             steps: denoising steps of the diffusion model; None takes the model's own default.
             guidance: classifier-free guidance scale of the diffusion model; None takes the model's own default.
+            prompt: a text to draw the picture from instead.
+            text_model: folder or hub id of the text-to-image checkpoint that draws it.
             progress: called with the stage's name and the fraction done.
+            more: depth, depth_from, depth_scale, depth_refine, with_normals for a diffusion model, see
+                `zero123pp.pipelines.generate.Generation`.
 
         Raises:
             BadInput: a picture, sheet or argument that cannot be used.
@@ -116,13 +132,17 @@ class ImageTo3D:
         stages = Stages(progress)
         model: MultiViewModel | GivenViews = self.model
         cutout, posed = None, None
+        request = _request(seed=seed, steps=steps, guidance=guidance, **more)
         if views is None:
+            request.prepare(model)
+            if prompt is not None:
+                with stages.stage("picture") as report:
+                    image = self._draw(prompt, text_model, seed, report)
             if image is None:
-                raise BadInput("neither image nor views was given; pass the picture to turn into a mesh")
+                raise BadInput("none of image, views and prompt was given; pass the picture to turn into a mesh")
             with stages.stage("cutout"):
                 cutout = cut_out(read_image(image), self.config.cutout)
-            with stages.stage("views") as report:
-                multiview = model.generate(cutout, seed=seed, steps=steps, guidance=guidance, progress=report)
+            multiview = draw_views(model, cutout, request, self.config, stages)
         else:
             with stages.stage("views"):
                 if is_folder(views) or cameras is not None:
@@ -150,6 +170,20 @@ class ImageTo3D:
             "peak_memory_mb": peak_memory_mb(),
         }
         return Asset(made.textured, made.mesh, multiview, report_of_run, extras, cutout)
+
+    def _draw(self, prompt: str, text_model: Any, seed: int, report: Callable[[float], None]) -> Any:
+        from zero123pp.pipelines.text_to_image import draw_picture
+
+        return draw_picture(
+            prompt, text_model, seed=seed, device=self._device, allow_download=self._download, progress=report
+        )
+
+
+def _request(**choices: object) -> Generation:
+    try:
+        return Generation(**choices)
+    except TypeError as error:
+        raise BadInput(f"{' '.join(str(error).split()[1:])}; see zero123pp.pipelines.generate.Generation") from error
 
 
 def is_folder(views: Any) -> bool:

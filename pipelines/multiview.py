@@ -36,7 +36,9 @@ def resolve_auto(download: bool = False) -> str:
     return OFFICIAL if is_cached(OFFICIAL) or may_download(download) else "preview"
 
 
-def load_model(name: str, *, device: str = "auto", dtype: str = "auto", download: bool = False) -> "MultiViewModel":
+def load_model(
+    name: str, *, device: str = "auto", dtype: str = "auto", download: bool = False, **options: object
+) -> "MultiViewModel":
     """The multi-view model called ``name``.
 
     Args:
@@ -44,19 +46,21 @@ def load_model(name: str, *, device: str = "auto", dtype: str = "auto", download
         device: 'auto', 'cpu' or 'cuda'.
         dtype: 'float32', 'float16', 'bfloat16', or 'auto' for the device's own choice.
         download: agree to download weights that are not here.
+        options: the other fields of `zero123pp.pipelines.model_options.ModelOptions`, for diffusion models only.
 
     Raises:
-        BadInput: unknown device or model, or weights that are not here and may not be downloaded.
+        BadInput: unknown device or model, an option that the model does not have, or weights that are not here and may
+            not be downloaded.
         MissingBackend: the diffusion libraries are not installed.
     """
+    from zero123pp.pipelines.model_options import ModelOptions
     from zero123pp.pipelines.models import MODELS
 
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"unknown device {device!r}; choose auto, cpu or cuda")
     name = resolve_auto(download) if name == "auto" else name
-    make = MODELS.get(name)
-    if make is None:
-        from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
-
-        make = Zero123PlusModel.from_pretrained
-    return make(name, device=device, dtype=dtype, allow_download=may_download(download))
+    make = MODELS.get(name, MODELS[OFFICIAL])
+    chosen = ModelOptions(device, dtype, may_download(download), **options)
+    if make is not MODELS[OFFICIAL]:
+        chosen.refuse_for(name)
+    return make(name, **vars(chosen))

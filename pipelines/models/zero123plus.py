@@ -1,6 +1,7 @@
 """Zero123++ as a source of views: the official checkpoints by name, or any checkpoint by folder or hub id."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.pipelines.model_options import BACKGROUNDS, ModelOptions
+from zero123pp.pipelines.models import controlnets, licences
 from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.types import Cutout, MultiView
 
@@ -20,9 +23,6 @@ OFFICIAL = {
 }
 """Names of the released checkpoints, and where they are on the hub."""
 
-OFFICIAL_LICENCE = "CC-BY-NC 4.0 (weights; no commercial use)"
-OTHER_LICENCE = "as stated by the checkpoint's publisher"
-
 DEFAULT_STEPS = 28
 """Enough with "trailing" time steps for most objects; 75 to 100 help faces and fine detail."""
 
@@ -30,6 +30,11 @@ DEFAULT_GUIDANCE = 4.0
 """The strength of guidance that the authors use."""
 
 INSTALL = "pip install 'zero123pp[diffusion]'"
+
+_SMALL_GPU_BYTES = 8 * 2**30
+"""Cards with less memory keep only the network that is running on them; the others wait in main memory."""
+
+Progress = Callable[[float], None]
 
 
 def is_cached(name: str) -> bool:
@@ -48,56 +53,94 @@ class Zero123PlusModel:
 
     note = ""
     overrides = ()
+    controls = frozenset({"depth", "normals"})
+    """What `generate` can be asked for beside the plain views."""
 
-    def __init__(self, pipeline: "Zero123PlusPipeline", *, name: str, licence: str):
+    def __init__(self, pipeline: "Zero123PlusPipeline", *, name: str, licence: str, options: ModelOptions):
         self.pipeline = pipeline
         self.name = name
         """As asked for: a name of `OFFICIAL`, a hub id or a folder."""
         self.licence = licence
         """Licence of the weights, for reports and exported files."""
+        self._options = options
+        self._controlled: dict[str, Zero123PlusPipeline] = {}
 
     @property
     def rig(self) -> str:
         """Name of the camera rig of the sheets."""
         return self.pipeline.rig
 
+    @property
+    def sheet_size(self) -> tuple[int, int]:
+        """Width and height of the sheets, px."""
+        return 2 * self.pipeline.tile_size, 3 * self.pipeline.tile_size
+
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, device: str = "auto", dtype: str = "auto", allow_download: bool = False
+        cls, name: str | Path, device: str = "auto", dtype: str = "auto", allow_download: bool = False, **more: object
     ) -> "Zero123PlusModel":
-        """Load a checkpoint and set it up as recommended: Euler ancestral with "trailing" steps.
+        """Load a checkpoint and set it up as recommended: "trailing" steps.
 
         Args:
             name: a name of `OFFICIAL`, a folder, or a hub id.
-            device: "cpu", "cuda" or any of torch's; "auto" for cuda where there is one.
-            dtype: "float32", "float16", "bfloat16"; "auto" for float16 on cuda, float32 elsewhere.
-            allow_download: whether the hub may be asked for what is not in the cache.
+            device: see `ModelOptions`, as all that follow.
+            dtype: likewise.
+            allow_download: likewise.
+            more: the other fields of `ModelOptions`.
 
         Raises:
             BadInput: no such checkpoint, or it cannot be used; or no such device or type.
             MissingBackend: torch or diffusers is not installed, or the checkpoint is not here and must not be fetched.
         """
+        options = ModelOptions(device, dtype, allow_download, **more)
         source = OFFICIAL.get(str(name), str(name))
         try:
             import torch
 
             from zero123pp.diffusion.pipeline import Zero123PlusPipeline
-            from zero123pp.diffusion.schedule import trailing_euler_ancestral
+            from zero123pp.diffusion.schedule import trailing_sampler
         except ImportError as error:
             raise MissingBackend(f"{str(name)!r} needs {error.name}, which is not installed; {INSTALL}") from error
-        device, dtype = _device(torch, device), str(dtype).removeprefix("torch.")
-        if dtype == "auto":
-            dtype = "float16" if device.type == "cuda" else "float32"
-        if dtype not in ("float32", "float16", "bfloat16"):
-            raise BadInput(f"dtype is {dtype!r}; choose 'auto', 'float32', 'float16' or 'bfloat16'")
+        device = _device(torch, options.device)
         pipeline = Zero123PlusPipeline.from_pretrained(
-            source, torch_dtype=getattr(torch, dtype), local_files_only=not allow_download
+            source,
+            torch_dtype=_dtype(torch, device, options.dtype),
+            unet_file=options.unet,
+            input_background=None if options.unet is None else BACKGROUNDS[options.unet_background],
+            revision=options.revision,
+            local_files_only=not options.allow_download,
+            on_download=licences.announce,
         )
-        pipeline.scheduler = trailing_euler_ancestral(pipeline.scheduler)
+        pipeline.scheduler = trailing_sampler(options.sampler, pipeline.scheduler)
         pipeline.set_progress_bar_config(disable=True)  # progress is reported to the caller instead
-        pipeline.to(device)
-        licence = OFFICIAL_LICENCE if source in OFFICIAL.values() else OTHER_LICENCE
-        return cls(pipeline, name=str(name), licence=licence)
+        _place(torch, pipeline, device)
+        if options.dtype == "auto" and device.type == "cpu":
+            # The decoder writes 8-bit pixels; bfloat16 would round them to about as many levels.
+            pipeline.vae.to(torch.float32)
+        licence = licences.licence_of(source)
+        if options.unet is not None:
+            licence = f"{licence}; UNet of {Path(options.unet).name}: {licences.OTHER}"
+        return cls(pipeline, name=str(name), licence=licence, options=options)
+
+    def check_controls(self, *, depth: bool = False, normals: bool = False) -> None:
+        """Load the ControlNets that `generate` will need, so that a missing one is known before any work is done.
+
+        Raises:
+            BadInput: there is none for the rig, or it belongs to another rig or network.
+            MissingBackend: it is not here and must not be fetched.
+        """
+        if depth and "depth" not in self._controlled:
+            self._controlled["depth"] = controlnets.with_depth_control(
+                self.pipeline, self._options.controlnet, allow_download=self._options.allow_download
+            )
+        if normals and "normals" not in self._controlled:
+            from zero123pp.diffusion.schedule import shipped_euler_ancestral
+
+            generator = controlnets.with_normal_generator(
+                self.pipeline, self._options.normal_controlnet, allow_download=self._options.allow_download
+            )
+            generator.scheduler = shipped_euler_ancestral(generator.scheduler)
+            self._controlled["normals"] = generator
 
     def generate(
         self,
@@ -106,11 +149,35 @@ class Zero123PlusModel:
         seed: int = 0,
         steps: int | None = None,
         guidance: float | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
+        depth: np.ndarray | None = None,
+        depth_scale: float = controlnets.DEPTH_SCALE,
+        with_normals: bool = False,
     ) -> MultiView:
-        """The six views of `generate_sheet`, cut out of their gray and posed; BadInput when nothing is on them."""
-        sheet = self.generate_sheet(cutout, seed=seed, steps=steps, guidance=guidance, progress=progress)
-        return views_from_sheet(sheet, self.rig, source=self.name)
+        """The six views of `generate_sheet`, cut out of their background and posed; BadInput when nothing is on them.
+
+        Args:
+            cutout: the object, centred on a square.
+            seed: fixes the sheet.
+            steps: sampling steps; None for `DEFAULT_STEPS`.
+            guidance: strength of the classifier-free guidance; None for `DEFAULT_GUIDANCE`.
+            progress: called with fractions in [0, 1].
+            depth: control sheet, see `generate_sheet`.
+            depth_scale: weight of that control.
+            with_normals: draw the normals of the views as well; the alpha then comes from them, and they stay in the
+                views for the reconstruction.
+        """
+        first, second = _shares(progress, 0.25 if with_normals else 1.0)
+        sheet = self.generate_sheet(
+            cutout, seed=seed, steps=steps, guidance=guidance, progress=first, depth=depth, depth_scale=depth_scale
+        )
+        if not with_normals:
+            return views_from_sheet(sheet, self.rig, source=self.name)
+        from zero123pp.pipelines.normal_matting import matte_from_normals
+
+        drawn = self.generate_normals(cutout, sheet, seed=seed, steps=steps, guidance=guidance, progress=second)
+        cut, normals = matte_from_normals(sheet, drawn)
+        return replace(views_from_sheet(cut, self.rig, normals=normals, source=self.name), sheet=sheet)
 
     def generate_sheet(
         self,
@@ -119,7 +186,9 @@ class Zero123PlusModel:
         seed: int = 0,
         steps: int | None = None,
         guidance: float | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
+        depth: np.ndarray | None = None,
+        depth_scale: float = controlnets.DEPTH_SCALE,
     ) -> np.ndarray:
         """Draw the six views of a cut-out object.
 
@@ -129,28 +198,97 @@ class Zero123PlusModel:
             steps: sampling steps; None for `DEFAULT_STEPS`.
             guidance: strength of the classifier-free guidance; None for `DEFAULT_GUIDANCE`.
             progress: called with fractions in [0, 1].
+            depth: control sheet (3 S, 2 S, 3 or 4) uint8 of the same layout, near black, far white, transparent (or
+                gray 127) where there is no object; see `zero123pp.pipelines.depth_control.depth_sheet`.
+            depth_scale: weight of that control.
 
         Returns:
-            Sheet (3 S, 2 S, 3) uint8 of tiles of the checkpoint's size S, on gray.
+            Sheet (3 S, 2 S, 3) uint8 of tiles of the checkpoint's size S, on a plain background.
         """
+        if depth is not None:
+            self.check_controls(depth=True)
+            pipeline, control = self._controlled["depth"], {"controlnet_conditioning_scale": depth_scale}
+            return self._run(pipeline, cutout, seed, steps, guidance, progress, depth_image=depth, **control)
+        plain = self.pipeline
+        if plain.controlnet is not None:  # a checkpoint that brings its own can do without as well
+            plain = plain.with_controlnet(None)
+        return self._run(plain, cutout, seed, steps, guidance, progress)
+
+    def generate_normals(
+        self,
+        cutout: Cutout,
+        sheet: np.ndarray,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Draw the view-space normals of a ``sheet`` that was drawn of the same cutout.
+
+        Returns:
+            Sheet (3 S, 2 S, 3) uint8, n = 2 px / 255 - 1 (x right, y up, z towards the viewer), on gray.
+        """
+        self.check_controls(normals=True)
+        steps = controlnets.NORMAL_STEPS if steps is None else steps
+        scale = {"controlnet_conditioning_scale": controlnets.NORMAL_SCALE}
+        generator = self._controlled["normals"]
+        return self._run(generator, cutout, seed, steps, guidance, progress, depth_image=sheet, **scale)
+
+    def _run(
+        self,
+        pipeline: "Zero123PlusPipeline",
+        cutout: Cutout,
+        seed: int,
+        steps: int | None,
+        guidance: float | None,
+        progress: Progress | None,
+        **control: object,
+    ) -> np.ndarray:
         import torch
 
         steps = DEFAULT_STEPS if steps is None else steps
-        guidance = DEFAULT_GUIDANCE if guidance is None else guidance
 
         def report(_pipeline: object, step: int, _timestep: object, _tensors: dict) -> None:
             if progress is not None:
                 progress((step + 1) / steps)
 
-        generator = torch.Generator("cpu").manual_seed(seed)
-        sheets = self.pipeline(
+        sheets = pipeline(
             np.asarray(cutout.rgba),
             num_inference_steps=steps,
-            guidance_scale=guidance,
-            generator=generator,
+            guidance_scale=DEFAULT_GUIDANCE if guidance is None else guidance,
+            generator=torch.Generator("cpu").manual_seed(seed),
             callback_on_step_end=report,
+            **control,
         ).images
         return np.asarray(sheets[0])
+
+
+def _shares(progress: Progress | None, first: float) -> tuple[Progress | None, Progress | None]:
+    """Two reports of progress that fill [0, first] and [first, 1] of one."""
+    if progress is None:
+        return None, None
+    return lambda done: progress(first * done), lambda done: progress(first + (1 - first) * done)
+
+
+def _place(torch: object, pipeline: "Zero123PlusPipeline", device: object) -> None:
+    """Put the networks where they run: all on the device, or each in its turn on a small card."""
+    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < _SMALL_GPU_BYTES:
+        pipeline.enable_model_cpu_offload(device=device)
+    else:
+        pipeline.to(device)
+
+
+def _dtype(torch: object, device: object, name: object) -> object:
+    """The torch type called ``name``; "auto" takes the fastest that the device computes in."""
+    name = str(name).removeprefix("torch.")
+    if name == "auto":
+        from zero123pp.diffusion.processor import has_bfloat16
+
+        name = "float16" if device.type == "cuda" else "bfloat16" if has_bfloat16() else "float32"
+    if name not in ("float32", "float16", "bfloat16"):
+        raise BadInput(f"dtype is {name!r}; choose 'auto', 'float32', 'float16' or 'bfloat16'")
+    return getattr(torch, name)
 
 
 def _device(torch: object, name: str) -> object:

@@ -7,6 +7,7 @@ named here are ever fetched: configs, tokenizer and weights, never code.
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from zero123pp.errors import BadInput, MissingBackend
@@ -39,6 +40,9 @@ _OPTIONAL = ("tokenizer/special_tokens_map.json",)
 
 PIPELINE, CONTROLNET = "Zero123++ checkpoint", "ControlNet"
 """The two kinds of folder."""
+
+OnDownload = Callable[[str, str | None], None]
+"""``on_download(repo_id, licence)``, before the first byte; the licence is that of the model card, if it has one."""
 
 
 def weight_file(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -106,6 +110,7 @@ def find_checkpoint(
     local_files_only: bool = False,
     cache_dir: str | Path | None = None,
     token: str | bool | None = None,
+    on_download: OnDownload | None = None,
 ) -> Path:
     """The local folder of a checkpoint, downloaded when it has to be and may be.
 
@@ -116,6 +121,7 @@ def find_checkpoint(
         local_files_only: never touch the network.
         cache_dir: where the hub's files are kept; None for the ordinary cache.
         token: the hub's access token, as huggingface_hub takes it.
+        on_download: called before anything is fetched; never when the checkpoint is here already.
 
     Raises:
         BadInput: no such folder or repository, or it is no ``kind``.
@@ -138,7 +144,7 @@ def find_checkpoint(
         return cached
     if local_files_only:
         raise MissingBackend(_not_here(repo_id, revision, "downloads are not allowed"))
-    return _download(repo_id, kind, revision, cache, token)
+    return _download(repo_id, kind, revision, cache, token, on_download)
 
 
 def _not_here(repo_id: str, revision: str | None, why: str) -> str:
@@ -149,7 +155,14 @@ def _not_here(repo_id: str, revision: str | None, why: str) -> str:
     )
 
 
-def _download(repo_id: str, kind: str, revision: str | None, cache_dir: str | None, token: str | bool | None) -> Path:
+def _download(
+    repo_id: str,
+    kind: str,
+    revision: str | None,
+    cache_dir: str | None,
+    token: str | bool | None,
+    on_download: OnDownload | None,
+) -> Path:
     """Fetch the files of ``kind`` from the hub into the cache."""
     try:
         from huggingface_hub import HfApi, errors, snapshot_download
@@ -160,6 +173,8 @@ def _download(repo_id: str, kind: str, revision: str | None, cache_dir: str | No
         # Not `list_repo_files`: that one retries for 23 seconds where there is no network.
         info = HfApi(token=token).model_info(repo_id, revision=revision, timeout=10)
         names = [file.rfilename for file in info.siblings or []]
+        if on_download is not None:
+            on_download(repo_id, getattr(info.card_data, "license", None))
         folder = snapshot_download(
             repo_id, revision=revision, cache_dir=cache_dir, token=token, allow_patterns=_wanted(names, kind)
         )

@@ -20,6 +20,7 @@ import transformers
 from zero123pp.diffusion import hub
 from zero123pp.diffusion.preprocess import ImagePreprocessor
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.images import GRAY_BACKGROUND
 from zero123pp.rigs import get_rig
 
 _MODELS = {
@@ -34,12 +35,16 @@ DEFAULT_TILE_SIZE = 320
 """Side of one view, px, at which the released checkpoints were trained."""
 
 
-def load_parts(folder: Path, dtype: torch.dtype) -> dict[str, object]:
-    """All arguments of Zero123PlusPipeline but ``controlnet`` and ``rig``, from a complete ``folder`` (see `hub`)."""
+def load_parts(folder: Path, dtype: torch.dtype, unet_file: Path | None = None) -> dict[str, object]:
+    """All arguments of Zero123PlusPipeline but ``controlnet`` and ``rig``, from a complete ``folder`` (see `hub`).
+
+    ``unet_file`` holds weights to use in place of the folder's own, see `load_unet_file`.
+    """
     index = read_json(folder / "model_index.json")
     parts: dict[str, object] = {
         "ramping_coefficients": _ramp(index, folder),
         "tile_size": _tile_size(index),
+        "input_background": index.get("input_background", GRAY_BACKGROUND),
         "scheduler": _scheduler(folder / "scheduler"),
     }
     for name in ("feature_extractor_clip", "feature_extractor_vae"):
@@ -47,7 +52,10 @@ def load_parts(folder: Path, dtype: torch.dtype) -> dict[str, object]:
     with _explained("tokenizer", folder):
         parts["tokenizer"] = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     for name, model in _MODELS.items():
-        parts[name] = load_model(model, folder / name, hub.WEIGHTS[name], dtype)
+        if name == "unet" and unet_file is not None:
+            parts[name] = load_unet_file(unet_file, folder / name, dtype)
+        else:
+            parts[name] = load_model(model, folder / name, hub.WEIGHTS[name], dtype)
     _check_match(parts, folder)
     return parts
 
@@ -56,6 +64,52 @@ def load_controlnet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     """The ControlNet of a complete ``folder``."""
     names = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
     return load_model(diffusers.ControlNetModel, folder, names, dtype)
+
+
+def load_unet_file(file: Path, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    """A UNet of the config in ``folder`` with the weights of one file, as fine-tuned models publish them.
+
+    Args:
+        file: plain diffusers names; .safetensors, or a pickle of tensors only (read by the restricted unpickler).
+        folder: of the UNet whose shape it has.
+        dtype: of the weights.
+
+    Raises:
+        BadInput: no such file, code in it, or weights of another network.
+    """
+    if not file.is_file():
+        raise BadInput(f"there is no file {str(file)!r}; give the weights of a UNet, .safetensors or .bin")
+    state = _read_safetensors(file) if file.suffix == ".safetensors" else read_pickle(file)
+    with _explained("unet", folder), torch.device("meta"):
+        network = diffusers.UNet2DConditionModel.from_config(read_json(folder / "config.json"))
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    for fault, keys in (
+        ("lacks", wanted.keys() - state.keys()),
+        ("has the unknown", state.keys() - wanted.keys()),
+        ("has another shape for", {k for k in wanted.keys() & state.keys() if tuple(state[k].shape) != wanted[k]}),
+    ):
+        if keys:
+            raise BadInput(f"{file} {fault} {len(keys)} tensors of the checkpoint's UNet, first {min(keys)}")
+    network.load_state_dict({name: value.to(dtype) for name, value in state.items()}, assign=True)
+    _check_weights(network, file)
+    return network.eval()
+
+
+def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadInput(f"{file} cannot be read as weights ({_one_line(error)})") from error
+
+
+def _check_weights(network: torch.nn.Module, where: Path) -> None:
+    """BadInput when a weight is not finite."""
+    for name, parameter in network.named_parameters():
+        if parameter.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(parameter)).tolist())):
+            raise BadInput(f"{where}: the weights of {name} hold NaN or infinity; the file is damaged, fetch it again")
 
 
 def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch.dtype) -> torch.nn.Module:
@@ -69,7 +123,7 @@ def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch
     safe = all(shard.suffix == ".safetensors" for shard in shards)
     for shard in shards:
         if shard.suffix != ".safetensors":
-            _check_pickle(shard)
+            read_pickle(shard)
     # Only transformers can go on past tensors of a wrong shape, and only so does it name them (below).
     tolerant = {"ignore_mismatched_sizes": True} if issubclass(model, transformers.PreTrainedModel) else {}
     with _explained(folder.name, folder), _quiet():
@@ -85,9 +139,7 @@ def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch
         if keys:
             first = min(map(str, keys))
             raise BadInput(f"{folder}: the weights {fault} {len(keys)} of the network's tensors, first {first}")
-    for name, parameter in network.named_parameters():
-        if parameter.numel() and not all(map(math.isfinite, torch.stack(torch.aminmax(parameter)).tolist())):
-            raise BadInput(f"{folder}: the weights of {name} hold NaN or infinity; the file is damaged, fetch it again")
+    _check_weights(network, folder)
     return network.eval()
 
 
@@ -167,8 +219,8 @@ def _scheduler(folder: Path) -> diffusers.SchedulerMixin:
         return known.from_config(config)
 
 
-def _check_pickle(file: Path) -> None:
-    """BadInput unless torch's restricted unpickler reads ``file`` and finds nothing but tensors by name."""
+def read_pickle(file: Path) -> dict[str, torch.Tensor]:
+    """Tensors by name; BadInput unless torch's restricted unpickler reads ``file`` and finds nothing else in it."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -177,6 +229,7 @@ def _check_pickle(file: Path) -> None:
         raise BadInput(f"{file} cannot be read as weights ({_one_line(error)})") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise BadInput(f"{file} is no plain table of weights by name")
+    return state
 
 
 @contextmanager

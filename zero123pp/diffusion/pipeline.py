@@ -23,7 +23,7 @@ from zero123pp.diffusion import conditioning, control, hub, latents, loading, re
 from zero123pp.diffusion.noise import Generators, NoiseSource
 from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
 from zero123pp.errors import BadInput, StageFailed
-from zero123pp.images import to_uint8
+from zero123pp.images import GRAY_BACKGROUND, to_uint8
 from zero123pp.rigs import get_rig
 
 StepCallback = Callable[["Zero123PlusPipeline", int, torch.Tensor, dict[str, torch.Tensor]], dict | None]
@@ -55,6 +55,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
         ramping_coefficients: list[float] | None = None,
         rig: str = loading.DEFAULT_RIG,
         tile_size: int = loading.DEFAULT_TILE_SIZE,
+        input_background: int = GRAY_BACKGROUND,
     ):
         super().__init__()
         if ramping_coefficients is None:
@@ -72,8 +73,13 @@ class Zero123PlusPipeline(DiffusionPipeline):
             feature_extractor_vae=feature_extractor_vae,
             controlnet=controlnet,
         )
+        if not isinstance(input_background, int) or not 0 <= input_background <= 255:
+            raise BadInput(f"input_background is {input_background!r}; expected a gray of 0 to 255")
         self.register_to_config(
-            ramping_coefficients=list(ramping_coefficients), rig=get_rig(rig).name, tile_size=tile_size
+            ramping_coefficients=list(ramping_coefficients),
+            rig=get_rig(rig).name,
+            tile_size=tile_size,
+            input_background=input_background,
         )
 
     @property
@@ -92,6 +98,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
         pretrained_model_name_or_path: str | Path,
         *,
         controlnet: str | Path | ControlNetModel | None = None,
+        unet_file: str | Path | None = None,
+        input_background: int | None = None,
         torch_dtype: torch.dtype = torch.float32,
         revision: str | None = None,
         controlnet_revision: str | None = None,
@@ -99,12 +107,16 @@ class Zero123PlusPipeline(DiffusionPipeline):
         cache_dir: str | Path | None = None,
         token: str | bool | None = None,
         rig: str | None = None,
+        on_download: hub.OnDownload | None = None,
     ) -> "Zero123PlusPipeline":
         """Load a checkpoint in the public folder layout. No code in it is ever run.
 
         Args:
             pretrained_model_name_or_path: a folder, or a hub id such as "sudo-ai/zero123plus-v1.2".
             controlnet: likewise for a ControlNet; or one that is loaded already; None for the checkpoint's own, if any.
+            unet_file: weights to use in place of the checkpoint's UNet, .safetensors or .bin (tensors only).
+            input_background: gray (0 to 255) behind a transparent input; None for the checkpoint's own (127, but 255
+                for the UNet of InstantMesh, which was trained on white).
             torch_dtype: type of all weights.
             revision: branch, tag or commit of the checkpoint on the hub.
             controlnet_revision: the same for the ControlNet.
@@ -112,6 +124,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
             cache_dir: the hub's cache; None for the ordinary one.
             token: access token of the hub.
             rig: "v1.1" or "v1.2", for a checkpoint that does not say; None to go by its index and name.
+            on_download: told the repository and its licence before anything is fetched, see `hub.OnDownload`.
 
         Raises:
             BadInput: not there, not a Zero123++ checkpoint, damaged, unsafe, or a ControlNet of another model.
@@ -119,7 +132,12 @@ class Zero123PlusPipeline(DiffusionPipeline):
         """
         if not isinstance(torch_dtype, torch.dtype):
             raise BadInput(f"torch_dtype is {torch_dtype!r}; give a torch type such as torch.float16")
-        where = {"local_files_only": local_files_only, "cache_dir": cache_dir, "token": token}
+        where = {
+            "local_files_only": local_files_only,
+            "cache_dir": cache_dir,
+            "token": token,
+            "on_download": on_download,
+        }
         source = str(pretrained_model_name_or_path)
         folder = hub.find_checkpoint(source, hub.PIPELINE, revision=revision, **where)
         rig = get_rig(rig).name if rig is not None else loading.rig_of(folder, source)
@@ -129,9 +147,24 @@ class Zero123PlusPipeline(DiffusionPipeline):
             control.check_rig(str(controlnet), rig)
             found = hub.find_checkpoint(controlnet, hub.CONTROLNET, revision=controlnet_revision, **where)
             controlnet = loading.load_controlnet(found, torch_dtype)
-        pipeline = cls(**loading.load_parts(folder, torch_dtype), controlnet=controlnet, rig=rig)
+        parts = loading.load_parts(folder, torch_dtype, None if unet_file is None else Path(unet_file).expanduser())
+        if input_background is not None:
+            parts["input_background"] = input_background
+        pipeline = cls(**parts, controlnet=controlnet, rig=rig)
         pipeline.register_to_config(_name_or_path=source)
         return pipeline
+
+    def with_controlnet(self, controlnet: ControlNetModel | None) -> "Zero123PlusPipeline":
+        """The same pipeline under another ControlNet, or under none; all other networks are shared, not copied.
+
+        Raises BadInput when the ControlNet belongs to another UNet.
+        """
+        parts = self.components | {"controlnet": controlnet}
+        keys = ("ramping_coefficients", "rig", "tile_size", "input_background")
+        other = type(self)(**parts, **{key: self.config[key] for key in keys})
+        other.register_to_config(_name_or_path=self.config.get("_name_or_path"))
+        other.set_progress_bar_config(**getattr(self, "_progress_bar_config", {}))
+        return other
 
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Write the pipeline as a folder in the public layout: safetensors, and the published names of all weights."""
@@ -203,7 +236,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
             legacy=legacy_rng,
         )
         guided = guidance_scale > 1
-        conditions = self._encode(on_gray(image), prompt, noise, num_images_per_prompt, guided)
+        rgb = on_gray(image, background=self.config.input_background)
+        conditions = self._encode(rgb, prompt, noise, num_images_per_prompt, guided)
         pixels = None
         if depth_image is not None:
             pixels = control.control_pixels(depth_image, width, height).to(device, dtype)
@@ -283,8 +317,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
         return sample
 
     def _decode(self, sample: torch.Tensor, output_type: str) -> np.ndarray | list[Image.Image]:
-        """Latents in diffusion space to pictures."""
-        decoded = latents.decode(self.vae, sample)
+        """Latents in diffusion space to pictures, one at a time: decoding is what takes the most memory."""
+        decoded = torch.cat([latents.decode(self.vae, picture) for picture in sample.split(1)])
         _check_finite(decoded, "decoding", self.vae.dtype)
         pictures = decoded.permute(0, 2, 3, 1).cpu().numpy()
         return pictures if output_type == "np" else [Image.fromarray(picture) for picture in to_uint8(pictures)]

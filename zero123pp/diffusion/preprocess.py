@@ -18,8 +18,11 @@ MAX_ASPECT = 16
 """Longer pictures are refused: the crop would see a sliver, and resizing 20000x2 px would fill the memory."""
 
 
-def on_gray(image: Image.Image | np.ndarray, what: str = "image") -> Image.Image:
-    """An RGB or RGBA picture, PIL or (H, W, 3|4) uint8, as RGB on the gray background of Zero123++."""
+def on_gray(image: Image.Image | np.ndarray, what: str = "image", *, background: int = GRAY_BACKGROUND) -> Image.Image:
+    """An RGB or RGBA picture, PIL or (H, W, 3|4) uint8, as RGB on the gray background of Zero123++.
+
+    ``background`` is another gray, for a UNet that was trained on one.
+    """
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4):
             raise BadInput(f"{what} is an array {image.shape} of {image.dtype}; expected (H, W, 3|4) of uint8")
@@ -30,7 +33,7 @@ def on_gray(image: Image.Image | np.ndarray, what: str = "image") -> Image.Image
         return image
     if image.mode != "RGBA":
         raise BadInput(f"{what} has mode {image.mode!r}; convert it to 'RGB' or 'RGBA' first")
-    canvas = Image.new("RGB", image.size, (GRAY_BACKGROUND,) * 3)
+    canvas = Image.new("RGB", image.size, (background,) * 3)
     canvas.paste(image, mask=image.getchannel("A"))
     return canvas
 

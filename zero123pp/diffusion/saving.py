@@ -34,6 +34,7 @@ def _index(pipeline: diffusers.DiffusionPipeline) -> dict:
         "_diffusers_version": diffusers.__version__,
         "feature_extractor_clip": ["transformers", "CLIPImageProcessor"],
         "feature_extractor_vae": ["transformers", "CLIPImageProcessor"],
+        "input_background": config.input_background,
         "ramping_coefficients": [float(w) for w in config.ramping_coefficients],
         "rig": config.rig,
         "safety_checker": [None, None],

@@ -9,7 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from diffusers import EulerAncestralDiscreteScheduler, SchedulerMixin
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    SchedulerMixin,
+    UniPCMultistepScheduler,
+)
 
 from zero123pp.errors import BadInput
 
@@ -46,10 +51,31 @@ def sigma_at(timesteps: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
     return np.interp(np.asarray(timesteps, np.float64), np.arange(len(sigmas)), sigmas).astype(np.float32)
 
 
-def trailing_euler_ancestral(scheduler: SchedulerMixin) -> EulerAncestralDiscreteScheduler:
-    """The recommended sampler on the schedule of ``scheduler``: Euler ancestral with "trailing" time steps.
+SAMPLERS: dict[str, type[SchedulerMixin]] = {
+    "euler-a": EulerAncestralDiscreteScheduler,
+    "dpm++": DPMSolverMultistepScheduler,
+    "unipc": UniPCMultistepScheduler,
+}
+"""Samplers by name. The first is the one the authors use and adds noise at every step; the other two solve the
+deterministic equation with multistep methods of second order and need fewer steps."""
+
+
+def trailing_sampler(name: str, scheduler: SchedulerMixin) -> SchedulerMixin:
+    """The sampler ``name`` of `SAMPLERS` with "trailing" time steps, on the schedule of ``scheduler``.
 
     Trailing steps start at the noisiest training step and spend none on t = 0 (Lin et al. 2023, arXiv 2305.08891), so
     28 of them do what needs about 75 of the "linspace" ones with which the checkpoints are shipped.
     """
-    return EulerAncestralDiscreteScheduler.from_config(scheduler.config, timestep_spacing="trailing")
+    if name not in SAMPLERS:
+        raise BadInput(f"unknown sampler {name!r}; choose one of {', '.join(SAMPLERS)}")
+    return SAMPLERS[name].from_config(scheduler.config, timestep_spacing="trailing")
+
+
+def trailing_euler_ancestral(scheduler: SchedulerMixin) -> EulerAncestralDiscreteScheduler:
+    """The recommended sampler, `trailing_sampler` "euler-a"."""
+    return trailing_sampler("euler-a", scheduler)
+
+
+def shipped_euler_ancestral(scheduler: SchedulerMixin) -> EulerAncestralDiscreteScheduler:
+    """Euler ancestral with the "linspace" steps of the published checkpoints, which the normal generator wants."""
+    return EulerAncestralDiscreteScheduler.from_config(scheduler.config, timestep_spacing="linspace")

@@ -1,0 +1,49 @@
+"""What a caller may choose about a diffusion model beside its name."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from zero123pp.errors import BadInput
+
+SAMPLERS = ("euler-a", "dpm++", "unipc")
+"""The keys of `zero123pp.diffusion.schedule.SAMPLERS`, here without loading torch."""
+
+BACKGROUNDS = {"gray": 127, "white": 255}
+"""Backgrounds behind the input picture, and their 8-bit gray."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How to load and run a Zero123++ checkpoint; the defaults are what its authors recommend."""
+
+    device: str = "auto"
+    """"cpu", "cuda" or another of torch's; "auto" for cuda where there is one."""
+    dtype: str = "auto"
+    """"float32", "float16", "bfloat16"; "auto" for float16 on cuda, bfloat16 on processors with instructions for it
+    and float32 on others."""
+    allow_download: bool = False
+    """Whether the hub may be asked for what is not in the cache."""
+    revision: str | None = None
+    """Branch, tag or commit of the checkpoint on the hub; None for its main branch."""
+    unet: str | Path | None = None
+    """File of UNet weights to use in place of the checkpoint's own, such as InstantMesh's."""
+    unet_background: str = "white"
+    """Background on which the UNet of that file was trained, a key of `BACKGROUNDS`; InstantMesh's was on white."""
+    controlnet: str | Path | None = None
+    """Folder or hub id of the depth ControlNet; None for the rig's official one."""
+    normal_controlnet: str | Path | None = None
+    """The same for the normal generator."""
+    sampler: str = "euler-a"
+    """One of `SAMPLERS`."""
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise BadInput(f"unknown sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}")
+        if self.unet_background not in BACKGROUNDS:
+            raise BadInput(f"unknown background {self.unet_background!r}; choose one of {', '.join(BACKGROUNDS)}")
+
+    def refuse_for(self, name: str) -> None:
+        """BadInput when a choice was made that a model without a diffusion network cannot honour."""
+        for field in fields(self):
+            if field.name not in ("device", "dtype", "allow_download") and getattr(self, field.name) != field.default:
+                raise BadInput(f"{name!r} is no diffusion model and takes no {field.name.replace('_', ' ')}")
