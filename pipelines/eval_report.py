@@ -21,6 +21,7 @@ _DECIMALS = {
     "manifold": 0, "components": 0, "faces": 0, "peak_mb": 0,
 }  # fmt: skip
 _WHOLE_IN_ROWS = ("watertight", "manifold", "components", "faces")
+_ALIGNMENTS = ("yaw", "icp")
 
 
 def mean_row(rows: Sequence[Row]) -> Row:
@@ -31,6 +32,12 @@ def mean_row(rows: Sequence[Row]) -> Row:
         values = np.array([row[name] for row in rows], float)
         means[name] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
     return means
+
+
+def suffix(column: str) -> str | None:
+    """The alignment that a column's numbers were taken after; None without."""
+    last = column.rpartition("_")[2]
+    return last if last in _ALIGNMENTS else None
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -44,7 +51,13 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_markdown(
-    title: str, rows: Sequence[Row], failures: Mapping[str, str], notes: Sequence[str], *, picture: str | None = None
+    title: str,
+    rows: Sequence[Row],
+    failures: Mapping[str, str],
+    notes: Sequence[str],
+    alignments: Sequence[str] = ("none",),
+    *,
+    picture: str | None = None,
 ) -> str:
     """A page with the means, the settings and every object.
 
@@ -53,6 +66,7 @@ def to_markdown(
         rows: One for each object that was reconstructed.
         failures: Object to message of those that were not.
         notes: Lines on settings and machine.
+        alignments: Those that were measured; more than one get a table of means side by side.
         picture: File name of the contact sheet, relative to the page.
     """
     lines = [f"# {title}", "", *(f"- {note}" for note in notes), ""]
@@ -60,11 +74,27 @@ def to_markdown(
         lines += [f"**{len(failures)} of {len(failures) + len(rows)} objects failed and are not in the means:**", ""]
         lines += [f"- {name}: {message}" for name, message in failures.items()] + [""]
     if rows:
-        lines += [f"## Means over {len(rows)} objects", "", *_table([mean_row(rows)], means=True), ""]
-        lines += ["## Each object", "", *_table(rows), ""]
+        means = mean_row(rows)
+        lines += [f"## Means over {len(rows)} objects", "", *_table([_unaligned(means)], means=True), ""]
+        if len(alignments) > 1:
+            lines += ["## Means by alignment", "", *_table(_by_alignment(means, alignments), means=True), ""]
+        lines += ["## Each object", "", *_table([_unaligned(row) for row in rows]), ""]
     if picture:
         lines += ["## Pictures", "", f"![truth and reconstruction side by side]({picture})", ""]
     return "\n".join(lines)
+
+
+def _unaligned(row: Row) -> Row:
+    return {name: value for name, value in row.items() if suffix(name) is None}
+
+
+def _by_alignment(means: Row, alignments: Sequence[str]) -> list[Row]:
+    """One row for each alignment, with the columns that depend on it."""
+    measured = [name.removesuffix(f"_{alignments[-1]}") for name in means if suffix(name) == alignments[-1]]
+    return [
+        {"alignment": align} | {name: means[name if align == "none" else f"{name}_{align}"] for name in measured}
+        for align in alignments
+    ]
 
 
 def _table(rows: Sequence[Row], *, means: bool = False) -> list[str]:

@@ -1,22 +1,22 @@
 """Reconstruct known objects from their own views with the product's stages, and measure what comes out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from zero123pp.cameras import orbit_camera
+from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.errors import StageFailed
 from zero123pp.pipelines.degrade import Degradation
-from zero123pp.pipelines.eval_protocol import PROTOCOLS, Truth, measure_topology
+from zero123pp.pipelines.eval_protocol import Truth, get_protocol, measure_topology
 from zero123pp.pipelines.eval_report import Row
-from zero123pp.pipelines.ground_truth import Part, ground_truth_views, load_normalised, true_view
+from zero123pp.pipelines.ground_truth import FILL, Part, ground_truth_views, load_normalised, normalise, true_view
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
-from zero123pp.pipelines.progress import Stages, peak_memory_mb
+from zero123pp.pipelines.progress import Stages, peak_memory_mb, reset_peak_memory
 from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
 from zero123pp.rigs import get_rig
-from zero123pp.types import MultiView
+from zero123pp.types import Mesh, MultiView
 
 MAX_PICTURED = 40
 """Objects on a contact sheet at most."""
@@ -35,12 +35,20 @@ class Settings:
     with_normals: bool = False
     with_depth: bool = False
     seed: int = 0
+    protocol: str = "sphere"
+    """A key of `zero123pp.pipelines.eval_protocol.PROTOCOLS`."""
+    alignments: tuple[str, ...] = ("none",)
+    """Keys of `zero123pp.recon.align.ALIGNMENTS`; the numbers of all but 'none' carry the name as suffix."""
+    scale: float = 1.0
+    """Size of the object before the cameras over its usual one; the results are measured at the usual one."""
 
     @property
     def label(self) -> str:
         """Short name of the views: 'clean', or for example 'warp3_gain0.05_normals'."""
         given = [word for word, on in (("normals", self.with_normals), ("depth", self.with_depth)) if on]
-        return "_".join([self.degradation.label, *given])
+        sized = [] if self.scale == 1 else [f"scale{self.scale:g}"]
+        own = [] if self.protocol == "sphere" else [self.protocol]
+        return "_".join([self.degradation.label, *given, *sized, *own])
 
 
 @dataclass
@@ -70,23 +78,44 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
                 reconstruct(views_of(name, parts, settings), settings.config, seed=settings.seed)
                 warm = True
             views, stages = views_of(name, parts, settings), Stages()
+            reset_peak_memory()
             done = reconstruct(views, settings.config, seed=settings.seed, stages=stages)
         except StageFailed as error:
             results.failures[name] = str(error)
             continue
         peak = {"peak_mb": peak_memory_mb()}
-        truth = Truth(parts, PROTOCOLS["sphere"])
-        row = {"object": name} | measure(done, truth) | cost(stages) | peak
+        done = _resized(done, 1 / settings.scale)
+        truth = Truth(parts, get_protocol(settings.protocol))
+        row = {"object": name} | measure(done, truth, settings.alignments) | cost(stages) | peak
         results.rows.append(row)
         if len(results.pictures) < MAX_PICTURED:
             results.pictures.append(pictures_of(parts, done))
         if log is not None:
-            log(f"{name}: CD {row['CD']:.4f}  F0.02 {row['F0.02']:.3f}  PSNR {row['PSNR']:.2f}\n")
+            log(f"{name}: " + "  ".join(f"{key} {row[key]:.4g}" for key in headline(settings.protocol)) + "\n")
     return results
+
+
+def headline(protocol: str) -> tuple[str, str, str]:
+    """The columns that say most: distance, F-score at the protocol's own threshold, pictures."""
+    return "CD", f"F{get_protocol(protocol).threshold:g}", "PSNR"
+
+
+def _resized(done: Reconstruction, factor: float) -> Reconstruction:
+    """The reconstruction scaled about the origin."""
+    if factor == 1:
+        return done
+    textured = done.textured
+
+    def resized(mesh: Mesh) -> Mesh:
+        return mesh.with_vertices(mesh.vertices * factor)
+
+    return replace(done, mesh=resized(done.mesh), textured=replace(textured, mesh=resized(textured.mesh)))
 
 
 def views_of(name: str, parts: Sequence[Part], settings: Settings) -> MultiView:
     """The views of one object that the stages get to see."""
+    if settings.scale != 1:
+        parts = normalise(parts, settings.scale * FILL * OBJECT_RADIUS)
     return ground_truth_views(
         parts,
         settings.rig,
@@ -108,9 +137,16 @@ def cost(stages: Stages) -> dict[str, float]:
     return result
 
 
-def measure(done: Reconstruction, truth: Truth) -> dict[str, float]:
-    """All numbers of one reconstruction: the surface from the cleaned mesh, the pictures from the textured one."""
-    return truth.measure_surface(done.mesh) | truth.measure_pictures(done.textured) | measure_topology(done.mesh)
+def measure(done: Reconstruction, truth: Truth, alignments: Sequence[str] = ("none",)) -> dict[str, float]:
+    """All numbers of one reconstruction: the surface from the cleaned mesh, the pictures from the textured one.
+
+    The surface is measured without alignment, and again after each other alignment: CD_icp, F0.02_icp, ...
+    """
+    row = truth.measure_surface(done.mesh) | truth.measure_pictures(done.textured) | measure_topology(done.mesh)
+    for align in alignments:
+        if align != "none":
+            row |= {f"{key}_{align}": value for key, value in truth.measure_surface(done.mesh, align).items()}
+    return row
 
 
 def pictures_of(parts: Sequence[Part], done: Reconstruction) -> list[np.ndarray]:

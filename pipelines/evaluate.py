@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".off")
 _NOISE = 0.02
+SPLITS = ("all", "tune", "report")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--meshes", required=True, metavar="FOLDER", help="folder of meshes, or one mesh; y up, front at +z")
     add("--out", required=True, metavar="FOLDER", help="where the .csv, .md and .png of this run are written")
     add("--only", action="append", metavar="PATTERN", help="names of objects to take, for example 'ycb_*'; repeatable")
+    add(
+        "--split",
+        default="all",
+        choices=SPLITS,
+        help="tune settings on one half of the objects and report them on the other; the halves are fixed by a hash of "
+        "each object's name (default: all)",
+    )
+    add(
+        "--protocol",
+        default="sphere",
+        metavar="NAME",
+        help="units, samples and held-out cameras: sphere, syncdreamer, crm or instantmesh (default: sphere)",
+    )
+    add(
+        "--align",
+        default="none",
+        choices=("none", "yaw", "icp", "all"),
+        help="also measure after an alignment to the truth: yaw turns about the vertical axis, icp is iterative "
+        "closest points in position, rotation and scale, all reports none, yaw and icp side by side (default: none)",
+    )
+    add("--scale", type=float, default=1.0, metavar="F", help="size of the objects before the cameras (default: 1)")
     add("--name", metavar="NAME", help="name of the result files (default: made from the settings)")
     add("--rig", default="v1.2", metavar="NAME", help="the cameras of the views: v1.1 or v1.2 (default: v1.2)")
     add("--tile", type=int, default=320, metavar="PX", help="side of each view (default: 320)")
@@ -54,14 +77,18 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, and say the means on stdout; 1 if an object could not be reconstructed."""
     from zero123pp.configs import load
     from zero123pp.pipelines.degrade import Degradation
+    from zero123pp.pipelines.eval_protocol import get_protocol
     from zero123pp.pipelines.eval_report import results_folder
     from zero123pp.pipelines.eval_run import Settings, evaluate
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
     from zero123pp.rigs import get_rig
 
     get_rig(args.rig)
+    get_protocol(args.protocol)
     if args.tile < 32:
         raise BadInput(f"--tile is {args.tile}; expected at least 32 px")
+    if not 0.05 <= args.scale <= 1.5:
+        raise BadInput(f"--scale is {args.scale}; expected 0.05 to 1.5, the cameras see no more")
     settings = Settings(
         config=load(PipelineConfig, args.preset, args.set),
         degradation=Degradation(warp_px=args.warp, gain=args.gain, noise=args.noise, blur_px=args.blur),
@@ -70,25 +97,45 @@ def run(args: argparse.Namespace) -> int:
         with_normals=args.with_normals,
         with_depth=args.with_depth,
         seed=args.seed,
+        protocol=args.protocol,
+        alignments=("none", "yaw", "icp") if args.align == "all" else tuple({"none": 0, args.align: 0}),
+        scale=args.scale,
     )
-    meshes, folder = find_meshes(args.meshes, args.only), results_folder(args.out)
+    meshes, folder = find_meshes(args.meshes, args.only, args.split), results_folder(args.out)
     results = evaluate(meshes, settings, log=sys.stderr.write)
     preset = Path(str(args.preset)).stem
-    name = args.name or "_".join([args.rig, settings.label] + ([] if preset == "default" else [preset]))
+    rest = [word for word, usual in ((preset, "default"), (args.split, "all")) if word != usual]
+    name = args.name or "_".join([args.rig, settings.label, *rest])
     sys.stdout.write(_write(results, settings, folder, name, args))
     return 1 if results.failures else 0
 
 
-def find_meshes(folder: str | Path, only: Sequence[str] | None = None) -> list[Path]:
-    """Mesh files in ``folder`` (or the file itself) whose names match one of the patterns, sorted by name."""
+def half_of(name: str) -> str:
+    """'tune' or 'report', for an object's name (without suffix): the lowest bit of the first byte of its SHA-256.
+
+    So an object stays in its half whatever else lies in the folder.
+    """
+    return "report" if sha256(name.encode()).digest()[0] % 2 else "tune"
+
+
+def find_meshes(folder: str | Path, only: Sequence[str] | None = None, split: str = "all") -> list[Path]:
+    """Mesh files in ``folder`` (or the file itself) whose names match one of the patterns, sorted by name.
+
+    Args:
+        folder: Where to look.
+        only: Patterns of names without suffix; None takes all.
+        split: 'all', or one of the halves of `half_of`.
+    """
     folder = Path(folder)
     files = [folder] if folder.is_file() else sorted(folder.iterdir()) if folder.is_dir() else []
     meshes = [file for file in files if file.suffix.lower() in MESH_SUFFIXES]
     chosen = [file for file in meshes if not only or any(fnmatch(file.stem, pattern) for pattern in only)]
+    chosen = [file for file in chosen if split in ("all", half_of(file.stem))]
     if not chosen:
         raise BadInput(
             f"no meshes to evaluate: {folder} holds {len(meshes)} files of type {', '.join(MESH_SUFFIXES)}"
             + (f", none of them named like {', '.join(only)}" if only else "")
+            + (f", none in the half {split!r}" if split != "all" else "")
         )
     return chosen
 
@@ -97,30 +144,36 @@ def _write(results: "Results", settings: "Settings", folder: Path, name: str, ar
     """Write the result files; returns the means as text."""
     from zero123pp.pipelines import eval_report as report
     from zero123pp.pipelines.contact_sheet import save_contact_sheet
+    from zero123pp.pipelines.eval_run import headline
 
     title = f"Reconstruction from {settings.rig} views, {settings.label}"
     picture = f"{name}.png" if results.pictures else None
-    page = report.to_markdown(title, results.rows, results.failures, _notes(settings, args), picture=picture)
+    page = report.to_markdown(
+        title, results.rows, results.failures, _notes(settings, args), settings.alignments, picture=picture
+    )
     (folder / f"{name}.md").write_text(page, encoding="utf-8")
     if not results.rows:
         return "no object was reconstructed\n"
     (folder / f"{name}.csv").write_text(report.to_csv(results.rows), encoding="utf-8")
-    save_contact_sheet(folder / f"{name}.png", _sheet(results))
-    means = report.mean_row(results.rows)
+    save_contact_sheet(folder / f"{name}.png", _sheet(results, headline(settings.protocol)[1]))
+    means = {key: value for key, value in report.mean_row(results.rows).items() if report.suffix(key) is None}
     return "".join(f"{key:<13}{value if isinstance(value, str) else f'{value:.4g}'}\n" for key, value in means.items())
 
 
 def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
     """What is needed to repeat the run."""
     from zero123pp.configs import describe
+    from zero123pp.pipelines.eval_protocol import get_protocol
     from zero123pp.pipelines.eval_report import machine
 
+    protocol = get_protocol(settings.protocol)
     stages = ("fit.", "extract.", "clean.", "texture.")
     values = [f"{key} {value}" for key, value in describe(settings.config).items() if key.startswith(stages)]
     command = ["run.py eval recon", f"--meshes {Path(args.meshes).resolve().name}", *_options(args)]
     return [
         f"`{' '.join(command)}`",
-        "Units, samples and cameras: docs/evaluation.md. The object's sphere has radius 1; no alignment.",
+        f"Protocol {protocol.name} ({protocol.about}); units, samples and cameras: docs/evaluation.md. "
+        "No alignment, but where a column or row names one.",
         f"Machine: {machine()}.",
         f"Config: {', '.join(values)}.",
     ]
@@ -140,8 +193,8 @@ def _options(args: argparse.Namespace) -> list[str]:
     return words
 
 
-def _sheet(results: "Results") -> "np.ndarray":
-    """Two objects a row, each with its name and numbers."""
+def _sheet(results: "Results", score: str) -> "np.ndarray":
+    """Two objects a row, each with its name and numbers, ``score`` among them."""
     from zero123pp.pipelines.contact_sheet import contact_sheet
 
     rows, captions = [], []
@@ -149,7 +202,7 @@ def _sheet(results: "Results") -> "np.ndarray":
         if index % 2 == 0:
             rows.append([])
             captions.append([])
-        text = f"{row['object']}   CD {row['CD']:.4f}   F.02 {row['F0.02']:.2f}   {row['PSNR']:.1f} dB"
+        text = f"{row['object']}   CD {row['CD']:.4f}   {score} {row[score]:.2f}   {row['PSNR']:.1f} dB"
         rows[-1] += tiles
         captions[-1] += [text] + [""] * (len(tiles) - 1)
     return contact_sheet(rows, captions=captions, tile_px=88, background=0.8)

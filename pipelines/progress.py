@@ -56,8 +56,18 @@ def terminal_bars(enabled: bool) -> Iterator[StageProgress | None]:
         yield report
 
 
+def reset_peak_memory() -> bool:
+    """Let `peak_memory_mb` count from now on; False where the system cannot (anything but Linux)."""
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")  # proc(5): the peak resident set becomes the current one
+    except OSError:
+        return False
+    return True
+
+
 def peak_memory_mb() -> int | None:
-    """Peak resident memory of this process so far, in MB; None where the system does not tell."""
+    """Peak resident memory of this process so far, or since `reset_peak_memory`; MB, None where it is not told."""
     try:
         import resource
     except ImportError:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zero123pp.cameras import pixel_centres, unproject
 from zero123pp.errors import BadInput
 from zero123pp.recon.winding import grid_winding_numbers
-from zero123pp.types import Mesh
+from zero123pp.types import Camera, Mesh
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,41 @@ def sample_surface(mesh: Mesh, count: int, seed: int = 0) -> SurfaceSamples:
     weights = np.stack([1 - root, root * (1 - second), root * second], axis=1)  # (N, 3)
     points = np.einsum("nk,nkd->nd", weights, corners[picks])
     return SurfaceSamples(points, crosses[picks] / doubled_areas[picks, None])
+
+
+def seen_surface(mesh: Mesh, cameras: Sequence[Camera], voxel: float) -> SurfaceSamples:
+    """Points of what cameras see of a mesh: one per pixel, averaged in voxels.
+
+    Args:
+        mesh: in the frame of the cameras.
+        cameras: whose depth pictures are taken.
+        voxel: side of the voxels, from half a voxel below the least coordinates, in the units of the mesh.
+
+    Raises:
+        BadInput: no camera sees the mesh.
+    """
+    from zero123pp.recon.normals import face_normals
+    from zero123pp.recon.ops.raster import rasterize
+
+    of_faces = face_normals(mesh.vertices, mesh.faces)
+    points, normals = [], []
+    for camera in cameras:
+        seen = rasterize(mesh.vertices, mesh.faces, camera)
+        points.append(unproject(camera, pixel_centres(camera)[seen.covered], seen.depth[seen.covered]))
+        normals.append(of_faces[seen.face[seen.covered]])
+    points, normals = np.concatenate(points), np.concatenate(normals)
+    if not len(points):
+        raise BadInput(f"none of {len(cameras)} cameras sees the mesh; is it in their frame?")
+    cells = np.floor((points - points.min(0)) / voxel + 0.5).astype(np.int64)
+    _, index, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    index = index.reshape(-1)
+
+    def means(values: np.ndarray) -> np.ndarray:
+        return np.stack([np.bincount(index, values[:, axis]) for axis in range(3)], axis=1) / counts[:, None]
+
+    mean_normals = means(normals)
+    length = np.linalg.norm(mean_normals, axis=1, keepdims=True)
+    return SurfaceSamples(means(points), mean_normals / np.maximum(length, 1e-9))
 
 
 def surface_distances(estimate: SurfaceSamples, truth: SurfaceSamples) -> SurfaceDistances:
