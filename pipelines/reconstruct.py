@@ -8,6 +8,7 @@ from zero123pp.recon.clean import CleanConfig, clean
 from zero123pp.recon.extract import ExtractConfig, extract
 from zero123pp.recon.fit import FitConfig, fit
 from zero123pp.recon.texture import TextureConfig, texture
+from zero123pp.recon.topology import is_watertight, welded
 from zero123pp.types import Mesh, MultiView, TexturedMesh
 
 
@@ -57,4 +58,6 @@ def reconstruct(
         mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
+        # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
+        mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
     return Reconstruction(mesh, textured, mesh_report, texture_report)

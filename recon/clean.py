@@ -6,7 +6,11 @@ import numpy as np
 
 from zero123pp.errors import ConfigError, StageFailed
 from zero123pp.recon import topology
+from zero123pp.recon.slivers import degenerate_faces, without_slivers
 from zero123pp.types import Mesh
+
+MAX_LISTED = 16
+"""Pieces that a report lists one by one."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,17 @@ class CleanConfig:
 def clean(mesh: Mesh, config: CleanConfig = CleanConfig()) -> tuple[Mesh, dict]:
     """A mesh ready for texturing.
 
-    Floaters and inner cavities are dropped, redundant faces removed, the winding turned outward, and the surface
-    simplified to about ``config.faces`` triangles. A closed surface stays closed and manifold: a simplification that
-    breaks it is done again more gently, or left out.
+    Floaters and inner cavities are dropped, redundant and degenerate faces removed, the winding turned outward, and the
+    surface simplified to about ``config.faces`` triangles. A closed surface stays closed and manifold: a
+    simplification that breaks it is done again more gently, or left out.
 
     Returns:
-        The mesh, and a report: components_dropped, cavities_dropped, dropped_area (share of 1), components_kept,
-        simplified (how), faces, vertices, watertight, manifold, volume, area, euler.
+        The mesh, and a report: components_dropped, cavities_dropped, dropped_area (share of 1), dropped (the
+        `MAX_LISTED` largest pieces, each with kind, area_share, faces, centre, size), components_kept, simplified
+        (how), and the facts of the final mesh: faces, vertices, watertight (every edge has two faces that run along
+        it in opposite directions), manifold (manifold3d accepts it, and no vertex joins two fans of faces), outward
+        (every shell has a positive volume), shells (the largest ones' area_share, faces and volume),
+        degenerate_faces (lower than `zero123pp.recon.slivers.LEAST_HEIGHT`), volume, area, euler.
 
     Raises:
         StageFailed: nothing is left.
@@ -47,7 +55,12 @@ def clean(mesh: Mesh, config: CleanConfig = CleanConfig()) -> tuple[Mesh, dict]:
     mesh, dropped = _without_small_components(topology.outward(mesh), config.min_component)
     mesh, how = _simplified(mesh, config.faces)
     mesh, split_off = _without_small_components(mesh, config.min_component)  # a repair cuts where sheets touch
-    report = {key: dropped[key] + split_off[key] for key in ("components_dropped", "cavities_dropped", "dropped_area")}
+    neater = without_slivers(mesh)
+    if neater is not mesh and (topology.is_sound(neater) or not topology.is_sound(mesh)):
+        mesh = neater
+    added = ("components_dropped", "cavities_dropped", "dropped_area", "dropped")
+    report = {key: dropped[key] + split_off[key] for key in added}
+    report["dropped"] = sorted(report["dropped"], key=lambda piece: -piece["area_share"])[:MAX_LISTED]
     return mesh, report | {"components_kept": split_off["components_kept"], "simplified": how} | _facts(mesh)
 
 
@@ -64,10 +77,32 @@ def _without_small_components(mesh: Mesh, min_share: float) -> tuple[Mesh, dict]
         "components_dropped": int(small.sum()),
         "cavities_dropped": int(cavity.sum()),
         "dropped_area": float(share[small | cavity].sum()),
+        "dropped": [
+            _piece(mesh, label == index, share[index], bool(cavity[index])) for index in _listed(small | cavity, share)
+        ],
     }
     if small.any() or cavity.any():
         mesh = topology.keep_faces(mesh, ~(small | cavity)[label])
     return mesh, report
+
+
+def _listed(chosen: np.ndarray, share: np.ndarray) -> list[int]:
+    """Indices of the chosen pieces with the largest shares of the area, at most `MAX_LISTED`."""
+    order = np.argsort(-share, kind="stable")
+    return [int(index) for index in order if chosen[index]][:MAX_LISTED]
+
+
+def _piece(mesh: Mesh, faces: np.ndarray, share: float, cavity: bool) -> dict:
+    """What the report says about a dropped piece, the faces (F,) bool of ``mesh``."""
+    corners = mesh.vertices[np.unique(mesh.faces[faces])]
+    low, high = corners.min(0).astype(float), corners.max(0).astype(float)
+    return {
+        "kind": "cavity" if cavity else "floater",
+        "area_share": float(share),
+        "faces": int(faces.sum()),
+        "centre": ((low + high) / 2).round(4).tolist(),
+        "size": float((high - low).max()),
+    }
 
 
 def _simplified(mesh: Mesh, target: int) -> tuple[Mesh, str]:
@@ -112,11 +147,20 @@ def _with_colors_of(source: Mesh, mesh: Mesh) -> Mesh:
 def _facts(mesh: Mesh) -> dict:
     """What the report says about the final mesh."""
     seen_by_readers = topology.welded(mesh)
+    label, area, volume = topology.components(mesh)
+    counts = np.bincount(label, minlength=len(area))
+    share = area / max(area.sum(), 1e-300)
+    largest = _listed(np.ones(len(area), bool), share)
     return {
         "faces": len(mesh.faces),
         "vertices": len(mesh.vertices),
         "watertight": topology.is_watertight(seen_by_readers.faces),
-        "manifold": topology.is_manifold(mesh),
+        "manifold": topology.is_manifold(mesh) and topology.pinched_vertices(seen_by_readers.faces) == 0,
+        "outward": bool((volume > 0).all()),
+        "shells": [
+            {"area_share": float(share[i]), "faces": int(counts[i]), "volume": float(volume[i])} for i in largest
+        ],
+        "degenerate_faces": len(degenerate_faces(mesh)),
         "volume": topology.signed_volume(mesh),
         "area": float(topology.face_areas(mesh).sum()),
         "euler": topology.euler_characteristic(mesh.faces),

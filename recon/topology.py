@@ -22,15 +22,17 @@ def is_manifold(mesh: Mesh) -> bool:
 
 
 def is_sound(mesh: Mesh) -> bool:
-    """Closed and manifold, as it is and as a reader sees it that welds vertices by position."""
-    return is_watertight(mesh.faces) and is_watertight(welded(mesh).faces) and is_manifold(mesh)
+    """Closed and manifold in edges and vertices, as it is and as a reader sees it that welds vertices by position."""
+    return all(
+        is_watertight(seen.faces) and pinched_vertices(seen.faces) == 0 for seen in (mesh, welded(mesh))
+    ) and is_manifold(mesh)
 
 
 def made_sound(mesh: Mesh) -> Mesh | None:
     """The mesh itself if it is closed and manifold; else a repaired one without colours; None if that fails.
 
-    Edge collapses make sheets touch: edges with four faces, and vertices that two fans share. manifold3d splits those
-    into vertices of equal position, which `separated` then moves apart.
+    Edge collapses make sheets touch: edges with four faces, and vertices that two fans share. manifold3d splits the
+    edges, and `split_fans` the vertices, into vertices of equal position, which `separated` then moves apart.
     """
     if is_sound(mesh):
         return mesh
@@ -38,7 +40,7 @@ def made_sound(mesh: Mesh) -> Mesh | None:
     if solid is None:
         return None
     split = solid.to_mesh()
-    repaired = separated(Mesh(split.vert_properties[:, :3], split.tri_verts.astype(np.int32)))
+    repaired = separated(split_fans(Mesh(split.vert_properties[:, :3], split.tri_verts.astype(np.int32))))
     return repaired if is_sound(repaired) else None
 
 
@@ -124,6 +126,42 @@ def welded(mesh: Mesh) -> Mesh:
     vertices, first, index = np.unique(mesh.vertices, axis=0, return_index=True, return_inverse=True)
     colors = None if mesh.colors is None else mesh.colors[first]
     return Mesh(vertices, index.reshape(-1)[mesh.faces].astype(np.int32), colors)
+
+
+def _fans(faces: np.ndarray) -> np.ndarray:
+    """Label (F, 3) of every corner: corners of one vertex share it when one can walk between them across edges.
+
+    Faces of a closed surface, see `is_watertight`.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    corner = np.arange(faces.size).reshape(faces.shape)
+    start, end = faces.reshape(-1).astype(np.int64), faces[:, [1, 2, 0]].reshape(-1).astype(np.int64)
+    here, there = corner.reshape(-1), corner[:, [1, 2, 0]].reshape(-1)  # the corners at the ends of each edge
+    stride = int(faces.max()) + 1
+    forward, backward = np.argsort(start * stride + end), np.argsort(end * stride + start)
+    # The n-th edge one way is the n-th edge the other way: its start meets the other's end.
+    pairs = np.concatenate([here[forward], there[forward]]), np.concatenate([there[backward], here[backward]])
+    graph = coo_array((np.ones(len(pairs[0]), np.int8), pairs), (faces.size, faces.size))
+    return connected_components(graph, directed=False)[1].reshape(faces.shape)
+
+
+def pinched_vertices(faces: np.ndarray) -> int:
+    """How many fans too many meet at the vertices of a closed surface (F, 3): 0 where it is manifold everywhere."""
+    if not len(faces) or not is_watertight(faces):
+        return 0
+    return int(_fans(faces).max() + 1 - len(np.unique(faces)))
+
+
+def split_fans(mesh: Mesh) -> Mesh:
+    """The closed mesh with a vertex of its own, in the same place, for every fan of faces round a vertex."""
+    if pinched_vertices(mesh.faces) == 0:
+        return mesh
+    fans = _fans(mesh.faces)
+    origin = mesh.faces.reshape(-1)[np.unique(fans, return_index=True)[1]]
+    colors = None if mesh.colors is None else mesh.colors[origin]
+    return Mesh(mesh.vertices[origin], fans.astype(np.int32), colors)
 
 
 def separated(mesh: Mesh) -> Mesh:

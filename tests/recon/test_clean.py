@@ -38,6 +38,8 @@ def test_closed_surfaces_end_watertight_and_manifold(faces, rounded, seed):
     # As independent readers see it: edges of position-welded triangles, each used twice.
     reread = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
     assert reread.is_watertight and reread.is_winding_consistent and reread.volume > 0
+    assert report["outward"] and report["degenerate_faces"] == 0
+    assert topology.pinched_vertices(mesh.faces) == 0 == report["euler"] % 2
     if faces:
         assert report["faces"] <= 1.02 * faces
 
@@ -51,6 +53,10 @@ def test_report_tells_the_truth_about_a_sphere():
     assert report["volume"] == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.02)
     assert report["area"] == pytest.approx(4 * np.pi * 0.4**2, rel=0.02)
     assert report["simplified"] == "quadric"
+    assert report["outward"] and report["degenerate_faces"] == 0 and report["dropped"] == []
+    assert report["shells"] == [
+        {"area_share": 1.0, "faces": len(mesh.faces), "volume": pytest.approx(report["volume"])}
+    ]
 
 
 def test_floaters_and_cavities_are_dropped_and_second_shells_kept():
@@ -61,6 +67,11 @@ def test_floaters_and_cavities_are_dropped_and_second_shells_kept():
     assert (report["components_kept"], report["components_dropped"], report["cavities_dropped"]) == (2, 1, 1)
     areas = [topology.face_areas(part).sum() for part in (floater, cavity, body, shell)]
     assert report["dropped_area"] == pytest.approx((areas[0] + areas[1]) / sum(areas), rel=1e-5)
+    assert [piece["kind"] for piece in report["dropped"]] == ["cavity", "floater"]  # the largest first
+    assert report["dropped"][1]["centre"] == pytest.approx([0, 0.6, 0], abs=1e-3)
+    assert report["dropped"][1]["size"] == pytest.approx(0.04, rel=0.1)
+    assert [shell["faces"] for shell in report["shells"]] == [len(body.faces), len(shell.faces)]
+    assert report["outward"]
 
 
 def test_an_inward_surface_is_turned_outward_with_its_cavity():
