@@ -192,9 +192,10 @@ def _unit(mesh: Mesh, protocol: Protocol) -> tuple[float, np.ndarray]:
 def measure_topology(mesh: Mesh) -> dict[str, float]:
     """Soundness of ``mesh`` as a reader sees it that welds vertices by position: 1 for yes, 0 for no, and counts."""
     label, _, _ = topology.components(mesh)
+    welded = topology.welded(mesh).faces
     return {
-        "watertight": float(topology.is_watertight(topology.welded(mesh).faces)),
-        "manifold": float(topology.is_manifold(mesh)),
+        "watertight": float(topology.is_watertight(welded)),
+        "manifold": float(topology.is_manifold(mesh) and topology.pinched_vertices(welded) == 0),
         "components": float(label.max() + 1),
         "faces": float(len(mesh.faces)),
     }
