@@ -53,13 +53,15 @@ def main() -> None:
     parser.add_argument("--mesh", required=True, metavar="FILE")
     parser.add_argument("--out", default=str(Path(__file__).parent / "results"), metavar="FOLDER")
     parser.add_argument("--name", default="profile_fit", metavar="NAME")
+    parser.add_argument("--instructions", action="store_true", help="count instructions with callgrind; takes a minute")
     args = parser.parse_args()
     folder = results_folder(args.out)
     views = ground_truth_views(load_normalised(args.mesh))
     reconstruct(views)  # compile
-    profile = profiled(views)
+    profile = profiled(views, args.instructions)
     result = {
-        "command": f"python benchmarks/profile_fit.py --mesh {Path(args.mesh).name}",
+        "command": f"python benchmarks/profile_fit.py --mesh {Path(args.mesh).name}"
+        + (" --instructions" if args.instructions else ""),
         "machine": machine(),
         **profile,
     }
@@ -104,13 +106,14 @@ class Recorder:
             self.node_steps += int((owner._end - owner._begin).sum())
             if self._calls % self._every == 0:
                 self.steps.append((owner.sdf.copy(), owner._table, chosen.copy(), settings.copy()))
+                self.color = owner.color.copy()  # of the last one
             self._calls += 1
             return trace(owner, chosen, settings)
 
         return watching
 
 
-def profiled(views) -> dict:
+def profiled(views, instructions: bool) -> dict:
     """Seconds by stage, the kernel's work, and the processor's limits."""
     clock, recorder, stages = Clock(), Recorder(), Stages()
     patches = [
@@ -127,7 +130,31 @@ def profiled(views) -> dict:
     inside = dict(clock.seconds)
     parts = inside | {"fit: rest": stages.cpu_seconds["fit"] - sum(inside.values())}
     parts |= {"mesh: marching cubes, cleaning": stages.cpu_seconds["mesh"], "texture": stages.cpu_seconds["texture"]}
-    return {"stages": parts, **kernel_work(recorder, inside["ray kernel"], inside["nodes: smoothing and Adam"])}
+    work = kernel_work(recorder, inside["ray kernel"], inside["nodes: smoothing and Adam"])
+    if instructions:
+        work["instructions"] = instruction_count(recorder)
+    return {"stages": parts, **work}
+
+
+def instruction_count(recorder: Recorder) -> dict:
+    """Instructions per ray of the last recorded step, and the rate at which the kernel does those rays."""
+    import count_instructions
+
+    if not count_instructions.available():
+        raise SystemExit("valgrind with callgrind is not installed; leave --instructions out")
+    sdf, table, chosen, settings = recorder.steps[-1]
+    gradients = np.zeros(sdf.size, np.float32), np.zeros(3 * sdf.size, np.float32), np.zeros(rays.LOSSES, np.float32)
+    limit = rays.sample_limit(len(sdf), float(settings[rays.STEP]))
+    seconds = limits.best(lambda: rays.ray_losses(
+        sdf.reshape(-1), recorder.color.reshape(-1), len(sdf), table, chosen, 0, 1, settings, *gradients, limit
+    ))  # fmt: skip
+    _, counts = _count(sdf.reshape(-1), len(sdf), table, chosen, settings, limit)
+    return {
+        "per_ray": count_instructions.per_ray(sdf, recorder.color, table, chosen, settings),
+        "samples_per_ray": counts[1] / counts[0],
+        "rays_per_s": len(chosen) / seconds,
+        "cycles_per_s": limits.cycles_per_s(),
+    }
 
 
 def kernel_work(recorder: Recorder, kernel_seconds: float, node_seconds: float) -> dict:
@@ -225,6 +252,7 @@ def to_markdown(result: dict) -> str:
         "| per processor second of one thread | reached | limit measured in this run | share |",
         "|---|--:|--:|--:|",
         *rates(result), "",
+        *instruction_lines(result.get("instructions")),
         *reading(result["events"]),
     ]) + "\n"  # fmt: skip
 
@@ -249,6 +277,20 @@ def rates(result: dict) -> list[str]:
         row("the same", march, chained, 1e6, "M", "the same interpolations, each waiting for the one before"),
         row("node updates: bytes", nodes["bytes"] / nodes["cpu_s"], stream, 1e9, "GB", "triad from memory"),
     ]  # fmt: skip
+
+
+def instruction_lines(counted: dict | None) -> list[str]:
+    """What callgrind counted, as instructions a ray, a sample and a cycle."""
+    if counted is None:
+        return []
+    rate = counted["per_ray"] * counted["rays_per_s"]
+    return [
+        f"Instructions (callgrind, one step of the finest level): {counted['per_ray']:.0f} a ray of "
+        f"{counted['samples_per_ray']:.1f} samples, forward and backward, {rate / 1e9:.2f} G a second at "
+        f"{counted['rays_per_s'] / 1e6:.2f} M rays a second on one thread. At the clock measured in this run "
+        f"({counted['cycles_per_s'] / 1e9:.2f} GHz) that is {rate / counted['cycles_per_s']:.2f} instructions a cycle.",
+        "",
+    ]
 
 
 def reading(events: dict) -> list[str]:

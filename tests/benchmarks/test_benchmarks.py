@@ -103,6 +103,7 @@ def test_limits_are_in_order(brick):
     assert 1e6 < chained < free
     assert limits.peak_flops_per_s(20_000) > 1e9
     assert limits.stream_bytes_per_s(16) > 1e8
+    assert 5e8 < limits.cycles_per_s(1_000_000) < 8e9
 
 
 def test_the_counted_work_is_that_of_the_kernel(brick):
