@@ -108,14 +108,14 @@ def test_limits_are_in_order(brick):
 
 def test_the_counted_work_is_that_of_the_kernel(brick):
     """Rays and samples of a march over a plane can be told in advance."""
-    profile = _script("profile_fit")
+    work = _script("kernel_work")
     n = 16
     sdf = np.broadcast_to((7.5 - np.arange(n))[:, None, None], (n, n, n)).astype(np.float32).copy()
     table = np.zeros((10, rays.RAY_SIZE), np.float32)
     table[:, :6], table[:, rays.FAR] = (0, 5, 5, 1, 0, 0), 15
     settings = np.zeros(rays.SETTINGS_SIZE, np.float32)
     settings[[rays.SHARPNESS, rays.STEP, rays.SKIP_MAX]] = 4, 0.5, 4
-    points, counts = profile._count(sdf.reshape(-1), n, table, np.arange(10, dtype=np.int32), settings, 60)
+    points, counts = work._count(sdf.reshape(-1), n, table, np.arange(10, dtype=np.int32), settings, 60)
     per_ray = counts / 10
     # Samples 0, 0.5, ... until 1 % of the light is left, which is at f = -1.25 or so.
     depth = np.arange(0, 15, 0.5)
