@@ -114,10 +114,15 @@ def find_picture(folder: Path, cameras: Path, frame: Frame) -> Path:
     root, outside = folder.resolve(), False
     for base in (root, cameras.resolve().parent):
         for suffix in _SUFFIXES:
-            candidate = (base / (frame.file_path.replace("\\", "/") + suffix)).resolve()
+            try:
+                candidate = (base / (frame.file_path.replace("\\", "/") + suffix)).resolve()
+                found = candidate.is_file()
+            except (OSError, RuntimeError) as error:  # too long a name, a loop of links
+                reason = getattr(error, "strerror", None) or "a loop of links"
+                raise BadInput(f"{frame.name} names {frame.file_path[:80]!r}, which cannot be read: {reason}") from error
             if not candidate.is_relative_to(root):
                 outside = True
-            elif candidate.is_file():
+            elif found:
                 return candidate
     what = f"leads out of {folder}" if outside else f"is missing in {folder}"
     raise BadInput(f"{frame.name} names {frame.file_path!r}, which {what}")

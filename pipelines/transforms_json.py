@@ -197,8 +197,8 @@ def _number(values: Mapping[str, Any], key: str, name: str, default: float | Non
     value = values.get(key)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadInput(f"{name} has {key} {value!r}; expected a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+        raise BadInput(f"{name} has {key} {str(value)[:40]!r}; expected a number below 1e12")
     return float(value)
 
 
