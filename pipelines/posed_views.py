@@ -119,7 +119,9 @@ def find_picture(folder: Path, cameras: Path, frame: Frame) -> Path:
                 found = candidate.is_file()
             except (OSError, RuntimeError) as error:  # too long a name, a loop of links
                 reason = getattr(error, "strerror", None) or "a loop of links"
-                raise BadInput(f"{frame.name} names {frame.file_path[:80]!r}, which cannot be read: {reason}") from error
+                raise BadInput(
+                    f"{frame.name} names {frame.file_path[:80]!r}, which cannot be read: {reason}"
+                ) from error
             if not candidate.is_relative_to(root):
                 outside = True
             elif found:
