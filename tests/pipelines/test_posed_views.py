@@ -389,16 +389,18 @@ def test_usage(tmp_path, capsys):
 # --- the whole way
 
 
-def test_a_folder_becomes_a_textured_mesh_with_the_way_back(tmp_path):
+@pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
+def test_a_folder_becomes_a_textured_mesh_with_the_way_back(tmp_path, orthographic):
     import trimesh
 
-    ball_folder(tmp_path / "capture", 8, centre=CENTRE, radius=RADIUS)
+    ball_folder(tmp_path / "capture", 8, centre=CENTRE, radius=RADIUS, orthographic=orthographic)
     out, report = tmp_path / "ball.glb", tmp_path / "ball.json"
     options = ["--preset", "fast", "--faces", "2000", "--texture-size", "256", "--report", str(report)]
     code = main(["--views", str(tmp_path / "capture"), "--out", str(out), *options])
     assert code == 0
     told = json.loads(report.read_text())
     assert told["views"] == 8 and told["rig"] is None
+    assert told["source_frame"]["orthographic_views"] == 8 * orthographic
     assert told["mesh"]["watertight"] and told["mesh"]["manifold"]
     assert min(told["agreement"]["silhouette_iou"]) > 0.97
     assert np.median(told["agreement"]["foreground_psnr_db"]) > 28
