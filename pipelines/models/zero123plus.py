@@ -114,6 +114,8 @@ class Zero123PlusModel:
         pipeline.scheduler = trailing_sampler(options.sampler, pipeline.scheduler)
         pipeline.set_progress_bar_config(disable=True)  # progress is reported to the caller instead
         _place(torch, pipeline, device)
+        if device.type == "cpu":
+            pipeline.accelerate()
         if options.dtype == "auto" and device.type == "cpu":
             # The decoder writes 8-bit pixels; bfloat16 would round them to about as many levels.
             pipeline.vae.to(torch.float32)

@@ -20,7 +20,7 @@ class NoiseSource:
     """Standard normal draws for ``images`` pictures sampled together.
 
     One generator serves all pictures in turn. A list gives each picture its own, and then picture i is the one that
-    generator i alone would give (up to rounding, since larger batches add up in another order).
+    generator i alone would give.
     """
 
     def __init__(
@@ -39,7 +39,12 @@ class NoiseSource:
         self.generator = generator
         """What the scheduler draws its own noise from."""
         self._side = None if legacy else generator
-        self._device, self._dtype = device, dtype
+        self.device, self._dtype = device, dtype
+
+    @property
+    def is_separate(self) -> bool:
+        """Whether each picture has a generator of its own."""
+        return isinstance(self.generator, list)
 
     def posterior(self, shape: tuple[int, ...]) -> torch.Tensor:
         """Noise (1, C, h, w) for one VAE posterior; (images, C, h, w) when each picture has its own generator."""
@@ -60,4 +65,4 @@ class NoiseSource:
         return torch.stack(draws, dim=1).flatten(0, 1)  # (halves, images, ...) -> [neg x n, pos x n]
 
     def _draw(self, shape: tuple[int, ...], generator: Generators) -> torch.Tensor:
-        return randn_tensor(shape, generator=generator, device=self._device, dtype=self._dtype)
+        return randn_tensor(shape, generator=generator, device=self.device, dtype=self._dtype)

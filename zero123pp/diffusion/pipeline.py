@@ -19,7 +19,7 @@ from diffusers import (
 from PIL import Image
 from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
-from zero123pp.diffusion import conditioning, control, hub, latents, loading, reference, saving, schedule
+from zero123pp.diffusion import conditioning, control, fast, hub, latents, loading, reference, saving, schedule
 from zero123pp.diffusion.noise import Generators, NoiseSource
 from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
 from zero123pp.errors import BadInput, StageFailed
@@ -58,6 +58,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
         input_background: int = GRAY_BACKGROUND,
     ):
         super().__init__()
+        self._is_fast = False
         if ramping_coefficients is None:
             raise BadInput("ramping_coefficients is None; Zero123++ needs its trained weight for each text token")
         if controlnet is not None:
@@ -81,6 +82,13 @@ class Zero123PlusPipeline(DiffusionPipeline):
             tile_size=tile_size,
             input_background=input_background,
         )
+
+    def accelerate(self) -> "Zero123PlusPipeline":
+        """Compute by the faster means of `zero123pp.diffusion.fast` from now on; for processors. Returns itself."""
+        if self.unet.device.type != "cpu":
+            raise BadInput(f"the UNet is on {self.unet.device}; the faster means are for a processor (cpu)")
+        self._is_fast = True
+        return self
 
     @property
     def rig(self) -> str:
@@ -163,6 +171,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
         keys = ("ramping_coefficients", "rig", "tile_size", "input_background")
         other = type(self)(**parts, **{key: self.config[key] for key in keys})
         other.register_to_config(_name_or_path=self.config.get("_name_or_path"))
+        other._is_fast = self._is_fast
         other.set_progress_bar_config(**getattr(self, "_progress_bar_config", {}))
         return other
 
@@ -291,8 +300,13 @@ class Zero123PlusPipeline(DiffusionPipeline):
         callback: StepCallback | None,
     ) -> torch.Tensor:
         """From initial noise (n, 4, h, w) to latents in diffusion space: the loop over the scheduler's steps."""
-        reference.install_reference_attention(self.unet)
+        if self._is_fast:
+            fast.accelerate(self.unet)
+        else:
+            fast.restore(self.unet)  # a pipeline that shares the UNet may have accelerated it
+            reference.install_reference_attention(self.unet)
         guided, dtype, states = guidance_scale > 1, self.unet.dtype, conditions.hidden_states
+        batches = self._batches(noise, len(sample), guided)
         timesteps = self.scheduler.timesteps
         takes_generator = "generator" in inspect.signature(self.scheduler.step).parameters
         step_kwargs = {"generator": noise.generator} if takes_generator else {}
@@ -300,13 +314,15 @@ class Zero123PlusPipeline(DiffusionPipeline):
             for i, (t, sigma) in enumerate(zip(timesteps, sigmas)):
                 eps = noise.reference(tuple(conditions.latents.shape))
                 noised = reference.noised_reference(conditions.latents, eps, float(sigma)).to(dtype)
-                tokens = reference.write_reference(self.unet, noised, t, states)
                 x = torch.cat([sample, sample]) if guided else sample
                 x = self.scheduler.scale_model_input(x, t).to(dtype)
-                added = {}
-                if control_pixels is not None:
-                    added = control.control_residuals(self.controlnet, x, t, states, control_pixels, control_scale)
-                v = reference.read_reference(self.unet, x, t, states, tokens, **added).to(sample.dtype)
+                parts = [
+                    self._predict(noised[rows], x[rows], t, states[rows], control_pixels, control_scale)
+                    for rows in batches
+                ]
+                v = torch.empty_like(x, dtype=sample.dtype)
+                for rows, part in zip(batches, parts):
+                    v[rows] = part.to(sample.dtype)
                 if guided:
                     v_negative, v_positive = v.chunk(2)
                     v = v_negative + guidance_scale * (v_positive - v_negative)
@@ -315,6 +331,35 @@ class Zero123PlusPipeline(DiffusionPipeline):
                     sample = (callback(self, i, t, {"latents": sample}) or {}).get("latents", sample)
                 progress.update()
         return sample
+
+    def _predict(
+        self,
+        noised: torch.Tensor,
+        x: torch.Tensor,
+        t: torch.Tensor,
+        states: torch.Tensor,
+        control_pixels: torch.Tensor | None,
+        control_scale: float,
+    ) -> torch.Tensor:
+        """The UNet's v (batch, 4, h, w) of scaled latents ``x``: the write pass, the control, and the read pass."""
+        passes = fast if self._is_fast else reference
+        kept = passes.write_reference(self.unet, noised, t, states)
+        added = {}
+        if control_pixels is not None:
+            added = control.control_residuals(self.controlnet, x, t, states, control_pixels, control_scale)
+        return passes.read_reference(self.unet, x, t, states, kept, **added)
+
+    @staticmethod
+    def _batches(noise: NoiseSource, images: int, guided: bool) -> list[list[int]]:
+        """Rows of [negative x n, positive x n] that go through the UNet together.
+
+        Usually all of them. Pictures with generators of their own go one by one on a processor: a larger batch is not
+        faster there, adds up in another order, and so would give a picture other bits than it gets alone.
+        """
+        halves = 2 if guided else 1
+        if noise.is_separate and noise.device.type == "cpu":
+            return [[half * images + image for half in range(halves)] for image in range(images)]
+        return [list(range(halves * images))]
 
     def _decode(self, sample: torch.Tensor, output_type: str) -> np.ndarray | list[Image.Image]:
         """Latents in diffusion space to pictures, one at a time: decoding is what takes the most memory."""
