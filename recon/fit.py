@@ -7,7 +7,8 @@ colours, silhouettes and (where given) normals agree, coarse to fine.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,8 @@ _MARGIN_PX = 2
 """Pixels beside a silhouette that are looked at as well, px of a level's pictures."""
 _REACH = 2.5
 """Nodes less than this above the floor, in voxels, are optimised."""
+_TYPICAL_SURFACE = 2.5
+"""Surface of the visual hull over the square of its largest extent, above which levels are not refined."""
 _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
 """Share of the free distance that is skipped (the grid is not an exact distance), and the longest skip in voxels."""
 
@@ -32,6 +35,9 @@ class FitConfig:
 
     levels: tuple[int, ...] = (32, 64)
     """Nodes along an axis of the grid, coarse to fine."""
+    refinement: float = 1.0
+    """Most that levels are refined, as a factor, for objects with little surface: for slender ones the same work buys
+    smaller voxels."""
     steps: int = 140
     """Optimiser steps over all levels together."""
     rays: int = 4000
@@ -44,6 +50,12 @@ class FitConfig:
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 0.7
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
+    prior: Literal["none", "start", "guide"] = "none"
+    """The learned shape prior: not used, as the start of the first level, or as start and guide of every level."""
+    weight_guide: float = 0.002
+    """Weight of the deviation from the prior's distances in voxels, per node near the surface, when it guides."""
+    weight_predicted: float = 0.0
+    """Weight of the squared difference to normals that the prior's network predicts for views that have none."""
     weight_laplacian: float = 0.01
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
@@ -70,7 +82,7 @@ class FitConfig:
         for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "sample_step"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("rgb", "mask", "normal", "laplacian", "eikonal"):
+        for name in ("rgb", "mask", "normal", "guide", "predicted", "laplacian", "eikonal"):
             if not 0 <= getattr(self, f"weight_{name}") < np.inf:
                 raise ConfigError(
                     f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"
@@ -112,23 +124,47 @@ def fit(
     rng = np.random.default_rng(seed)
     shares = _steps_of_levels(config)
     done, carved, color = 0, None, None
+    predicted = config.weight_predicted > 0 and any(view.normal is None for view in trusted)
+    if config.prior != "none" or predicted:
+        from zero123pp.recon.prior import posed
+        from zero123pp.recon.prior.runtime import bundled_prior
     with ThreadPoolExecutor(_threads()) as pool:
         silhouettes = Silhouettes(trusted, pool)
         radius = config.radius or shown_radius(trusted)
-        half_extent = _half_extent(silhouettes, radius, config)
-        for level, resolution in enumerate(config.levels):
+        half_extent, finer = _frame(silhouettes, radius, config)
+        guess = posed.guess(trusted, half_extent, bundled_prior()) if config.prior != "none" else None
+        pictured = posed.with_normals(trusted, bundled_prior()) if predicted else None
+        for level, coarse in enumerate(config.levels):
+            resolution = round(coarse * finer)
             voxel = 2 * half_extent / (resolution - 1)
             hull = silhouettes.grid(resolution, half_extent, radius=radius, dissent=config.hull_dissent) / voxel
             # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
             start = hull if carved is None else hull + resize_grid(carved, resolution) / voxel
-            solver = _solver(trusted, hull, start, color, half_extent, config, pool)
-            draw = _batches(solver.ray_count, round(config.rays * (resolution / 64) ** 2), rng)
+            guide = None
+            if guess is not None and (level == 0 or config.prior == "guide"):
+                guide, prior_color = _guessed(guess, hull)
+                if level == 0:
+                    start, color = guide, prior_color
+            solver = _solver(trusted, pictured, hull, start, color, guide, half_extent, config, pool)
+            draw = _batches(solver.ray_count, round(config.rays * (coarse / 64) ** 2), rng)
             for index in range(shares[level]):
                 _advance(solver, next(draw), level, index / shares[level], config)
                 done += 1
                 report(done / config.steps)
             carved, color = (solver.sdf - hull) * voxel, solver.color
     return Field(solver.sdf * voxel, solver.color, half_extent)
+
+
+def _guessed(guess: "PosedGuess", hull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: F821
+    """The prior's distances in voxels inside of and round the hull (n, n, n), the hull's elsewhere, and its colours."""
+    resolution = len(hull)
+    voxel = 2 * guess.half_extent / (resolution - 1)
+    where = hull < _REACH
+    distances, colors = guess.at_nodes(resolution, where)
+    guide, color = hull.copy(), np.full((*hull.shape, 3), 0.5, np.float32)
+    guide[where] = np.maximum(hull[where], distances / np.float32(voxel))
+    color[where] = colors
+    return guide, color
 
 
 def _threads() -> int:
@@ -158,10 +194,11 @@ def shown_radius(views: Sequence[View]) -> float:
     return float(np.clip(1.06 * np.median(shown), OBJECT_RADIUS, 1.3 * OBJECT_RADIUS))
 
 
-def _half_extent(silhouettes: "Silhouettes", radius: float, config: FitConfig) -> float:  # noqa: F821
+def _frame(silhouettes: "Silhouettes", radius: float, config: FitConfig) -> tuple[float, float]:  # noqa: F821
     """Half the side of the smallest cube round the origin that holds the visual hull, and a voxel and a half more.
 
-    A compact object then gets more voxels than one that reaches the ends of its sphere.
+    A compact object then gets more voxels than one that reaches the ends of its sphere. The second value is the factor
+    by which levels are refined, see `FitConfig.refinement`.
     """
     resolution = 64
     hull = silhouettes.grid(resolution, radius, radius=radius, dissent=config.hull_dissent)
@@ -172,12 +209,17 @@ def _half_extent(silhouettes: "Silhouettes", radius: float, config: FitConfig) -
             "the silhouettes of the views have no common volume; check that cameras and pictures belong together"
         )
     reach = np.abs(inside * spacing - radius).max()
-    return float(reach * (1 + 3 / config.levels[-1]))
+    # Nodes within a voxel of the hull, per face of a grid that just holds it: 6 for a box that fills its cube, 2 for a
+    # thin plate.
+    surface = np.count_nonzero(np.abs(hull) < spacing) / 2 / (reach / spacing * 2) ** 2
+    finer = float(np.clip(np.sqrt(_TYPICAL_SURFACE / surface), 1, config.refinement))
+    return float(reach * (1 + 3 / (config.levels[-1] * finer))), finer
 
 
 def _solver(
-    views: tuple[View, ...], hull: np.ndarray, start: np.ndarray, color: np.ndarray | None, half_extent: float,
-    config: FitConfig, pool: ThreadPoolExecutor,
+    views: tuple[View, ...], pictured: Sequence[View] | None, hull: np.ndarray, start: np.ndarray,
+    color: np.ndarray | None, guide: np.ndarray | None, half_extent: float, config: FitConfig,
+    pool: ThreadPoolExecutor,
 ) -> "Solver":  # noqa: F821  # fmt: skip
     from zero123pp.recon import targets
     from zero123pp.recon.ops.field.rays import clip_to_hull
@@ -188,15 +230,28 @@ def _solver(
     # Sizes of a pixel at the object's centre, in world units.
     pixels = [np.linalg.norm(v.camera.world_from_cam[:3, 3]) / np.sqrt(v.camera.fx * v.camera.fy) for v in views]
     small = [targets.shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
+    normal_weights = [config.weight_predicted if view.normal is None else config.weight_normal for view in views]
+    if pictured is not None:
+        small = [_with_predicted(view, other) for view, other in zip(small, pictured)]
     tolerance = config.hull_tolerance_px * float(
         np.mean([pixel * view.camera.width / 320 for view, pixel in zip(views, pixels)])
     )
     floor = hull - tolerance / voxel
-    table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX)
+    table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX, normal_weights)
     clip_to_hull(floor.reshape(-1), resolution, table, np.float32(_REACH))
     table = table[table[:, targets.ray.FAR] > table[:, targets.ray.NEAR]]
     color = targets.seen_colors(small, hull, half_extent) if color is None else resize_grid(color, resolution)
-    return Solver(start, color, floor, table, _REACH, pool)
+    return Solver(start, color, floor, table, _REACH, pool, guide)
+
+
+def _with_predicted(view: View, pictured: View) -> View:
+    """The view with the normals of ``pictured``, the same view at another size, when it has none."""
+    from zero123pp.recon.targets import resampled
+
+    if view.normal is not None:
+        return view
+    height, width = view.alpha.shape
+    return replace(view, normal=resampled(pictured, width, height).normal)
 
 
 def _batches(ray_count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -216,9 +271,9 @@ def _advance(solver: "Solver", chosen: np.ndarray, level: int, done: float, conf
 
     sharp_begin, sharp_end = config.sharpness
     fall = 0.1 ** max(2 * done - 1, 0)  # to a tenth over the second half of a level
-    weights = Weights(
-        config.weight_rgb, config.rgb_scale, config.weight_mask, config.weight_normal, config.weight_laplacian,
-        config.weight_eikonal,
+    weights = Weights(  # those of normals are in the table of rays, since they differ from view to view
+        config.weight_rgb, config.rgb_scale, config.weight_mask, 1.0, config.weight_laplacian,
+        config.weight_eikonal, config.weight_guide if config.prior == "guide" else 0.0,
     )  # fmt: skip
     solver.step(
         chosen,

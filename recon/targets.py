@@ -14,16 +14,22 @@ _NEAR_GRID = 16
 
 
 def shrunk(view: View, factor: float) -> View:
-    """The view with its sides divided by about ``factor`` (at least 1), every pixel the mean over its area.
+    """`resampled` with the sides divided by about ``factor``; the view itself when that is 1 or less."""
+    height, width = view.alpha.shape
+    new_height, new_width = max(round(height / factor), 1), max(round(width / factor), 1)
+    if factor <= 1 or (new_height, new_width) == (height, width):
+        return view
+    return resampled(view, new_width, new_height)
+
+
+def resampled(view: View, new_width: int, new_height: int) -> View:
+    """The view at another size, every pixel the mean over its area.
 
     Colour is averaged with alpha as weight, and normals are averaged without being made unit again: their length
     tells how much they agree. Depth is dropped.
     """
     height, width = view.alpha.shape
-    new_height, new_width = max(round(height / factor), 1), max(round(width / factor), 1)
-    if factor <= 1 or (new_height, new_width) == (height, width):
-        return view
-    down, across = _area_matrix(height, new_height), _area_matrix(width, new_width)
+    down, across = area_matrix(height, new_height), area_matrix(width, new_width)
 
     def average(values: np.ndarray) -> np.ndarray:
         return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
@@ -35,7 +41,7 @@ def shrunk(view: View, factor: float) -> View:
     return View(rgb, alpha, resized(view.camera, new_width, new_height), normal=normal, confidence=view.confidence)
 
 
-def _area_matrix(size: int, new_size: int) -> np.ndarray:
+def area_matrix(size: int, new_size: int) -> np.ndarray:
     """(new_size, size) float32: each new pixel is the mean of the old ones it covers, fractions included."""
     edges = np.linspace(0, size, new_size + 1)
     low = np.maximum(edges[:-1, None], np.arange(size))
@@ -43,17 +49,23 @@ def _area_matrix(size: int, new_size: int) -> np.ndarray:
     return (np.maximum(high - low, 0) * new_size / size).astype(np.float32)
 
 
-def ray_table(views: Sequence[View], half_extent: float, resolution: int, margin_px: int) -> np.ndarray:
+def ray_table(
+    views: Sequence[View],
+    half_extent: float,
+    resolution: int,
+    margin_px: int,
+    normal_weights: Sequence[float] | None = None,
+) -> np.ndarray:
     """Rays (R, RAY_SIZE) float32 through all pixels on the objects and up to ``margin_px`` beside them.
 
     Lengths are in voxels of the grid; see `zero123pp.recon.ops.field.rays` for the columns. NEAR and FAR cover
-    everything in front of the camera.
+    everything in front of the camera. ``normal_weights`` scales the trust in each view's normals.
     """
     from scipy.ndimage import maximum_filter
 
     per_voxel = (resolution - 1) / (2 * half_extent)
     parts = []
-    for view in views:
+    for index, view in enumerate(views):
         near_object = maximum_filter(view.alpha, 2 * margin_px + 1) > 0
         origin, directions = pixel_rays(view.camera)
         table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
@@ -69,7 +81,8 @@ def ray_table(views: Sequence[View], half_extent: float, resolution: int, margin
         if view.normal is not None:
             normal, weight = _trusted_normals(view)
             table[:, ray.NORMAL : ray.NORMAL + 3] = normal[near_object]
-            table[:, ray.NORMAL_WEIGHT] = weight[near_object]
+            scale = 1.0 if normal_weights is None else normal_weights[index]
+            table[:, ray.NORMAL_WEIGHT] = scale * weight[near_object]
         parts.append(table)
     return np.concatenate(parts)
 

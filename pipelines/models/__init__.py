@@ -51,10 +51,10 @@ ModelFactory = Callable[..., MultiViewModel]
 """Called as ``factory(name, device=, dtype=, allow_download=)``; imports what it needs, when it is called."""
 
 
-def _preview(name: str, **_unused: object) -> MultiViewModel:
-    from zero123pp.pipelines.models.preview import PreviewModel
+def _inflated(name: str, **_unused: object) -> MultiViewModel:
+    from zero123pp.pipelines.models.inflated import InflatedModel
 
-    return PreviewModel()
+    return InflatedModel(name=name)
 
 
 def _zero123plus(name: str, **options: object) -> MultiViewModel:
@@ -64,7 +64,8 @@ def _zero123plus(name: str, **options: object) -> MultiViewModel:
 
 
 MODELS: dict[str, ModelFactory] = {
-    "preview": _preview,
+    "preview": _inflated,
+    "inflated": _inflated,
     "zero123plus-v1.1": _zero123plus,
     "zero123plus-v1.2": _zero123plus,
 }

@@ -190,17 +190,18 @@ class ShapePrior(nn.Module):
         self.shape = shape
         self.encoder, self.grid, self.decoder = PictureEncoder(shape), GridNetwork(shape), PointDecoder(shape)
 
-    def encode_volume(self, maps: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
+    def encode_volume(self, maps: torch.Tensor, matrices: torch.Tensor, size: int | None = None) -> torch.Tensor:
         """Features of the voxels.
 
         Args:
             maps: (B, V, C, H, W) of the encoder.
             matrices: (B, V, 3, 4) float32, see `statistics_at`.
+            size: voxels along an axis, G, a multiple of 8; None takes the final one. Training starts coarse.
 
         Returns:
             (B, grid_widths[0], G, G, G).
         """
-        size = self.shape.grid
+        size = size or self.shape.grid
         places = voxel_centres(size, maps.device)[None].expand(len(maps), -1, -1)
         found = statistics_at(maps, matrices, places)  # (B, G^3, K)
         found = torch.cat([found, places.to(found.dtype)], -1)

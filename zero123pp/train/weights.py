@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from zero123pp.errors import BadInput
+from zero123pp.errors import BadInput, StageFailed
+
+_MOST_SKIPPED = 20
 
 _KEYS = {"step", "master", "mean", "optimiser"}
 
@@ -32,7 +34,7 @@ class TrainedWeights:
             clip: largest norm of the gradient.
             device: where to train.
         """
-        self.path, self.step, self.ema, self.clip = path, 0, ema, clip
+        self.path, self.step, self.ema, self.clip, self.skipped = path, 0, ema, clip, 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.master = make().to(device)
@@ -57,7 +59,14 @@ class TrainedWeights:
         for master, low in zip(masters, running):
             master.grad = None if low.grad is None else low.grad.float()
             low.grad = None
-        torch.nn.utils.clip_grad_norm_(masters, self.clip)
+        # One bad batch must not end hours of training, and must never reach the checkpoint.
+        if not torch.nn.utils.clip_grad_norm_(masters, self.clip).isfinite():
+            self.skipped += 1
+            if self.skipped > _MOST_SKIPPED:
+                raise StageFailed(f"{self.skipped} gradients in a row were not finite at step {self.step}; stopped")
+            self.step += 1
+            return
+        self.skipped = 0
         self.optimiser.step()
         torch._foreach_copy_(running, masters)
         # A short mean at first, else the random initial weights stay in it for hundreds of steps.

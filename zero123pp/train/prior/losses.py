@@ -11,8 +11,10 @@ DISTANCE_SCALE = 0.05
 WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
 
 
-def prior_losses(network: ShapePrior, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`.
+def prior_losses(
+    network: ShapePrior, batch: dict[str, torch.Tensor], grid: int | None = None
+) -> dict[str, torch.Tensor]:
+    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`, and the overlap 'iou' of the insides.
 
     The distance's is an absolute error, whose minimum is the median of what is possible: where one picture leaves the
     shape open, the network commits itself instead of blurring.
@@ -23,7 +25,7 @@ def prior_losses(network: ShapePrior, batch: dict[str, torch.Tensor]) -> dict[st
     flat = pictures.flatten(0, 1).to(dtype, memory_format=torch.channels_last)
     maps, normals, elevation = network.encoder(flat)
     maps = maps.reshape(count, views, *maps.shape[1:])
-    volume = network.encode_volume(maps, matrices)
+    volume = network.encode_volume(maps, matrices, grid)
     places = torch.cat([batch["points"], batch["surface"]], 1)
     distances, colors = network.decode(volume, maps, matrices, places)
     free, shown = batch["points"].shape[1], batch["surface"].shape[1]
@@ -34,6 +36,7 @@ def prior_losses(network: ShapePrior, batch: dict[str, torch.Tensor]) -> dict[st
         "rgb": (colors[:, free:] - batch["surface_rgb"]).abs().mean(),
         "normal": _normal_loss(normals.float(), batch["normals"].flatten(0, 1), flat[:, 3].float()),
         "elevation": _elevation_loss(elevation.float(), batch["elevation"].flatten()),
+        "iou": overlap(distances[:, :free].detach() < 0, batch["sdf"] < 0),
     }
 
 
@@ -57,4 +60,9 @@ def _elevation_loss(predicted: torch.Tensor, target_deg: torch.Tensor) -> torch.
 
 def weighted(losses: dict[str, torch.Tensor]) -> torch.Tensor:
     """Their sum with `WEIGHTS`."""
-    return sum(WEIGHTS[name] * loss for name, loss in losses.items())
+    return sum(weight * losses[name] for name, weight in WEIGHTS.items())
+
+
+def overlap(inside: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """Mean intersection over union of (B, N) bool."""
+    return ((inside & true).sum(1) / (inside | true).sum(1).clamp(min=1)).mean()

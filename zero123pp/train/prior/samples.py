@@ -12,6 +12,7 @@ import numpy as np
 
 from zero123pp.cameras import VIEW_FROM_CAM_AXES
 from zero123pp.recon.prior.framing import REACH_MARGIN, projection, single_view_matrix
+from zero123pp.recon.targets import area_matrix
 from zero123pp.train.prior.lighting import Light, random_light
 
 AZIMUTHS = 6
@@ -45,6 +46,8 @@ class Sample:
 class SampleConfig:
     """How samples are drawn."""
 
+    picture_px: int = 128
+    """Side of the pictures, at most that of the rendered tiles."""
     points: int = 2560
     """With distances."""
     surface: int = 512
@@ -65,7 +68,7 @@ def draw(
     poses = data["world_from_cam"][tiles].astype(np.float64)
     poses[:, :3] = np.einsum("ij,vjk->vik", turn, poses[:, :3])
     intrinsics = data["intrinsics"][tiles].astype(np.float64)
-    size = data["pixels"].shape[1]
+    size = data["pixels"].shape[1]  # the intrinsics' as well; projections do not depend on the resolution
     points, surface = (data[name].astype(np.float64) @ turn.T for name in ("points", "surface"))
     normals = data["surface_normals"].astype(np.float64) @ turn.T
     elevation = np.where(tiles >= 2 * AZIMUTHS, data["elevations_deg"][tiles], np.nan)
@@ -79,7 +82,7 @@ def draw(
         half_extent = float(np.abs(surface).max()) * rng.uniform(*REACH_MARGIN)
         matrices = np.stack([projection(p, i, size, centre, half_extent) for p, i in zip(poses, intrinsics)])
 
-    pixels = data["pixels"][tiles].astype(np.float32) / 255
+    pixels = _shrunk(data["pixels"][tiles], config.picture_px)
     light = random_light(lights, rng) if rng.random() < config.lit else None
     rgb, surface_rgb = _colored(pixels, poses, data["surface_rgb"], normals, light, rng)
     alpha = pixels[..., 3:4]
@@ -95,6 +98,23 @@ def draw(
         ((surface[shown] - centre) / half_extent).astype(np.float32), surface_rgb[shown].astype(np.float32),
     )  # fmt: skip
     return mirrored(sample) if rng.random() < 0.5 else sample
+
+
+def _shrunk(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Tiles (V, S, S, 7) uint8 as float32 in [0, 1] at another size; colours weighted by alpha."""
+    tiles, rendered = pixels.astype(np.float32) / 255, pixels.shape[1]
+    if size == rendered:
+        return tiles
+    alpha = tiles[..., 3:4]
+    premultiplied = np.concatenate([tiles[..., :3] * alpha, alpha, (2 * tiles[..., 4:] - 1) * alpha], -1)
+    if rendered % size == 0:
+        block = rendered // size
+        small = premultiplied.reshape(len(tiles), size, block, size, block, -1).mean((2, 4))
+    else:
+        matrix = area_matrix(rendered, size)
+        small = np.einsum("ij,vjkc,lk->vilc", matrix, premultiplied, matrix, optimize=True)
+    alpha = np.maximum(small[..., 3:4], 1e-6)
+    return np.concatenate([small[..., :3] / alpha, small[..., 3:4], (small[..., 4:] / alpha + 1) / 2], -1)
 
 
 def _tiles(mode: Mode, first: int, rng: np.random.Generator) -> np.ndarray:

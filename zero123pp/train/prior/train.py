@@ -1,7 +1,7 @@
 """The training loop of the shape prior: resumable, on a CPU or a GPU."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from zero123pp.recon.prior.network import ELEVATION_UNIT_DEG, ShapePrior
-from zero123pp.train.prior.dataset import Batches, Passes
+from zero123pp.train.prior.dataset import Batch, Batches, Passes
 from zero123pp.train.prior.losses import prior_losses, weighted
+from zero123pp.train.prior.samples import SampleConfig
 from zero123pp.train.weights import TrainedWeights, scheduled_rate
 
 
@@ -21,7 +22,7 @@ from zero123pp.train.weights import TrainedWeights, scheduled_rate
 class PriorTrainConfig:
     """Recipe of the shape prior."""
 
-    steps: int = 12_000
+    steps: int = 30_000
     """Optimiser steps."""
     batch: int = 8
     """Samples a step; all have the same number of views."""
@@ -41,6 +42,9 @@ class PriorTrainConfig:
     """Of forward and backward; master weights are float32. bfloat16 is about twice as fast where the CPU has it."""
     seed: int = 0
     """Of the initial weights and of the samples."""
+    stages: tuple[tuple[int, int, int], ...] = ((12_000, 64, 16), (24_000, 96, 24), (0, 128, 32))
+    """Up to which step (0: to the end), px of the pictures, and voxels along an axis of the grid. The network is the
+    same at every size, and what objects look like is learned several times cheaper from small pictures."""
     workers: int = 1
     """Processes that draw samples."""
     save_every: int = 100
@@ -80,13 +84,9 @@ def train(
     channels_last(weights.running)
     if weights.step >= config.steps:
         return weights.path
-    batches = Batches(
-        Passes(data, held_out=False), lights, size=config.batch, count=config.steps - weights.step, seed=config.seed,
-        first=weights.step,
-    )  # fmt: skip
     sums: dict[str, list[float]] = {}
-    for batch in DataLoader(batches, batch_size=None, num_workers=config.workers, prefetch_factor=4):
-        losses = prior_losses(weights.running, {name: value.to(device) for name, value in batch.items()})
+    for batch, grid in _staged_batches(Passes(data, held_out=False), lights, weights.step, config):
+        losses = prior_losses(weights.running, {name: value.to(device) for name, value in batch.items()}, grid)
         weighted(losses).backward()
         rate = scheduled_rate(
             config.learning_rate, weights.step, config.steps, warmup=config.warmup, decay=config.decay
@@ -100,7 +100,7 @@ def train(
         if weights.step % config.save_every == 0 or weights.step == config.steps:
             record = {"step": weights.step, **{name: round(float(np.mean(values)), 5) for name, values in sums.items()}}
             if weights.step % config.validate_every == 0 or weights.step == config.steps:
-                record |= validate(weights.mean, data, lights, config, device)
+                record |= validate(weights.mean, data, lights, config, weights.step - 1, device)
             sums = {}
             weights.save(asdict(config))
             with (folder / "log.jsonl").open("a") as log:
@@ -108,6 +108,29 @@ def train(
         if progress:
             progress(weights.step / config.steps)
     return weights.path
+
+
+def stage_of(config: PriorTrainConfig, step: int) -> tuple[int, int, int]:
+    """Step at which the stage of a step ends, px of its pictures, and voxels along an axis of its grid."""
+    for until, picture_px, grid in config.stages:
+        if step < until or until == 0:
+            return min(until or config.steps, config.steps), picture_px, grid
+    return config.steps, *config.stages[-1][1:]
+
+
+def _staged_batches(
+    passes: Passes, lights: np.ndarray, step: int, config: PriorTrainConfig
+) -> Iterator[tuple[Batch, int]]:
+    """Batches from ``step`` to the end, and the grid of their stage."""
+    while step < config.steps:
+        until, picture_px, grid = stage_of(config, step)
+        batches = Batches(
+            passes, lights, size=config.batch, count=until - step, seed=config.seed, first=step,
+            config=SampleConfig(picture_px=picture_px),
+        )  # fmt: skip
+        for batch in DataLoader(batches, batch_size=None, num_workers=config.workers, prefetch_factor=4):
+            yield batch, grid
+        step = until
 
 
 def channels_last(network: nn.Module) -> None:
@@ -124,7 +147,7 @@ VALIDATION_BATCHES = 6
 
 @torch.no_grad()
 def validate(
-    network: ShapePrior, data: str | Path, lights: np.ndarray, config: PriorTrainConfig, device: str
+    network: ShapePrior, data: str | Path, lights: np.ndarray, config: PriorTrainConfig, step: int, device: str
 ) -> dict[str, float]:
     """Losses and the overlap of the insides on held-out objects, for one view and for a rig."""
     dtype = getattr(torch, config.precision)
@@ -132,29 +155,18 @@ def validate(
     low.load_state_dict(network.state_dict())
     channels_last(low)
     passes, found = Passes(data, held_out=True), {}
+    _, picture_px, grid = stage_of(config, step)
     for mode in ("one", "rig"):
         batches = Batches(
-            passes, lights, size=8, count=VALIDATION_BATCHES, seed=config.seed + 1, modes={mode: 1.0}, degrade=False
-        )
+            passes, lights, size=8, count=VALIDATION_BATCHES, seed=config.seed + 1, modes={mode: 1.0}, degrade=False,
+            config=SampleConfig(picture_px=picture_px),
+        )  # fmt: skip
         values: dict[str, list[float]] = {}
         for index in range(len(batches)):
             batch = {name: value.to(device) for name, value in batches[index].items()}
-            losses = prior_losses(low, batch)
-            losses["iou"] = overlap(low, batch)
+            losses = prior_losses(low, batch, grid)
             losses["elevation_deg"] = losses.pop("elevation") * ELEVATION_UNIT_DEG
             for name, value in losses.items():
                 values.setdefault(name, []).append(float(value))
         found |= {f"val_{mode}_{name}": round(float(np.mean(each)), 5) for name, each in values.items()}
     return {name: value for name, value in found.items() if name != "val_rig_elevation_deg"}
-
-
-def overlap(network: ShapePrior, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Intersection over union of predicted and true insides among the points of a batch."""
-    count, views = batch["pictures"].shape[:2]
-    flat = batch["pictures"].flatten(0, 1).to(next(network.parameters()).dtype, memory_format=torch.channels_last)
-    maps = network.encoder(flat)[0]
-    maps = maps.reshape(count, views, *maps.shape[1:])
-    volume = network.encode_volume(maps, batch["matrices"])
-    inside = network.decode(volume, maps, batch["matrices"], batch["points"])[0] < 0
-    true = batch["sdf"] < 0
-    return ((inside & true).sum(1) / (inside | true).sum(1).clamp(min=1)).mean()

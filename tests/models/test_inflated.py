@@ -1,4 +1,4 @@
-"""The preview source: views that agree with each other, with the cutout and with the rig, and honest colours."""
+"""The inflated source: views that agree with each other, with the cutout and with the rig, and honest colours."""
 
 import subprocess
 import sys
@@ -12,7 +12,8 @@ from zero123pp.errors import BadInput
 from zero123pp.images import over, to_uint8
 from zero123pp.pipelines.models import MODELS
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
-from zero123pp.pipelines.models.preview import TILE_PX, PreviewModel
+from zero123pp.pipelines.models.inflated import InflatedModel
+from zero123pp.pipelines.models.painting import TILE_PX
 from zero123pp.rigs import get_rig
 from zero123pp.types import Cutout, MultiView
 
@@ -44,11 +45,11 @@ def figure(size: int = 256, shift: tuple[float, float] = (0.0, 0.0), scale: floa
 
 @pytest.fixture(scope="module")
 def multiview() -> MultiView:
-    return PreviewModel().generate(figure())
+    return InflatedModel().generate(figure())
 
 
 def test_six_views_of_the_rig_and_the_picture(multiview: MultiView) -> None:
-    assert (multiview.source, multiview.rig, len(multiview)) == ("preview", "v1.2", 7)
+    assert (multiview.source, multiview.rig, len(multiview)) == ("inflated", "v1.2", 7)
     for view, camera in zip(multiview.views, get_rig("v1.2").cameras(TILE_PX)):
         assert np.array_equal(view.camera.world_from_cam, camera.world_from_cam)
         assert (view.camera.fx, view.camera.cx, view.camera.width) == (camera.fx, camera.cx, TILE_PX)
@@ -67,7 +68,7 @@ def test_six_views_of_the_rig_and_the_picture(multiview: MultiView) -> None:
     "cutout", [figure(), figure(120, (0.15, -0.1), 0.5), Cutout(np.full((40, 40, 4), 255, np.uint8))]
 )
 def test_object_lies_in_the_sphere_and_in_every_frame(cutout: Cutout) -> None:
-    views = PreviewModel().generate(cutout).views
+    views = InflatedModel().generate(cutout).views
     for view in views[:6]:
         seen = view.depth > 0
         points = unproject(view.camera, pixel_centres(view.camera)[seen], view.depth[seen])
@@ -141,13 +142,13 @@ def test_face_shows_in_front_and_not_behind(multiview: MultiView) -> None:
 def test_half_transparent_patches_become_opaque_and_keep_their_colour() -> None:
     rgba = figure().rgba.copy()
     rgba[170:190, 115:135] = (250, 200, 20, 160)
-    picture = PreviewModel().generate(Cutout(rgba)).views[6]
+    picture = InflatedModel().generate(Cutout(rgba)).views[6]
     assert (picture.alpha[172:188, 117:133] == 1).all()
     assert np.abs(picture.rgb[174:186, 119:131] - np.divide((250, 200, 20), 255)).max() < 0.01
 
 
 def test_same_bytes_twice_whatever_the_seed(multiview: MultiView) -> None:
-    again = PreviewModel().generate(figure(), seed=7, steps=3, guidance=2.0)
+    again = InflatedModel().generate(figure(), seed=7, steps=3, guidance=2.0)
     for first, second in zip(multiview.views, again.views):
         for name in ("rgb", "alpha", "depth", "normal"):
             assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
@@ -155,14 +156,14 @@ def test_same_bytes_twice_whatever_the_seed(multiview: MultiView) -> None:
 
 def test_progress_rises_to_one() -> None:
     told = []
-    PreviewModel().generate(figure(64), progress=told.append)
+    InflatedModel().generate(figure(64), progress=told.append)
     assert told == sorted(told) and told[-1] == 1.0 and 0 <= told[0] < 1 and len(told) > 3
 
 
 @pytest.mark.parametrize("size", [1, 64])
 def test_empty_cutout_is_refused(size: int) -> None:
     with pytest.raises(BadInput, match="empty"):
-        PreviewModel().generate(Cutout(np.zeros((size, size, 4), np.uint8)))
+        InflatedModel().generate(Cutout(np.zeros((size, size, 4), np.uint8)))
 
 
 def test_single_pixel_and_hair_thin_cutouts_work() -> None:
@@ -171,21 +172,22 @@ def test_single_pixel_and_hair_thin_cutouts_work() -> None:
     line = np.zeros((200, 200, 4), np.uint8)
     line[20:180, 99:101] = (0, 128, 0, 255)
     for rgba in (dot, line):
-        views = PreviewModel().generate(Cutout(rgba)).views
+        views = InflatedModel().generate(Cutout(rgba)).views
         assert all((view.alpha > 0.5).any() for view in views)
 
 
 def test_registry_makes_models_by_name() -> None:
-    model = MODELS["preview"]("preview", device="cpu", dtype=None, allow_download=False)
-    assert (model.name, model.rig, model.licence) == ("preview", "v1.2", "Apache-2.0")
+    model = MODELS["inflated"]("inflated", device="cpu", dtype=None, allow_download=False)
+    assert (model.name, model.rig, model.licence) == ("inflated", "v1.2", "Apache-2.0")
     assert "guessed" in model.note
     assert set(MODELS) >= {"preview", "zero123plus-v1.1", "zero123plus-v1.2"}
 
 
-def test_preview_needs_no_heavy_library() -> None:
+def test_it_needs_no_heavy_library() -> None:
     program = (
         "import sys; from zero123pp.pipelines.models import MODELS; assert 'numpy' in sys.modules;"
-        "MODELS['preview']('preview'); print(*{'torch', 'diffusers', 'transformers', 'onnxruntime'} & set(sys.modules))"
+        "MODELS['inflated']('inflated');"
+        "print(*{'torch', 'diffusers', 'transformers', 'onnxruntime'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -1,0 +1,148 @@
+"""What the shape prior makes of one cutout: a coloured solid whose outline, for the picture's camera, is the cutout's.
+
+The camera's elevation is the network's estimate, so the solid comes upright; its field of view is the customary one of
+`framing`. Everything the picture does not show is guessed.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zero123pp.cameras import OBJECT_RADIUS, look_at, orbit_position, project
+from zero123pp.errors import StageFailed
+from zero123pp.recon.extract import extract
+from zero123pp.recon.field import Field
+from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix
+from zero123pp.recon.prior.posed import network_picture
+from zero123pp.recon.targets import resampled
+from zero123pp.types import Camera, Mesh, View
+
+if TYPE_CHECKING:
+    from zero123pp.recon.prior.runtime import Prior
+
+
+@dataclass(frozen=True)
+class SingleConfig:
+    """How one picture becomes a solid."""
+
+    resolution: int = 96
+    """Nodes along an axis of the grid on which the network is asked; the object fills about half of it."""
+    elevation_range: tuple[float, ...] = (-20.0, 50.0)
+    """Degrees; estimates beyond are cut off, since training saw none."""
+    thinnest: float = 1.0
+    """Voxels; where the network sees nothing behind the outline, something about this thick is put."""
+    fill: float = 0.95
+    """Radius of the object over that of the frame's sphere; above 0.966 it can leave a view of the rig v1.2."""
+
+
+@dataclass(frozen=True)
+class SingleGuess:
+    """A guessed solid in the world frame, upright, in the middle of the sphere."""
+
+    mesh: Mesh
+    """Closed, with vertex colours."""
+    camera: Camera
+    """Of the picture, at its size in pixels."""
+    elevation_deg: float
+    """Of that camera, estimated."""
+
+
+def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleConfig()) -> SingleGuess:
+    """Guess the solid behind a square cutout (S, S, 4) float32 that fills its picture.
+
+    Raises:
+        StageFailed: the network sees no solid there.
+    """
+    flat = View(rgba[..., :3], rgba[..., 3], _camera(0.0, len(rgba)))
+    small = resampled(flat, prior.picture_px, prior.picture_px)
+    encoded = prior.encode(network_picture(small)[None])
+    elevation = float(np.clip(encoded.elevations_deg[0], *config.elevation_range))
+    view = replace(flat, camera=_camera(elevation, len(rgba)))
+    matrix = assumed_matrix(elevation)[None].astype(np.float32)
+    volume = prior.volume(encoded.maps, matrix)
+
+    cone = _cone(view, config.resolution)
+    voxel = 2 / (config.resolution - 1)
+    where = cone < 2 * voxel
+    nodes = _nodes(config.resolution)
+    distances, shades = prior.decode(volume, encoded.maps, matrix, nodes[where])
+    sdf, colors = cone.copy(), np.full((*cone.shape, 3), 0.5, np.float32)
+    sdf[where], colors[where] = distances, shades
+    sdf = with_outline(sdf, cone, view.camera, config.thinnest * voxel)
+    return _in_world(extract(Field(sdf, colors, 1.0)), view.camera, elevation, config)
+
+
+def _camera(elevation_deg: float, size_px: int) -> Camera:
+    """The assumed camera, in the units of the cube."""
+    distance = SINGLE_VIEW_DISTANCE / SINGLE_VIEW_ROOM
+    half = size_px / 2
+    focal = SINGLE_VIEW_DISTANCE * half
+    return Camera(look_at(orbit_position(0, elevation_deg, distance)), focal, focal, half, half, size_px, size_px)
+
+
+def _nodes(resolution: int) -> np.ndarray:
+    """(N, N, N, 3) float32."""
+    axis = np.linspace(-1, 1, resolution, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
+
+
+def _cone(view: View, resolution: int) -> np.ndarray:
+    """Signed distance (N, N, N) to the cone of the outline, cut off by the cube."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from zero123pp.recon.hull import Silhouettes
+
+    with ThreadPoolExecutor(2) as pool:
+        cone = Silhouettes((view,), pool).grid(resolution, 1.0, radius=2.0)
+    border = 1 - np.abs(_nodes(resolution)).max(-1)
+    return np.maximum(cone, -border).astype(np.float32)
+
+
+def with_outline(sdf: np.ndarray, cone: np.ndarray, camera: Camera, thinnest: float) -> np.ndarray:
+    """The solid changed so that the camera sees exactly the outline.
+
+    Outside of the cone it is cut off. Where a ray inside the outline meets no solid, the distances along that ray are
+    lowered until their least is negative: something appears where the solid comes nearest to the ray.
+
+    Args:
+        sdf: (N, N, N) signed distances over [-1, 1]^3.
+        cone: (N, N, N) those of the cone of the outline.
+        camera: in the units of the cube.
+        thinnest: half the thickness of what appears.
+    """
+    from scipy.ndimage import map_coordinates
+
+    resolution = len(sdf)
+    nodes = _nodes(resolution)
+    px, depth = project(camera, nodes)
+    per_px = resolution / camera.width  # the rays are looked at on a picture as fine as the grid
+    steps = np.linspace(depth.min(), depth.max(), resolution)
+    columns, rows = np.meshgrid(np.arange(resolution) + 0.5, np.arange(resolution) + 0.5)
+    to_cam = np.stack([(columns / per_px - camera.cx) / camera.fx, (rows / per_px - camera.cy) / camera.fy], -1)
+    least = np.full((resolution, resolution), np.inf, np.float32)
+    innermost = least.copy()
+    rotation, origin = camera.world_from_cam[:3, :3], camera.world_from_cam[:3, 3]
+    for z in steps:
+        points = np.dstack([to_cam * z, np.full_like(columns, z)]) @ rotation.T + origin
+        at = ((points + 1) / 2 * (resolution - 1)).reshape(-1, 3).T
+        for values, lowest in ((sdf, least), (cone, innermost)):
+            found = map_coordinates(values, at, order=1, mode="nearest").reshape(lowest.shape)
+            np.minimum(lowest, found, out=lowest)
+    excess = np.maximum(least - np.maximum(innermost, -thinnest), 0)
+    excess[innermost > 0] = 0
+    at = np.stack([px[..., 1] * per_px - 0.5, px[..., 0] * per_px - 0.5]).reshape(2, -1)
+    lowered = sdf - map_coordinates(excess, at, order=1, mode="nearest").reshape(sdf.shape)
+    return np.maximum(lowered, cone).astype(np.float32)
+
+
+def _in_world(mesh: Mesh, camera: Camera, elevation: float, config: SingleConfig) -> SingleGuess:
+    """Cube to world: the box of the solid in the middle, its farthest vertex at `fill` of the sphere's radius."""
+    if not len(mesh.faces):
+        raise StageFailed("the network sees no solid in the picture; check the cutout")
+    vertices = mesh.vertices.astype(np.float64)
+    centre = (vertices.min(0) + vertices.max(0)) / 2
+    scale = config.fill * OBJECT_RADIUS / np.linalg.norm(vertices - centre, axis=1).max()
+    pose = np.array(camera.world_from_cam, float)
+    pose[:3, 3] = (pose[:3, 3] - centre) * scale
+    return SingleGuess(mesh.with_vertices((vertices - centre) * scale), replace(camera, world_from_cam=pose), elevation)
