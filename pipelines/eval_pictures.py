@@ -36,12 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", default="preview", metavar="NAME", help="as for the main job (default: preview)")
     add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
+    add("--truth", metavar="FOLDER", help="also measure against the true NAME.glb of each picture NAME.png")
+    add(
+        "--truth-azimuth", type=float, default=30.0, metavar="DEG", help="azimuth of the pictures' camera (default: 30)"
+    )
+    add("--mean-of", metavar="FOLDER", help="with --truth: measure the mean shape of these meshes beside")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run every picture, write the result files; 1 if a picture failed."""
     from zero123pp.pipelines import eval_report as report
+    from zero123pp.pipelines import eval_truth
     from zero123pp.pipelines.contact_sheet import contact_sheet, save_contact_sheet
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
 
@@ -52,9 +58,14 @@ def run(args: argparse.Namespace) -> int:
     rows: list[Row] = []
     failures: dict[str, str] = {}
     tiles: list[list[np.ndarray]] = []
+    mean = eval_truth.mean_shape(args.mean_of) if args.mean_of else None
     for path in pictures:
         try:
             row, asset = _measured(pipe, path, args.seed)
+            if args.truth:
+                truth = eval_truth.truth_of(args.truth, path.stem, args.truth_azimuth)
+                row |= eval_truth.distances(asset.mesh, truth)
+                row |= {} if mean is None else eval_truth.distances(mean, truth, "mean_")
         except Zero123ppError as error:
             failures[path.stem] = str(error)
             continue
@@ -65,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
             asset.save(meshes / f"{path.stem}.glb")
     command = f"`run.py eval pictures --images {' '.join(Path(p).name for p in args.images)} --model {args.model}`"
     notes = [command, f"Machine: {report.machine()}.", "seconds: wall time of one picture after a warm-up."]
-    page = report.to_markdown(f"Pictures through {pipe.model.name}", rows, failures, notes, picture=f"{args.name}.png")
+    aligned = eval_truth.ALIGNED if args.truth else ("none",)
+    page = report.to_markdown(
+        f"Pictures through {pipe.model.name}", rows, failures, notes, aligned, picture=f"{args.name}.png"
+    )
     (folder / f"{args.name}.md").write_text(page, encoding="utf-8")
     if rows:
         (folder / f"{args.name}.csv").write_text(report.to_csv(rows), encoding="utf-8")
