@@ -11,6 +11,7 @@ from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppErr
 from zero123pp.pipelines import generation_flags
 
 SUBCOMMANDS = {
+    "batch": ("zero123pp.pipelines.batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
     "eval recon": ("zero123pp.pipelines.evaluate", "quality and speed of the reconstruction on a folder of meshes"),
     "eval pictures": (
         "zero123pp.pipelines.eval_pictures",
@@ -57,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     name = Path(sys.argv[0]).name or "zero123pp"
     try:
-        subcommand = " ".join(argv[:2])
-        if subcommand in SUBCOMMANDS:
+        subcommand = next((known for known in SUBCOMMANDS if argv[: len(known.split())] == known.split()), None)
+        if subcommand is not None:
             module, help_line = SUBCOMMANDS[subcommand]
             parser = _Parser(prog=f"{name} {subcommand}", description=help_line)
             handler = import_module(module)
             handler.add_arguments(parser)
-            return handler.run(parser.parse_args(argv[2:]))
+            return handler.run(parser.parse_args(argv[len(subcommand.split()) :]))
         return _image_to_mesh(_main_parser(name).parse_args(argv))
     except (BadInput, ConfigError, MissingBackend) as error:
         return _fail(name, error, EXIT_BAD_INPUT)

@@ -1,0 +1,133 @@
+"""The table of a batch: one row for each row of the list, in its order, as CSV and (with pyarrow) Parquet."""
+
+import csv
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zero123pp.errors import BadInput
+from zero123pp.pipelines.batch.items import Item, Shard
+from zero123pp.pipelines.batch.store import Store
+
+COLUMNS = {
+    "row": int,
+    "source": str,
+    "seed": int,
+    "model": str,
+    "status": str,
+    "key": str,
+    "glb": str,
+    "sha256": str,
+    "bytes": int,
+    "faces": int,
+    "watertight": bool,
+    "iou": float,
+    "seconds": float,
+    "reason": str,
+}
+"""Column: type of its values; a value that is not known is empty. ``iou`` is the mean silhouette IoU of the views."""
+
+_PARQUET_ROWS = 50_000
+
+
+def rows(items: Sequence[Item], keys: Sequence[str | None], store: Store) -> Iterator[dict[str, Any]]:
+    """The row of each item; status is done, failed or open."""
+    for item, key in zip(items, keys):
+        row = dict.fromkeys(COLUMNS)
+        row |= {"row": item.row, "source": item.source, "seed": item.seed, "model": item.model, "status": "open"}
+        row["key"] = key
+        result = None if key is None else store.result(key)
+        failure = None if key is None or result is not None else store.failure(key)
+        if result is not None:
+            row |= _of_result(result)
+        elif failure is not None:
+            row |= {"status": "failed", "reason": str(failure.get("reason", ""))}
+        yield row
+
+
+def name(stem: str, shard: Shard, suffix: str) -> str:
+    """The file's name, with the shard's number where there are several."""
+    return f"{stem}{suffix}" if shard.count == 1 else f"{stem}-{shard.number}-of-{shard.count}{suffix}"
+
+
+def write_index(table: Sequence[dict[str, Any]], out: Path, shard: Shard) -> list[Path]:
+    """Write the table; returns the files. BadInput when the disk refuses."""
+    written = [_replace(out / name("index", shard, ".csv"), lambda path: _write_csv(table, path))]
+    if importlib.util.find_spec("pyarrow") is not None:
+        written.append(_replace(out / name("index", shard, ".parquet"), lambda path: _write_parquet(table, path)))
+    return written
+
+
+def _of_result(result: dict[str, Any]) -> dict[str, Any]:
+    report = result.get("report", {})
+    mesh, agreed = report.get("mesh", {}), report.get("agreement", {}).get("silhouette_iou")
+    return {
+        "status": "done",
+        **{column: result.get(column) for column in ("glb", "sha256", "bytes", "seconds")},
+        "faces": mesh.get("faces"),
+        "watertight": mesh.get("watertight"),
+        "iou": round(float(np.mean(agreed)), 4) if agreed else None,
+    }
+
+
+def _replace(path: Path, write: Any) -> Path:
+    """Let ``write`` fill a temporary file that then takes its name: `files.write_files` for what is not in memory."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+        os.close(descriptor)
+        try:
+            write(Path(temporary))
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"cannot write {path}: {error.strerror or error}; make room and run the command again"
+        ) from error
+    return path
+
+
+def _write_csv(table: Sequence[dict[str, Any]], path: Path) -> None:
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in table:
+            writer.writerow({column: _harmless(value) for column, value in row.items()})
+
+
+def _harmless(value: Any) -> Any:
+    """A text that begins like a formula gets a quote before it: spreadsheets would run it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _write_parquet(table: Sequence[dict[str, Any]], path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    types = {
+        int: pyarrow.int64(),
+        str: pyarrow.string(),
+        bool: pyarrow.bool_(),
+        float: pyarrow.float64(),
+    }
+    schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()])
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        for start in range(0, max(len(table), 1), _PARQUET_ROWS):
+            part = [
+                {name: _encodable(value) for name, value in row.items()} for row in table[start : start + _PARQUET_ROWS]
+            ]
+            writer.write_table(pyarrow.Table.from_pylist(part, schema))
+
+
+def _encodable(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -1,0 +1,280 @@
+"""What a batch is asked to do: a folder of pictures, or a CSV or JSONL list with one item a row.
+
+A list comes from anywhere, so nothing in it is trusted: paths must stay inside the list's own folder, values are
+checked one by one, and a bad row costs that row and no other.
+"""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zero123pp.errors import BadInput
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+LIST_SUFFIXES = (".csv", ".jsonl")
+
+MAX_ROW_CHARACTERS = 100_000
+"""A longer line is no row of a list."""
+MAX_ROWS = 2_000_000
+"""Rows that one run keeps; larger lists are split by ``--shard``, about 1 kB of memory a row."""
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object to make."""
+
+    row: int
+    """Place in the list, from 0; the order of the index."""
+    image: str | None = None
+    """Picture, relative to the root of the batch."""
+    views: str | None = None
+    """Sheet of views to start from instead, likewise."""
+    prompt: str | None = None
+    """Text to draw the picture from instead."""
+    rig: str | None = None
+    """Name of the rig of ``views``."""
+    model: str = "auto"
+    """As ``--model``."""
+    seed: int = 0
+    """Fixes every random choice."""
+    steps: int | None = None
+    """Denoising steps; None for the model's own."""
+    guidance: float | None = None
+    """Guidance scale; None for the model's own."""
+    problem: str = ""
+    """Why the row cannot be run; '' when it can."""
+
+    @property
+    def source(self) -> str:
+        """What it is made from, for people: a path or the prompt."""
+        return self.image or self.views or self.prompt or f"row {self.row + 1}"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The part ``number`` (from 1) of ``count`` of a list: every count-th row."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """From a text like '3/16'; BadInput for anything else."""
+        number, _, count = text.partition("/")
+        if not (number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
+            raise BadInput(f"shard {text!r} is not of the form i/n, for example 3/16")
+        if len(text) > 20 or not 1 <= int(number) <= int(count):
+            raise BadInput(f"shard {text!r} is out of range; i of i/n goes from 1 to n")
+        return cls(int(number), int(count))
+
+    def has(self, row: int) -> bool:
+        """Whether a row belongs to it."""
+        return row % self.count == self.number - 1
+
+
+def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tuple[list[Item], Path]:
+    """The items of a folder, a .csv or a .jsonl file, and the folder that their paths are relative to.
+
+    Args:
+        source: a folder is searched for pictures, with its sub-folders, sorted by path; links to folders are not
+            followed. A list has the columns (or keys) image, views, prompt, rig, model, seed, steps, guidance; empty
+            values take ``defaults``.
+        defaults: the values of rows that do not say.
+        shard: the part to keep.
+
+    Raises:
+        BadInput: nothing to read, or a list that is damaged as a whole; a row that is wrong becomes an Item with its
+            ``problem``.
+    """
+    if "\0" in str(source):
+        raise BadInput(f"{str(source)!r} has a NUL character in it; give a folder or a list")
+    path = Path(source)
+    try:
+        if path.is_dir():
+            found, root = _in_folder(path, defaults), path
+        elif not path.is_file():
+            raise BadInput(f"there is no folder or list {path}; give a folder of pictures, a .csv or a .jsonl file")
+        elif path.suffix.lower() == ".csv":
+            found, root = _numbered(_csv_rows(path), defaults), path.parent
+        elif path.suffix.lower() == ".jsonl":
+            found, root = _numbered(_jsonl_rows(path), defaults), path.parent
+        else:
+            raise BadInput(f"{path} is neither a folder nor a .csv or .jsonl list")
+        items = []
+        for item in found:
+            if shard.has(item.row):
+                items.append(item)
+            if len(items) > MAX_ROWS:
+                raise BadInput(f"{path} has more than {MAX_ROWS} rows for one run; split it, for example --shard 1/16")
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}; check the path and its permissions") from error
+    if not items and shard.count == 1:
+        raise BadInput(f"nothing to do in {path}; expected {', '.join(PICTURE_SUFFIXES)} or rows of a list")
+    return items, root
+
+
+def inside(root: Path, text: str) -> Path:
+    """The file ``text`` under ``root``, links resolved; BadInput when it is elsewhere.
+
+    Args:
+        root: the folder that must not be left.
+        text: a relative path.
+    """
+    shown = text if text.isprintable() else repr(text)
+    if "\0" in text:
+        raise BadInput(f"path {shown} has a NUL character in it")
+    if os.path.isabs(text) or (len(text) > 1 and text[1] == ":"):
+        raise BadInput(f"path {shown} is absolute; paths in a list are relative to the folder of the list")
+    try:
+        home = root.resolve(strict=True)
+        path = (home / text).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # loops of links, names too long, lone surrogates
+        raise BadInput(f"path {shown[:200]} cannot be followed: {error}") from error
+    if not path.is_relative_to(home):
+        raise BadInput(f"path {shown} leaves the folder of the list; copy the file into it")
+    return path
+
+
+def _in_folder(root: Path, defaults: Item) -> Iterator[Item]:
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
+                found.append(os.path.relpath(os.path.join(folder, name), root))
+    for row, image in enumerate(sorted(found)):
+        yield replace(defaults, row=row, image=image)
+
+
+def _csv_rows(path: Path) -> Iterator[Mapping[str, Any] | str]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(_short_lines(file, path), strict=True)
+        try:
+            columns = [name.strip() for name in next(reader, [])]
+            _check_columns(columns, path)
+            for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) > len(columns):
+                    yield f"has {len(cells)} cells for {len(columns)} columns"
+                else:
+                    yield dict(zip(columns, cells))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadInput(f"{path} is no readable CSV: line {reader.line_num + 1}: {error}") from error
+
+
+def _check_columns(columns: list[str], path: Path) -> None:
+    unknown = [name for name in columns if name not in _COLUMNS]
+    if unknown:
+        raise BadInput(f"{path} has unknown columns {_shown(unknown)}; known are {', '.join(_COLUMNS)}")
+    if len(set(columns)) < len(columns) or not set(columns) & {"image", "views", "prompt"}:
+        raise BadInput(f"{path}: its first line must name columns, once each, one of them image, views or prompt")
+
+
+def _jsonl_rows(path: Path) -> Iterator[Mapping[str, Any] | str]:
+    with open(path, encoding="utf-8-sig") as file:
+        try:
+            for line in _short_lines(file, path):
+                if line.strip():
+                    yield _json_row(line)
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{path} is not UTF-8 text: {error}") from error
+
+
+def _json_row(line: str) -> Mapping[str, Any] | str:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"is no JSON: {str(error)[:200]}"
+    if not isinstance(row, dict):
+        return f'is a JSON {type(row).__name__}; expected an object such as {{"image": "toy.png"}}'
+    unknown = [key for key in row if key not in _COLUMNS]
+    return f"has unknown keys {_shown(unknown)}; known are {', '.join(_COLUMNS)}" if unknown else row
+
+
+def _short_lines(file: Any, path: Path) -> Iterator[str]:
+    """The lines, each of bounded length: a file without line breaks must not be read into memory."""
+    number = 0
+    while line := file.readline(MAX_ROW_CHARACTERS + 1):
+        number += 1
+        if len(line) > MAX_ROW_CHARACTERS:
+            raise BadInput(f"{path}: line {number} has more than {MAX_ROW_CHARACTERS} characters; it is no list")
+        yield line
+
+
+def _numbered(rows: Iterator[Mapping[str, Any] | str], defaults: Item) -> Iterator[Item]:
+    for number, row in enumerate(rows):
+        if isinstance(row, str):
+            yield replace(defaults, row=number, problem=f"row {number + 1} {row}")
+            continue
+        try:
+            given = {name: read(row[name]) for name, read in _COLUMNS.items() if row.get(name) not in (None, "")}
+            yield _checked(replace(defaults, row=number, **given))
+        except BadInput as error:
+            yield replace(defaults, row=number, problem=f"row {number + 1}: {error}")
+
+
+def _checked(item: Item) -> Item:
+    sources = [name for name in ("image", "views", "prompt") if getattr(item, name) is not None]
+    if len(sources) != 1:
+        raise BadInput(f"has {' and '.join(sources) or 'neither image, views nor prompt'}; give one of them")
+    if item.rig is not None and item.views is None:
+        raise BadInput("rig belongs to views, which is missing")
+    return item
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 4096:
+        raise BadInput(f"{_shown(value)} is not a text of 1 to 4096 characters")
+    return value
+
+
+def _integer(lowest: int, highest: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        try:
+            if isinstance(value, bool) or not isinstance(value, int | str):
+                raise ValueError
+            number = int(value)
+        except ValueError:
+            raise BadInput(f"{_shown(value)} is no whole number") from None
+        if not lowest <= number <= highest:
+            raise BadInput(f"{_shown(value)} is out of range; expected {lowest} to {highest}")
+        return number
+
+    return read
+
+
+def _real(value: object) -> float:
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise BadInput(f"{_shown(value)} is no number") from None
+    if not math.isfinite(number) or abs(number) > 1000:
+        raise BadInput(f"{_shown(value)} is out of range; expected -1000 to 1000")
+    return number
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."
+
+
+_COLUMNS: dict[str, Callable[[object], Any]] = {
+    "image": _text,
+    "views": _text,
+    "prompt": _text,
+    "rig": _text,
+    "model": _text,
+    "seed": _integer(0, MAX_SEED),
+    "steps": _integer(1, 1000),
+    "guidance": _real,
+}
+"""What a list may say, and how each value is read."""

@@ -1,0 +1,58 @@
+"""The records that travel between the driver of a batch and its workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["done", "refused", "failed", "storage", "crashed", "killed", "deadline", "memory", "lost"]
+
+OWN_FAULTS = ("failed", "crashed", "deadline", "memory")
+"""Ends that speak against the item itself. 'refused' does too, and is final: a picture stays what it is."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One item, ready to be worked on anywhere: its pictures are in it as bytes."""
+
+    key: str
+    """Names the result; see `zero123pp.pipelines.batch.identity`."""
+    name: str
+    """For messages."""
+    call: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of the `ImageTo3D` call beside the pictures."""
+    model: str = "preview"
+    """Name, folder or hub id; never 'auto'."""
+    image: bytes | None = None
+    """Content of the picture's file."""
+    views: bytes | None = None
+    """Content of the sheet's file."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all items of a batch share."""
+
+    out: str
+    """Folder of the results."""
+    preset: str = "default"
+    overrides: tuple[str, ...] = ()
+    """Config values on top of the preset, as for ``--set``."""
+    device: str = "auto"
+    thumbnail_px: int = 160
+    """Side of the picture for the contact sheet; 0 for none."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """More for `ImageTo3D.from_pretrained`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one try ended."""
+
+    kind: Kind
+    """done; refused: bad input; failed: an error; storage: the result could not be written; crashed: the item took its
+    worker down; killed: somebody else did; deadline, memory: over its limit; lost: the machine is gone."""
+    reason: str = ""
+    seconds: float = 0.0
+    """Wall time of the try."""
+    memory_mb: int = 0
+    """Resident memory of the worker after it."""

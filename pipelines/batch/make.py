@@ -1,0 +1,125 @@
+"""What a worker does with one item: picture in, result files out."""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zero123pp.errors import BadInput, ConfigError, MissingBackend
+from zero123pp.pipelines.batch.job import Outcome, Settings, Task
+from zero123pp.pipelines.batch.store import Store
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.asset import Asset
+    from zero123pp.pipelines.image_to_mesh import ImageTo3D
+
+_THUMBNAIL_FROM_DEG = (30.0, 15.0)
+"""Azimuth and elevation of the thumbnail's camera."""
+
+
+class Maker:
+    """Makes items, keeping the models that it has loaded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = Store(settings.out).open()
+        self._pipes: dict[str, ImageTo3D] = {}
+
+    def __call__(self, task: Task) -> Outcome:
+        """Make one item and write its files; any error becomes the outcome."""
+        start = time.monotonic()
+        try:
+            asset = self._asset(task)
+        except (BadInput, ConfigError, MissingBackend) as error:
+            return Outcome("refused", _line(error), time.monotonic() - start)
+        except Exception as error:
+            return Outcome("failed", f"{type(error).__name__}: {_line(error)}", time.monotonic() - start)
+        try:
+            self._write(task, asset, time.monotonic() - start)
+        except (BadInput, OSError) as error:  # the folder or the disk, not the item
+            return Outcome("storage", _line(error), time.monotonic() - start)
+        return Outcome("done", "", time.monotonic() - start)
+
+    def _asset(self, task: Task) -> "Asset":
+        from zero123pp.pipelines.image_to_mesh import ImageTo3D
+
+        if task.model not in self._pipes:
+            chosen = self._settings
+            self._pipes[task.model] = ImageTo3D.from_pretrained(
+                task.model, device=chosen.device, preset=chosen.preset, overrides=chosen.overrides, **chosen.options
+            )
+        pictures = {
+            field: decode(data, task.name)
+            for field, data in (("image", task.image), ("views", task.views))
+            if data is not None
+        }
+        return self._pipes[task.model](**pictures, **task.call)
+
+    def _write(self, task: Task, asset: "Asset", seconds: float) -> None:
+        glb = self._store.path(task.key, ".glb")
+        glb.parent.mkdir(exist_ok=True)
+        asset.save(glb)
+        content = glb.read_bytes()
+        if self._settings.thumbnail_px:
+            self._write_thumbnail(task, asset)
+        said = {
+            "key": task.key,
+            "glb": f"{task.key[:2]}/{glb.name}",
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "seconds": round(seconds, 3),
+            "report": asset.report,
+        }
+        self._store.write_result(task.key, said)
+
+    def _write_thumbnail(self, task: Task, asset: "Asset") -> None:
+        import io
+
+        from PIL import Image
+
+        from zero123pp.cameras import orbit_camera
+        from zero123pp.images import to_uint8
+        from zero123pp.recon.export.files import write_files
+        from zero123pp.recon.render import render
+        from zero123pp.rigs import RIGS
+
+        rig = RIGS["v1.2"]
+        camera = orbit_camera(*_THUMBNAIL_FROM_DEG, rig.distance, rig.fov_deg, self._settings.thumbnail_px)
+        view = render(asset.textured, camera)
+        buffer = io.BytesIO()
+        Image.fromarray(to_uint8(np.dstack([view.rgb, view.alpha]))).save(buffer, "PNG", optimize=True)
+        path = self._store.path(task.key, ".png")
+        write_files(path.parent, {path.name: buffer.getvalue()}, path.name)
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """The picture in ``data``, by `zero123pp.pipelines.read_image`; BadInput names it ``name``."""
+    from zero123pp.pipelines.read_image import MAX_BYTES, read_image
+
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{name} has more than {MAX_BYTES // 2**20} MB; scale the picture down first")
+    with _as_file(data) as path:
+        try:
+            return read_image(path)
+        except BadInput as error:
+            raise BadInput(str(error).replace(path, name)) from error
+
+
+@contextmanager
+def _as_file(data: bytes) -> Iterator[str]:
+    """A path at which the bytes can be read. The file has no name in any folder, so that a kill leaves nothing."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        file.seek(0)
+        os.set_inheritable(file.fileno(), False)
+        yield f"/dev/fd/{file.fileno()}"
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:1000] or type(error).__name__

@@ -1,0 +1,202 @@
+"""A worker in a process of its own, watched: whatever an item does to it, the caller gets an outcome."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import zero123pp
+from zero123pp.pipelines.batch.job import Outcome, Settings, Task
+from zero123pp.pipelines.batch.worker import resident_mb
+
+MAKER = "zero123pp.pipelines.batch.make:Maker"
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_START_SECONDS = 300.0
+"""A worker that has not reported by then never will."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use."""
+
+    deadline_s: float = 1800.0
+    """Wall seconds of one item, the loading of its model included."""
+    memory_mb: int | None = None
+    """Resident memory at which an item is stopped; None for no limit."""
+    growth_mb: int = 1024
+    """A worker that has grown by this much since its first item is replaced by a fresh one."""
+    items: int = 500
+    """As is one that has made this many."""
+
+
+class WorkerProcess:
+    """One worker; starts its process when it is needed."""
+
+    def __init__(
+        self, settings: Settings, limits: Limits, *, cores: Sequence[int] | None = None, maker: str = MAKER
+    ) -> None:
+        self._settings, self._limits, self._maker = settings, limits, maker
+        self._cores = None if cores is None else tuple(cores)
+        self._process: subprocess.Popen | None = None
+        self._pipe: Connection | None = None
+        self._errors: object = None
+        self._task: Task | None = None
+        self._ready = False
+        self._begun = self._spawned = 0.0
+        self._made, self._first_mb = 0, 0
+        self._ooms = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def task(self) -> Task | None:
+        """What it works on."""
+        return self._task
+
+    @property
+    def pipe(self) -> Connection | None:
+        """Readable when `poll` has something new."""
+        return self._pipe
+
+    def submit(self, task: Task) -> None:
+        """Begin an item; there must be none under way."""
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        self._task, self._begun = task, time.monotonic()
+        self._ooms = _kernel_ooms()
+        try:
+            self._pipe.send(task)
+        except OSError:
+            pass  # it died between two items; `poll` sees that
+
+    def poll(self) -> Outcome | None:
+        """The outcome of the item under way, when there is one."""
+        now = time.monotonic()
+        if self._process is None:
+            return Outcome("lost", "the worker was stopped")
+        dead = self._process.poll() is not None  # looked at first: a last message is still in the pipe then
+        try:
+            while self._pipe.poll():
+                message = self._pipe.recv()
+                if isinstance(message, Outcome):
+                    return self._ended(message)
+                self._ready = True
+        except (EOFError, OSError):
+            self._process.wait(5)
+            dead = True
+        if dead:
+            return self._ended(self._post_mortem(now - self._begun))
+        if not self._ready and now - self._spawned > _START_SECONDS:
+            return self._ended(Outcome("lost", f"the worker did not start in {_START_SECONDS:.0f} s"), kill=True)
+        if now - self._begun > self._limits.deadline_s:
+            reason = f"took longer than {self._limits.deadline_s:g} s; raise --deadline or make the item smaller"
+            return self._ended(Outcome("deadline", reason, now - self._begun), kill=True)
+        used, limit = resident_mb(self._process.pid), self._limits.memory_mb
+        if limit is not None and used > limit:
+            reason = f"needed {used} MB, more than --memory {limit}"
+            return self._ended(Outcome("memory", reason, now - self._begun, used), kill=True)
+        return None
+
+    def stop(self) -> None:
+        """End the process at once, whatever it does."""
+        self._task = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._pipe.close()
+            self._errors.close()
+            self._process = self._pipe = None
+
+    def _start(self) -> None:
+        self.stop()
+        ours, theirs = Pipe()
+        self._errors = tempfile.TemporaryFile()
+        command = [sys.executable, "-m", "zero123pp.pipelines.batch.worker", str(theirs.fileno()), str(os.getpid())]
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            env=_environment(self._cores),
+        )
+        if self._cores and hasattr(os, "sched_setaffinity"):
+            # The compiled kernels take as many threads as there are processors for them.
+            try:
+                os.sched_setaffinity(self._process.pid, self._cores)
+            except OSError:
+                pass  # died already, or a container that forbids it
+        theirs.close()
+        self._pipe, self._ready, self._made, self._first_mb = ours, False, 0, 0
+        self._spawned = time.monotonic()
+        try:
+            ours.send((self._maker, self._settings))
+        except OSError:
+            pass  # as in `submit`
+
+    def _ended(self, outcome: Outcome, *, kill: bool = False) -> Outcome:
+        self._task = None
+        self._made += 1
+        self._first_mb = self._first_mb or outcome.memory_mb
+        grown = outcome.memory_mb - self._first_mb > self._limits.growth_mb
+        if kill or grown or self._made >= self._limits.items:
+            self.stop()
+        return outcome
+
+    def _post_mortem(self, seconds: float) -> Outcome:
+        """Why the process died: by its item, or by somebody else."""
+        code = self._process.returncode
+        last = self._last_words()
+        if code is not None and code < 0 and -code in _FROM_OUTSIDE:
+            if _kernel_ooms() > self._ooms:
+                return Outcome("memory", "the machine ran out of memory; use fewer --workers", seconds)
+            return Outcome("killed", f"the worker was killed by {signal.Signals(-code).name}", seconds)
+        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        if not self._ready:
+            return Outcome("lost", f"the worker could not start ({how}){last}", seconds)
+        return Outcome("crashed", f"the item took its worker down ({how}){last}", seconds)
+
+    def _last_words(self) -> str:
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 1500))
+        text = " ".join(self._errors.read().decode("utf-8", "replace").split())
+        return f": {text[-500:]}" if text else ""
+
+
+def share_of_cores(index: int, count: int) -> tuple[int, ...] | None:
+    """The processors of worker ``index`` of ``count`` on this machine; None where they cannot be told apart."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    cores = sorted(os.sched_getaffinity(0))
+    each = max(1, len(cores) // count)
+    return tuple(cores[(index * each + i) % len(cores)] for i in range(each))
+
+
+def _environment(cores: Sequence[int] | None) -> dict[str, str]:
+    environment = dict(os.environ)
+    root = str(Path(zero123pp.__file__).resolve().parent.parent)  # a checkout is not on the path of a new process
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    if cores is not None:
+        environment |= dict.fromkeys(_THREAD_VARIABLES, str(len(cores)))
+    return environment
+
+
+def _kernel_ooms() -> int:
+    """How many processes the kernel has killed for memory since it started."""
+    try:
+        with open("/proc/vmstat", encoding="ascii") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    except (OSError, ValueError, IndexError):
+        return 0
