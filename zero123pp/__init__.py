@@ -28,6 +28,7 @@ _PUBLIC = {
     "ConfigError": "zero123pp.errors",
     "MissingBackend": "zero123pp.errors",
     "StageFailed": "zero123pp.errors",
+    "Cancelled": "zero123pp.errors",
 }
 __all__ = [*_PUBLIC, "__version__"]
 

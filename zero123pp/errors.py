@@ -19,3 +19,7 @@ class MissingBackend(Zero123ppError, ImportError):
 
 class StageFailed(Zero123ppError, RuntimeError):
     """A pipeline stage could not produce a result from valid input (for example an empty surface)."""
+
+
+class Cancelled(Zero123ppError):
+    """The caller asked to stop; nothing is returned."""
