@@ -78,12 +78,11 @@ def run(args: argparse.Namespace) -> int:
         batch = Batch(items, root, settings, store, retry_failed=args.retry_failed)
         store.clean()
         stop = _Stop()
-        with _signals(stop):
-            try:
-                _work(batch, args, settings, stop)
-            finally:
-                store.clean()
-                _write_tables(batch, store, items, shard)
+        try:
+            _work(batch, args, settings, stop)
+        finally:
+            store.clean()
+            _write_tables(batch, store, items, shard)
     tally = batch.tally
     sys.stderr.write(
         f"{tally.done} made, {tally.found} found done, {tally.failed} failed, "
@@ -99,15 +98,16 @@ def _work(batch: "Batch", args: argparse.Namespace, settings: "Settings", stop: 
     from zero123pp.pipelines.batch.bar import progress_bar
 
     engine = _engine(args, settings, batch.tally.total)
-    try:
-        with progress_bar(sys.stderr.isatty()) as tick:
-            batch.run(engine, stopped=lambda: stop.signal != 0, tick=tick)
-    finally:
-        engine.close()
+    with _signals(stop):  # after the engine: Ray installs handlers of its own when it starts
+        try:
+            with progress_bar(sys.stderr.isatty()) as tick:
+                batch.run(engine, stopped=lambda: stop.signal != 0, tick=tick)
+        finally:
+            engine.close()
 
 
 def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engine":
-    from zero123pp.pipelines.batch.process import Limits
+    from zero123pp.pipelines.batch.process import Limits, share_of_memory_mb
 
     limits = Limits(deadline_s=args.deadline, memory_mb=args.memory)
     if args.engine == "ray":
@@ -122,7 +122,7 @@ def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engi
 
     workers = max(1, min(args.workers or _processors(), count))
     if limits.memory_mb is None:
-        limits = replace(limits, memory_mb=_share_of_memory_mb(workers))
+        limits = replace(limits, memory_mb=share_of_memory_mb(workers))
     return LocalEngine(settings, limits, workers)
 
 
@@ -165,14 +165,6 @@ def _check(args: argparse.Namespace) -> None:
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _share_of_memory_mb(workers: int) -> int | None:
-    try:
-        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 10**6
-    except (ValueError, OSError):
-        return None
-    return max(1000, whole // workers)
 
 
 def _write_tables(batch: "Batch", store: "Store", items: list, shard: "Shard") -> None:

@@ -184,6 +184,15 @@ def share_of_cores(index: int, count: int) -> tuple[int, ...] | None:
     return tuple(cores[(index * each + i) % len(cores)] for i in range(each))
 
 
+def share_of_memory_mb(workers: int) -> int | None:
+    """What each of so many workers may take of this machine's memory, MB; None where the system does not tell."""
+    try:
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 10**6
+    except (ValueError, OSError):
+        return None
+    return max(1000, whole // workers)
+
+
 def _environment(cores: Sequence[int] | None) -> dict[str, str]:
     environment = dict(os.environ)
     root = str(Path(zero123pp.__file__).resolve().parent.parent)  # a checkout is not on the path of a new process
