@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.model_options import BACKGROUNDS, SAMPLERS
+from zero123pp.pipelines.model_options import BACKGROUNDS, SAMPLERS, SHEET_ALPHAS
 
-_MODEL_FLAGS = ("revision", "unet", "unet_background", "controlnet", "normal_controlnet", "sampler")
+_MODEL_FLAGS = ("revision", "unet", "unet_background", "controlnet", "normal_controlnet", "sheet_alpha", "sampler")
 _CALL_FLAGS = ("depth", "depth_from", "depth_scale", "depth_refine", "with_normals", "prompt", "text_model")
 
 
@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the normals of the views too: better outlines and surface, three times as long; v1.2",
     )
     add("--normal-controlnet", metavar="NAME", help="the normal generator: folder or hub id (default: the official)")
+    add(
+        "--sheet-alpha",
+        choices=SHEET_ALPHAS,
+        help="how the object is found on the drawn sheet: by its plain background, or by rembg (default: background)",
+    )
     add("--sampler", choices=SAMPLERS, help="solver of the denoising steps (default: euler-a)")
     add("--revision", metavar="NAME", help="branch, tag or commit of --model on the hub (default: its main branch)")
     add("--unet", metavar="FILE", help="UNet weights to use in --model, such as InstantMesh's: .safetensors or .bin")

@@ -8,6 +8,9 @@ from zero123pp.errors import BadInput
 SAMPLERS = ("euler-a", "dpm++", "unipc")
 """The keys of `zero123pp.diffusion.schedule.SAMPLERS`, here without loading torch."""
 
+SHEET_ALPHAS = ("background", "rembg")
+"""Ways to find the object on a drawn sheet."""
+
 BACKGROUNDS = {"gray": 127, "white": 255}
 """Backgrounds behind the input picture, and their 8-bit gray."""
 
@@ -33,12 +36,16 @@ class ModelOptions:
     """Folder or hub id of the depth ControlNet; None for the rig's official one."""
     normal_controlnet: str | Path | None = None
     """The same for the normal generator."""
+    sheet_alpha: str = "background"
+    """How the alpha of a drawn sheet is found: one of `SHEET_ALPHAS`, see `zero123pp.pipelines.sheets`."""
     sampler: str = "euler-a"
     """One of `SAMPLERS`."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise BadInput(f"unknown sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}")
+        if self.sheet_alpha not in SHEET_ALPHAS:
+            raise BadInput(f"unknown sheet_alpha {self.sheet_alpha!r}; choose one of {', '.join(SHEET_ALPHAS)}")
         if self.unet_background not in BACKGROUNDS:
             raise BadInput(f"unknown background {self.unet_background!r}; choose one of {', '.join(BACKGROUNDS)}")
 

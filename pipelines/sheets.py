@@ -21,7 +21,12 @@ _MIN_HOLE_PX = 24
 
 
 def views_from_sheet(
-    sheet: np.ndarray, rig: str, *, normals: np.ndarray | None = None, source: str = "sheet"
+    sheet: np.ndarray,
+    rig: str,
+    *,
+    normals: np.ndarray | None = None,
+    source: str = "sheet",
+    alpha_by: str = "background",
 ) -> MultiView:
     """The six posed views of a Zero123++ sheet.
 
@@ -30,9 +35,12 @@ def views_from_sheet(
         rig: name of the rig that made the sheet.
         normals: (3 S, 2 S, 3 or 4) uint8 sheet of view-space normals of the same views, n = 2 px / 255 - 1.
         source: name for reports.
+        alpha_by: where a sheet has no alpha, "background" keys its plain background, and "rembg" asks rembg's network,
+            which also finds an object of the background's own colour.
 
     Raises:
         BadInput: unknown rig, sides that are not 3:2, tiles too small, a normal sheet of another size.
+        MissingBackend: rembg or its model is not here.
     """
     tiles = to_float(untile_sheet(sheet))
     size = tiles.shape[1]
@@ -46,6 +54,8 @@ def views_from_sheet(
         )
     if tiles.shape[-1] == 4:
         rgb, alpha = tiles[..., :3], tiles[..., 3]
+    elif alpha_by == "rembg":
+        rgb, alpha = tiles, _by_network(untile_sheet(sheet))
     else:
         rgb, alpha = key_background(tiles)
     if alpha.max() < 0.5:
@@ -53,6 +63,14 @@ def views_from_sheet(
     view_normals = [None] * len(tiles) if normals is None else _decode_normals(normals, alpha)
     views = tuple(View(*each[:3], normal=each[3]) for each in zip(rgb, alpha, cameras, view_normals))
     return MultiView(views, source=source, rig=rig, sheet=np.asarray(sheet, np.uint8))
+
+
+def _by_network(tiles: np.ndarray) -> np.ndarray:
+    """Alpha (V, S, S) float32 of tiles (V, S, S, 3) uint8 by rembg."""
+    from zero123pp.pipelines.cutout import CutoutConfig
+    from zero123pp.pipelines.cutout.rembg_adapter import rembg_alpha
+
+    return np.stack([rembg_alpha(np.ascontiguousarray(tile), CutoutConfig())[0] for tile in tiles]).astype(np.float32)
 
 
 def key_background(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -174,7 +174,7 @@ class Zero123PlusModel:
             cutout, seed=seed, steps=steps, guidance=guidance, progress=first, depth=depth, depth_scale=depth_scale
         )
         if not with_normals:
-            return views_from_sheet(sheet, self.rig, source=self.name)
+            return views_from_sheet(sheet, self.rig, source=self.name, alpha_by=self._options.sheet_alpha)
         from zero123pp.pipelines.normal_matting import matte_from_normals
 
         drawn = self.generate_normals(cutout, sheet, seed=seed, steps=steps, guidance=guidance, progress=second)
