@@ -1,5 +1,6 @@
 """The story: picture -> cutout -> views -> fit -> mesh -> texture -> asset. The only place that knows this order."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.agreement import agreement
 from zero123pp.pipelines.asset import Asset
+from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.generate import Generation, draw_views
 from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
@@ -17,7 +19,7 @@ from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.read_image import read_image
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
 from zero123pp.pipelines.sheets import views_from_sheet
-from zero123pp.types import MultiView
+from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.models import MultiViewModel
@@ -33,6 +35,9 @@ class PipelineConfig(ReconstructionConfig):
 
 class ImageTo3D:
     """One picture (or one sheet of views) in, one textured mesh out.
+
+    Keeps its models between calls, and may be called from several threads: they draw views in turn, because a sampler
+    has a state, and do all else at the same time.
 
     Example:
         >>> asset = ImageTo3D.from_pretrained("auto")("toy.png", seed=0)  # doctest: +SKIP
@@ -54,6 +59,7 @@ class ImageTo3D:
         self.config_of_given = self.config if config_of_given is None else config_of_given
         """For views that are given instead: without what suits the model's views only."""
         self._device, self._download = device, download
+        self._drawing = threading.Lock()
 
     @classmethod
     def from_pretrained(
@@ -104,6 +110,7 @@ class ImageTo3D:
         prompt: str | None = None,
         text_model: str | Path | None = None,
         progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
         **more: object,
     ) -> Asset:
         """Turn a picture into a textured mesh.
@@ -122,19 +129,23 @@ class ImageTo3D:
             prompt: a text to draw the picture from instead.
             text_model: folder or hub id of the text-to-image checkpoint that draws it.
             progress: called with the stage's name and the fraction done.
+            cancel: function or `threading.Event` that says when to stop, asked at each tick of the progress.
             more: depth, depth_from, depth_scale, depth_refine, with_normals for a diffusion model, see
                 `zero123pp.pipelines.generate.Generation`.
 
         Raises:
             BadInput: a picture, sheet or argument that cannot be used.
             StageFailed: valid input from which no surface could be made.
+            Cancelled: ``cancel`` said so.
         """
-        stages = Stages(progress)
+        tick = cancellable(progress, cancel)
+        stages = Stages(tick)
         model: MultiViewModel | GivenViews = self.model
         cutout, posed = None, None
         request = _request(seed=seed, steps=steps, guidance=guidance, **more)
         if views is None:
-            request.prepare(model)
+            with turn(self._drawing, tick, "views"):
+                request.prepare(model)
             if prompt is not None:
                 with stages.stage("picture") as report:
                     image = self._draw(prompt, text_model, seed, report)
@@ -142,7 +153,8 @@ class ImageTo3D:
                 raise BadInput("none of image, views and prompt was given; pass the picture to turn into a mesh")
             with stages.stage("cutout"):
                 cutout = cut_out(read_image(image), self.config.cutout)
-            multiview = draw_views(model, cutout, request, self.config, stages)
+            with turn(self._drawing, tick, "views"):
+                multiview = draw_views(model, cutout, request, self.config, stages)
         else:
             with stages.stage("views"):
                 if is_folder(views) or cameras is not None:
@@ -170,6 +182,68 @@ class ImageTo3D:
             "peak_memory_mb": peak_memory_mb(),
         }
         return Asset(made.textured, made.mesh, multiview, report_of_run, extras, cutout)
+
+    def cutout(self, image: Any, *, progress: StageProgress | None = None, cancel: Cancel | None = None) -> Cutout:
+        """The first stage alone: the object of a picture, centred on a transparent square. Raises as a whole run."""
+        with Stages(cancellable(progress, cancel)).stage("cutout"):
+            return cut_out(read_image(image), self.config.cutout)
+
+    def views(
+        self,
+        cutout: Cutout,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+        **more: object,
+    ) -> MultiView:
+        """The second stage alone: posed views of the object by the model. Arguments and errors as of a whole run."""
+        tick = cancellable(progress, cancel)
+        request = _request(seed=seed, steps=steps, guidance=guidance, **more)
+        with turn(self._drawing, tick, "views"):
+            request.prepare(self.model)
+            return draw_views(self.model, cutout, request, self.config, Stages(tick))
+
+    def fit(
+        self,
+        views: MultiView,
+        *,
+        seed: int = 0,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Mesh:
+        """The third stage alone: a closed mesh with vertex colours from posed views, whoever made them.
+
+        Raises StageFailed when no surface can be made of the views, and Cancelled.
+        """
+        from zero123pp.recon.clean import clean
+        from zero123pp.recon.extract import extract
+        from zero123pp.recon.fit import fit
+
+        stages, config = Stages(cancellable(progress, cancel)), self._config_for(views)
+        with stages.stage("fit") as report:
+            surface = fit(views, config.fit, seed=seed, progress=report)
+        with stages.stage("mesh"):
+            return clean(extract(surface, config.extract), config.clean)[0]
+
+    def texture(
+        self,
+        mesh: Mesh,
+        views: MultiView,
+        *,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+    ) -> TexturedMesh:
+        """The last stage alone: the mesh unwrapped, with a texture baked from the views. Raises as a whole run."""
+        from zero123pp.recon.texture import texture
+
+        with Stages(cancellable(progress, cancel)).stage("texture") as report:
+            return texture(mesh, views.views, self._config_for(views).texture, progress=report)[0]
+
+    def _config_for(self, views: MultiView) -> PipelineConfig:
+        return self.config if views.source == self.model.name else self.config_of_given
 
     def _draw(self, prompt: str, text_model: Any, seed: int, report: Callable[[float], None]) -> Any:
         from zero123pp.pipelines.text_to_image import draw_picture
