@@ -29,7 +29,7 @@ class Limits:
     """What a worker may use."""
 
     deadline_s: float = 1800.0
-    """Wall seconds of one item, the loading of its model included."""
+    """Wall seconds of one item, the loading of its model included, the start of the process not."""
     memory_mb: int | None = None
     """Resident memory at which an item is stopped; None for no limit."""
     growth_mb: int = 1024
@@ -92,7 +92,7 @@ class WorkerProcess:
                 message = self._pipe.recv()
                 if isinstance(message, Outcome):
                     return self._ended(message)
-                self._ready = True
+                self._ready, self._begun = True, now
         except (EOFError, OSError):
             self._process.wait(5)
             dead = True
@@ -170,9 +170,11 @@ class WorkerProcess:
 
     def _last_words(self) -> str:
         size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - 1500))
-        text = " ".join(self._errors.read().decode("utf-8", "replace").split())
-        return f": {text[-500:]}" if text else ""
+        self._errors.seek(max(0, size - 8000))
+        text = self._errors.read().decode("utf-8", "replace")
+        fatal = text.rfind("Fatal Python error")  # faulthandler's words come before a long list of frames
+        text = " ".join((text[fatal:] if fatal >= 0 else text[-400:]).split())
+        return f": {text[:400]}" if text else ""
 
 
 def share_of_cores(index: int, count: int) -> tuple[int, ...] | None:

@@ -1,0 +1,179 @@
+"""The promises of a batch on every engine: nothing is lost, nothing is blamed that is innocent, nothing runs twice."""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from zero123pp.errors import StageFailed
+from zero123pp.pipelines.batch.job import Settings
+from zero123pp.pipelines.batch.local import LocalEngine
+from zero123pp.pipelines.batch.process import Limits
+from zero123pp.pipelines.batch.store import FAILED, Store
+
+
+def quarantined(out):
+    return {json.loads(path.read_text())["items"][0]: json.loads(path.read_text()) for path in (out / FAILED).iterdir()}
+
+
+def glbs(out):
+    return {path.name: path.read_bytes() for path in out.glob("??/*.glb")}
+
+
+def worker_processes(out):
+    """Ids of the processes that hold the results' lock file open, this one aside."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            links = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        if str(out / ".writers") in links and int(pid) != os.getpid():
+            found.append(int(pid))
+    return found
+
+
+def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_batch):
+    words = ["ok", "exit", "ok", "segv", "ok", "raise", "ok", "refuse", "ok", "sleep 60", "ok"]
+    items = write_items(words)
+    out = tmp_path / "out"
+    tally = run_batch(make_engine(Settings(str(out)), Limits(deadline_s=3)), items)
+    assert (tally.done, tally.failed, tally.total) == (6, 5, 11)
+    reasons = quarantined(out)
+    assert {name: said["kind"] for name, said in reasons.items()} == {
+        "001.png": "crashed",
+        "003.png": "crashed",
+        "005.png": "failed",
+        "007.png": "refused",
+        "009.png": "deadline",
+    }
+    assert {said["tries"] for name, said in reasons.items() if name != "007.png"} == {2}
+    assert reasons["007.png"]["tries"] == 1  # a refusal is no accident
+    assert "exit code 3" in reasons["001.png"]["reason"] and "SIGSEGV" in reasons["003.png"]["reason"]
+    assert "Segmentation fault" in reasons["003.png"]["reason"]  # and where it was
+    assert "longer than 3 s" in reasons["009.png"]["reason"]
+    assert len(glbs(out)) == 6 and not list(out.rglob("*.tmp"))
+
+
+def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["sleep 0.15"] * 16), tmp_path / "out"
+    engine = make_engine(Settings(str(out)))
+    over, kills, chance = threading.Event(), [], random.Random(0)
+
+    def kill_now_and_then():
+        while not over.wait(0.5):
+            for pid in chance.sample(found, 1) if (found := worker_processes(out)) else []:
+                os.kill(pid, signal.SIGKILL)
+                kills.append(pid)
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    try:
+        tally = run_batch(engine, items)
+    finally:
+        over.set()
+        killer.join()
+    assert kills, "nothing was killed, so nothing was tested"
+    assert (tally.done, tally.failed) == (16, 0) and len(glbs(out)) == 16
+    assert not quarantined(out)
+
+
+def test_running_again_makes_only_what_is_missing(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["ok", "ok", "raise", "ok"]), tmp_path / "out"
+    engine = make_engine(Settings(str(out)))
+    first = run_batch(engine, items)
+    before = glbs(out)
+    again = run_batch(engine, items)
+    assert (again.done, again.found, again.failed, again.tries) == (0, 3, 1, 0)
+    with Store(out) as store:
+        store.path(first.keys[0], ".json").unlink()  # killed before the last file
+        store.path(first.keys[1], ".glb").write_bytes(b"glTF")  # a disk that lies
+    again = run_batch(engine, items)
+    assert (again.done, again.found, again.failed) == (2, 1, 1) and glbs(out) == before
+    (tmp_path / "in" / "002.png").write_bytes(b"ok now")  # another picture is another item
+    assert run_batch(engine, items).done == 1
+
+
+def test_failures_are_tried_again_when_asked(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["raise"]), tmp_path / "out"
+    engine = make_engine(Settings(str(out)))
+    assert run_batch(engine, items).tries == 2
+    assert run_batch(engine, items).tries == 0
+    assert run_batch(engine, items, retry_failed=True).tries == 2
+
+
+def test_equal_pictures_are_made_once(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["ok"] * 6), tmp_path / "out"
+    for path in (tmp_path / "in").iterdir():
+        path.write_bytes(b"ok all the same")
+    tally = run_batch(make_engine(Settings(str(out))), items)
+    assert (tally.done, tally.found, tally.tries) == (1, 5, 1) and len(set(tally.keys)) == 1
+
+
+def test_any_order_and_any_number_of_workers_give_the_same_files(tmp_path, write_items, run_batch, make_engine):
+    items, out = write_items([f"ok {n}" for n in range(8)]), tmp_path / "out"
+    run_batch(make_engine(Settings(str(out)), workers=1), items)
+    first = glbs(out)
+    out.rename(tmp_path / "first")
+    engine = LocalEngine(Settings(str(out)), Limits(), 3, maker="batch_makers:Scripted")
+    try:
+        run_batch(engine, items[::-1])
+    finally:
+        engine.close()
+    assert glbs(out) == first and len(first) == 8
+
+
+def test_leaking_workers_are_replaced(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["leak 60 0"] * 6), tmp_path / "out"
+    tally = run_batch(make_engine(Settings(str(out)), Limits(growth_mb=100), workers=1), items)
+    pids = Counter(json.loads(path.read_text())["pid"] for path in out.glob("??/*.json"))
+    assert tally.done == 6 and len(pids) >= 2 and max(pids.values()) <= 3
+
+
+def test_workers_are_replaced_after_so_many_items(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["ok"] * 4), tmp_path / "out"
+    assert run_batch(make_engine(Settings(str(out)), Limits(items=2), workers=1), items).done == 4
+    pids = Counter(json.loads(path.read_text())["pid"] for path in out.glob("??/*.json"))
+    assert sorted(pids.values()) == [2, 2]
+
+
+def test_items_that_need_too_much_memory_are_stopped(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["ok", "leak 700 20", "ok"]), tmp_path / "out"
+    tally = run_batch(make_engine(Settings(str(out)), Limits(memory_mb=400), workers=1), items)
+    assert (tally.done, tally.failed) == (2, 1)
+    said = quarantined(out)["001.png"]
+    assert said["kind"] == "memory" and "more than --memory 400" in said["reason"]
+
+
+def test_hopeless_runs_stop_before_they_blame_everything(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["refuse"] * 40), tmp_path / "out"
+    with pytest.raises(StageFailed, match="20 failures in a row"):
+        run_batch(make_engine(Settings(str(out))), items)
+    assert len(quarantined(out)) <= 21
+
+
+def test_stopping_is_quick_and_leaves_nothing(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["sleep 30"] * 4), tmp_path / "out"
+    engine = make_engine(Settings(str(out)))
+    start = time.monotonic()
+    begun = []
+    tally = run_batch(engine, items, stopped=lambda: len(begun) > 5, tick=lambda tally: begun.append(tally.tries))
+    engine.close()
+    assert tally.done == 0 and time.monotonic() - start < 25
+    until = time.monotonic() + 5
+    while worker_processes(out) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not worker_processes(out)
+
+
+def test_the_clock_of_the_machine_is_never_asked(tmp_path, write_items, run_batch, monkeypatch, make_engine):
+    items, out = write_items(["ok"] * 3), tmp_path / "out"
+    engine = make_engine(Settings(str(out)), Limits(deadline_s=20))
+    jumps = iter(range(10**6))
+    monkeypatch.setattr(time, "time", lambda: (-1) ** next(jumps) * 1e9)
+    assert run_batch(engine, items).done == 3
