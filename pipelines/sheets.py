@@ -12,6 +12,8 @@ _NOISE_FLOOR = 4 / 255
 """Colour differences below this are taken for compression and decoder noise, however calm the border is."""
 _CLEAR_DIFFERENCE = 0.15
 """Colour differences above this are object for certain; weaker ones only in patches wider than ringing."""
+_LIKELY_DIFFERENCE = 0.045
+"""Colour differences above this are object where they touch certain object: decoders ring by less."""
 _RINGING_PX = 3
 """Half the width of compression and decoder ringing along edges, px of a 320 px tile."""
 _EDGE_PX = 3
@@ -95,7 +97,9 @@ def _key_tile(tile: np.ndarray, background: np.ndarray, threshold: float) -> tup
 
     difference = np.abs(tile - background).max(-1)
     grown = np.ones((2 * _RINGING_PX + 1, 2 * _RINGING_PX + 1), bool)
-    mask = (difference > _CLEAR_DIFFERENCE) | ndimage.binary_opening(difference > threshold, grown)
+    core = (difference > _CLEAR_DIFFERENCE) | ndimage.binary_opening(difference > threshold, grown)
+    # Thin parts of little contrast count where they hang on certain ones: rods, wires, the rim of a blade.
+    mask = ndimage.binary_propagation(core, mask=core | (difference > max(_LIKELY_DIFFERENCE, threshold)))
     holes, count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
     for index in range(1, count + 1):
         hole = holes == index
