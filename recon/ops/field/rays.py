@@ -32,7 +32,7 @@ LEAST_ALPHA = 1e-4
 LEAST_WEIGHT = 0.003
 """Colour and normal are looked at only in sections with at least this weight."""
 
-_X, _Y, _Z, _CDF, _GRADIENT, _SAMPLE_SIZE = 0, 1, 2, 3, 4, 5  # columns of a sample
+_X, _Y, _Z, _CDF, _GRADIENT, _DISTANCE, _SAMPLE_SIZE = 0, 1, 2, 3, 4, 5, 6  # columns of a sample
 _LIGHT, _PASSES, _RED, _PULL, _SECTION_SIZE = 0, 1, 2, 5, 6  # columns of a section: light in, share that passes, ...
 
 
@@ -57,6 +57,25 @@ def _middle(samples, near, far, n):
         half * (samples[near, _X] + samples[far, _X]),
         half * (samples[near, _Y] + samples[far, _Y]),
         half * (samples[near, _Z] + samples[far, _Z]),
+        n,
+    )
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _surface(samples, near, far, n):
+    """`_cell` of the point between two samples where the distance is 0, or of the one nearer to it.
+
+    With a sharp field nearly all light of a section stops there: the normal half-way between the samples would be
+    that of a place up to a third of a voxel before or behind the surface. (Colours are better taken half-way, which
+    blurs the grid's noise: measured on unseen objects.)
+    """
+    zero, one = samples.dtype.type(0), samples.dtype.type(1)
+    f, g = samples[near, _DISTANCE], samples[far, _DISTANCE]
+    share = min(max(f / max(f - g, samples.dtype.type(1e-6)), zero), one)
+    return _cell(
+        samples[near, _X] + share * (samples[far, _X] - samples[near, _X]),
+        samples[near, _Y] + share * (samples[far, _Y] - samples[near, _Y]),
+        samples[near, _Z] + share * (samples[far, _Z] - samples[near, _Z]),
         n,
     )
 
@@ -118,7 +137,7 @@ def _march(sdf, n, rays, r, settings, samples, sections, ends):
         f = f0 + u * (f1 - f0)
         cdf = logistic(sharpness * f)
         samples[count, _X], samples[count, _Y], samples[count, _Z] = x, y, z
-        samples[count, _CDF], samples[count, _GRADIENT] = cdf, zero
+        samples[count, _CDF], samples[count, _GRADIENT], samples[count, _DISTANCE] = cdf, zero, f
         if count > 0:
             passes = section_transmittance(cdf_before, cdf)
             if passes < least:
@@ -167,6 +186,7 @@ def _shade(
         blue += weight * sections[s, _RED + 2]
         if settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] > zero:
             share = settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] * rays[r, WEIGHT] * weight
+            b, u, v, w = _surface(samples, near, far, n)
             losses[LOSS_NORMAL] += _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf)
     # Charbonnier: 2 c^2 (sqrt(1 + r^2 / c^2) - 1), which is r^2 for small residuals and 2 c |r| for large ones.
     scale = settings[RGB_SCALE]

@@ -54,13 +54,18 @@ def ray_losses(sdf: Tensor, color: Tensor, rays: Tensor, settings: Tensor) -> Te
 
 def _one_ray(sdf: Tensor, color: Tensor, ray: Tensor, settings: Tensor) -> Tensor:
     points = march(sdf, ray, settings)
-    cdf = torch.sigmoid(settings[kernel.SHARPNESS] * interpolate(sdf, points))  # [S]
+    distances = interpolate(sdf, points)  # [S]
+    cdf = torch.sigmoid(settings[kernel.SHARPNESS] * distances)
     # NeuS, eq. 13: alpha_i = max((Phi(f_i) - Phi(f_i+1)) / Phi(f_i), 0).
     alpha = ((cdf[:-1] - cdf[1:]) / cdf[:-1]).clamp(min=0)  # [S - 1]
     alpha = torch.where(alpha > kernel.LEAST_ALPHA, alpha, 0)
     light = torch.cumprod(torch.cat([alpha.new_ones(1), 1 - alpha]), 0)  # [S]
     weight = light[:-1] * alpha
     middle = 0.5 * (points[:-1] + points[1:])
+    # Where the section meets the surface, or its end nearer to it; positions are found without gradient.
+    fall = (distances[:-1] - distances[1:]).detach().clamp(min=1e-6)
+    share = (distances[:-1].detach() / fall).clamp(0, 1)
+    surface = points[:-1] + share[:, None] * (points[1:] - points[:-1])
     seen = weight >= kernel.LEAST_WEIGHT
 
     # Colour, against the pixel's own: what little light passes through the object is taken for the right colour.
@@ -73,7 +78,7 @@ def _one_ray(sdf: Tensor, color: Tensor, ray: Tensor, settings: Tensor) -> Tenso
     opacity = 1 - light[-1]
     mask = settings[kernel.W_MASK] * (opacity - ray[kernel.ALPHA]) ** 2
 
-    off = ((slope(sdf, middle[seen]) - ray[kernel.NORMAL : kernel.NORMAL + 3]) ** 2).sum(-1)
+    off = ((slope(sdf, surface[seen]) - ray[kernel.NORMAL : kernel.NORMAL + 3]) ** 2).sum(-1)
     # The weights are constants here: a wrong normal is to turn the surface, not to make it vanish.
     normal = settings[kernel.W_NORMAL] * ray[kernel.NORMAL_WEIGHT] * (weight[seen].detach() * off).sum()
     return ray[kernel.WEIGHT] * torch.stack([rgb, mask, normal])
