@@ -156,6 +156,8 @@ class ImageTo3D:
             with turn(self._drawing, tick, "views"):
                 multiview = draw_views(model, cutout, request, self.config, stages)
         else:
+            if more or prompt is not None:
+                raise BadInput(f"{', '.join([*more] or ['prompt'])} is about drawing views, but views were given")
             with stages.stage("views"):
                 if is_folder(views) or cameras is not None:
                     posed = _posed(views, cameras, up, rig, normals)
