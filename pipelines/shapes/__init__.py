@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--meshes", required=True, metavar="DIR", help="folder of .glb files; a MANIFEST.json there may name groups")
     add("--out", required=True, metavar="DIR", help="folder for <class>/<mesh>.<pass>.npz; what is there is kept")
+    add("--shard", default="1/1", metavar="I/N", help="do the I-th of N parts only, for N processes side by side")
     add("--size-px", type=int, default=128, metavar="PX", help="side of the tiles, px (default: 128)")
     add("--points", type=int, default=24_000, metavar="N", help="points with distances a pass (default: 24000)")
     add("--surface", type=int, default=4096, metavar="N", help="coloured surface points a pass (default: 4096)")
@@ -50,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
     ]
     if not passes:
         raise BadInput(f"{args.meshes} has no .glb files to render")
+    passes = sorted(passes)[_shard(args.shard)]
     failed = {}
-    for done, (key, mesh, number) in enumerate(sorted(passes)):
+    for done, (key, mesh, number) in enumerate(passes):
         target = Path(args.out) / classes.get(mesh.stem, "kit") / f"{mesh.stem}.{number}.npz"
         if not target.exists():
             try:
@@ -61,8 +63,16 @@ def run(args: argparse.Namespace) -> int:
                 sys.stderr.write(f"left out: {error}\n")
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{done + 1} of {len(passes)}")
-    (Path(args.out) / "failed.json").write_text(json.dumps(failed, indent=1))
+    (Path(args.out) / f"failed_{args.shard.replace('/', '_of_')}.json").write_text(json.dumps(failed, indent=1))
     return 0
+
+
+def _shard(text: str) -> slice:
+    """Every N-th pass from the I-th on."""
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise BadInput(f"--shard is {text}; expected I/N with I from 1 to N, for example 3/16")
+    return slice(int(index) - 1, None, int(count))
 
 
 def _classes(folder: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help="samples a step (default: the recipe's)")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
+    add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")
     add("--threads", type=int, default=2, metavar="N", help="CPU threads of the training process (default: 2)")
 
 

@@ -130,7 +130,8 @@ def _staged_batches(
             passes, lights, size=config.batch, count=until - step, seed=config.seed, first=step,
             config=SampleConfig(picture_px=picture_px),
         )  # fmt: skip
-        for batch in DataLoader(batches, batch_size=None, num_workers=config.workers, prefetch_factor=4):
+        ahead = 4 if config.workers else None
+        for batch in DataLoader(batches, batch_size=None, num_workers=config.workers, prefetch_factor=ahead):
             yield batch, grid
         step = until
 
@@ -169,6 +170,6 @@ def validate(
             losses = prior_losses(low, batch, grid)
             losses["elevation_deg"] = losses.pop("elevation") * ELEVATION_UNIT_DEG
             for name, value in losses.items():
-                values.setdefault(name, []).append(float(value))
+                values.setdefault(name, []).append(value.item())
         found |= {f"val_{mode}_{name}": round(float(np.mean(each)), 5) for name, each in values.items()}
     return {name: value for name, value in found.items() if name != "val_rig_elevation_deg"}
