@@ -77,7 +77,8 @@ class RayEngine:
         settings: of all items; the folder of results has to be the same for all nodes.
         limits: of each worker.
         workers: at most so many; 0 for as many as the cluster has room for, also when nodes join.
-        address: of a cluster, 'auto' or host:port; None starts one on this machine, on loopback, without dashboard.
+        address: of a cluster, 'auto' or host:port; None takes the one that this process is connected to already, or
+            starts one on this machine, on loopback, without dashboard.
         cpus: processors of each worker.
         gpus: GPUs of each worker, also a fraction: with 0.5, one draws views while the other fits.
         items: how many there are; no more workers than that are started.
@@ -103,9 +104,9 @@ class RayEngine:
         self._ray = _ray()
         self._limits, self._workers, self._items = limits, workers, items
         self._cpus, self._gpus = cpus, gpus
-        self._begin(address, settings, limits, maker)
         self._actors: list[_Actor] = []
         self._calls: dict[Any, _Actor] = {}
+        self._begin(address, settings, limits, maker)
         self._failed_starts, self._looked, self._alone_since = 0, 0.0, time.monotonic()
         self._check_room()
         self._grow()
@@ -147,7 +148,8 @@ class RayEngine:
                 self._ray.kill(actor.handle, no_restart=True)
         self._actors.clear()
         self._calls.clear()
-        self._ray.shutdown()
+        if self._connected_here:
+            self._ray.shutdown()
 
     def _begin(self, address: str | None, settings: Settings, limits: Limits, maker: str) -> None:
         root = str(Path(zero123pp.__file__).resolve().parent.parent)
@@ -159,8 +161,10 @@ class RayEngine:
             options |= {"object_store_memory": _OBJECT_STORE_BYTES, "num_cpus": self._local_cpus()}
             # A checkout is not on the path of the actors; on other machines the package has to be installed.
             options["runtime_env"] = {"env_vars": {"PYTHONPATH": path}}
+        self._connected_here = not self._ray.is_initialized()
         try:
-            self._ray.init(address=address, **options)
+            if self._connected_here:
+                self._ray.init(address=address or "local", **options)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             line = " ".join(str(error).split())[:300]
             raise MissingBackend(f"no Ray cluster at {address or 'this machine'}: {line}") from error
@@ -176,7 +180,7 @@ class RayEngine:
         have = self._ray.cluster_resources()
         for name, wanted in (("CPU", self._cpus), ("GPU", self._gpus)):
             if wanted > have.get(name, 0):
-                self._ray.shutdown()
+                self.close()
                 raise BadInput(f"a worker asks for {wanted:g} {name}, but the cluster has {have.get(name, 0):g} in all")
 
     def _grow(self) -> None:

@@ -1,6 +1,5 @@
 """Batches of scripted items on every engine; see batch_makers."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -26,6 +25,17 @@ def _makers_on_the_path(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
 
 
+@pytest.fixture(scope="session")
+def ray_cluster():
+    """A cluster on this machine for all tests: it takes many seconds to start."""
+    ray = pytest.importorskip("ray", reason="ray is not installed; pip install 'zero123pp[ray]'")
+    options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "log_to_driver": False, "num_cpus": 3}
+    options |= {"object_store_memory": 2**27, "runtime_env": {"env_vars": {"PYTHONPATH": PYTHONPATH}}}
+    ray.init(logging_level="error", **options)
+    yield ray
+    ray.shutdown()
+
+
 @pytest.fixture(params=["local", "ray"])
 def make_engine(request):
     """``make_engine(settings, limits, workers)`` for each engine; closed at the end."""
@@ -40,8 +50,8 @@ def make_engine(request):
             engines.append(LocalEngine(settings, limits, workers, maker=MAKER))
         return engines[-1]
 
-    if request.param == "ray" and importlib.util.find_spec("ray") is None:
-        pytest.skip("ray is not installed; pip install 'zero123pp[ray]'")
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
     yield make
     for engine in engines:
         engine.close()
