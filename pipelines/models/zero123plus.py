@@ -118,7 +118,7 @@ class Zero123PlusModel:
             pipeline.accelerate()
         if options.dtype == "auto" and device.type == "cpu":
             # The decoder writes 8-bit pixels; bfloat16 would round them to about as many levels.
-            pipeline.vae.to(torch.float32)
+            torch.nn.Module.to(pipeline.vae, torch.float32)  # diffusers' own would warn of every change of type
         licence = licences.licence_of(source)
         if options.unet is not None:
             licence = f"{licence}; UNet of {Path(options.unet).name}: {licences.OTHER}"
