@@ -7,6 +7,8 @@ left to Ray: the driver owns them, with one call in flight for each actor.
 
 import math
 import os
+import secrets
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -78,7 +80,7 @@ class RayEngine:
         limits: of each worker.
         workers: at most so many; 0 for as many as the cluster has room for, also when nodes join.
         address: of a cluster, 'auto' or host:port; None takes the one that this process is connected to already, or
-            starts one on this machine, on loopback, without dashboard.
+            starts one on this machine, without dashboard, that only those with its random token can talk to.
         cpus: processors of each worker.
         gpus: GPUs of each worker, also a fraction: with 0.5, one draws views while the other fits.
         items: how many there are; no more workers than that are started.
@@ -101,7 +103,7 @@ class RayEngine:
         items: int = 2**31,
         maker: str = MAKER,
     ) -> None:
-        self._ray = _ray()
+        self._ray = _ray(own_cluster=address is None)
         self._limits, self._workers, self._items = limits, workers, items
         self._cpus, self._gpus = cpus, gpus
         self._actors: list[_Actor] = []
@@ -157,7 +159,7 @@ class RayEngine:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
         if address is None:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            options["include_dashboard"] = False
             options |= {"object_store_memory": _OBJECT_STORE_BYTES, "num_cpus": self._local_cpus()}
             # A checkout is not on the path of the actors; on other machines the package has to be installed.
             options["runtime_env"] = {"env_vars": {"PYTHONPATH": path}}
@@ -238,7 +240,11 @@ class RayEngine:
         return ended
 
 
-def _ray() -> Any:
+def _ray(own_cluster: bool) -> Any:
+    if own_cluster and "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        # Ray's processes listen on all interfaces of the machine, whatever address they are told, and run what they
+        # are sent. The token is read when Ray is imported, and handed to its processes in their environment.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
         import ray
         import ray.exceptions
