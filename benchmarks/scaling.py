@@ -10,13 +10,16 @@ Each prints JSON. docs/scaling.md has the numbers.
 
 import argparse
 import hashlib
+import heapq
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -134,6 +137,191 @@ def _is_valid(path: Path) -> bool:
 
     mesh = trimesh.load(path, force="mesh")
     return len(mesh.faces) > 50 and mesh.visual.uv is not None
+
+
+_LOOP = """
+import sys
+from pathlib import Path
+from zero123pp import ImageTo3D
+pipe = ImageTo3D.from_pretrained("inflated", overrides={overrides!r})
+for name in sys.argv[2:]:
+    pipe(views=name).save(Path(sys.argv[1]) / (Path(name).stem + ".glb"))
+"""
+
+
+def overhead(args: argparse.Namespace) -> dict[str, object]:
+    """Processor seconds an item, beyond what starting costs: a plain loop against the batch; wall of two workers.
+
+    Each way runs with few and with all items; the difference is what the further items cost.
+    """
+    few = max(2, args.items // 4)
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        write_sheets(home / "in", args.items)
+        pictures = [str(home / "in" / f"{index:04d}.png") for index in range(args.items)]
+        loop = [sys.executable, "-c", _LOOP.format(overrides=SMALL), str(home)]
+        costs: dict[str, dict[int, tuple[float, float]]] = {"loop": {}, "one": {}, "two": {}}
+        for count in (few, args.items):
+            rows = "".join(f"{Path(name).name}\n" for name in pictures[:count])
+            (home / "in" / f"{count}.csv").write_text("views\n" + rows)
+            costs["loop"][count] = _cost([*loop, *pictures[:count]])
+            for workers, name in ((1, "one"), (2, "two")):
+                costs[name][count] = _cost(command(home / "in" / f"{count}.csv", home / f"{name}{count}", workers))
+    each = {
+        name: [(cost[args.items][n] - cost[few][n]) / (args.items - few) for n in (0, 1)]
+        for name, cost in costs.items()
+    }
+    return {
+        "items": args.items,
+        "loop_cpu_s_per_item": round(each["loop"][0], 4),
+        "one_worker_cpu_s_per_item": round(each["one"][0], 4),
+        "two_workers_cpu_s_per_item": round(each["two"][0], 4),
+        "overhead": round(each["one"][0] / each["loop"][0] - 1, 4),
+        "wall_s_per_item": {name: round(cost[1], 3) for name, cost in each.items()},
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
+def _cost(line: list[str]) -> tuple[float, float]:
+    """Processor and wall seconds of a command and all its processes, on one core where it is a loop."""
+    single = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | (single if "-c" in line else {})
+    core = {min(os.sched_getaffinity(0))} if "-c" in line else os.sched_getaffinity(0)
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(
+        line, check=True, stderr=subprocess.DEVNULL, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, core)
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.monotonic() - start
+
+
+def hostile(args: argparse.Namespace) -> dict[str, object]:
+    """Changed pictures and lists through the loaders: outcomes, the longest time, the memory."""
+    sys.path.insert(0, str(ROOT / "tests" / "security"))
+    from fuzz_inputs import CORPUS, TARGETS
+
+    chance, slowest, outcomes = random.Random(0), 0.0, {"read": 0, "refused": 0}
+    reasons: set[str] = set()
+    seeds = {name: [path.read_bytes() for path in sorted((CORPUS / name).iterdir())] for name in TARGETS}
+    for _ in range(args.count):
+        name = chance.choice(list(TARGETS))
+        start = time.monotonic()
+        said = TARGETS[name](_spoilt(chance.choice(seeds[name]), chance))
+        slowest = max(slowest, time.monotonic() - start)
+        outcomes["read" if said == "read" else "refused"] += 1
+        reasons.add(said[:25])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    return {"files": args.count, **outcomes, "slowest_s": round(slowest, 2), "peak_mb": peak, "kinds": len(reasons)}
+
+
+def _spoilt(data: bytes, chance: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chance.randint(0, 8)):
+        at = chance.randrange(len(changed) + 1)
+        if chance.random() < 0.3:
+            del changed[at : at + chance.randint(1, 60)]
+        elif chance.random() < 0.5:
+            changed[at:at] = chance.randbytes(chance.randint(1, 20))
+        elif at < len(changed):
+            changed[at] = chance.randrange(256)
+    return bytes(changed)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the simulation assumes; nothing of it was measured on GPUs."""
+
+    workers_per_node: int = 2
+    """Each with half a GPU: one draws while the other fits."""
+    median_s: float = 12.0
+    """Of one item on such a worker."""
+    spread: float = 0.4
+    """Standard deviation of the logarithm of an item's time."""
+    node_life_h: float = 24.0
+    """Mean time until a node is taken away, as spot machines are."""
+    node_back_s: float = 600.0
+    """Until another one has taken its place and loaded the model."""
+    poison: float = 1e-4
+    """Share of items that take their worker down each time."""
+    hang: float = 2e-5
+    """Share of items that never end."""
+    deadline_s: float = 300.0
+    restart_s: float = 20.0
+    """Of a worker process, with its model."""
+    dispatch_s: float = 0.002
+    """Of the driver for an item: reading, hashing, claiming."""
+    dollars_per_node_h: float = 1.0
+
+
+def simulate(args: argparse.Namespace) -> dict[str, object]:
+    """All pictures through a cluster that fails, by events; the driver's rules are those of the batch."""
+    cluster, chance = Cluster(), random.Random(0)
+    lives = [chance.expovariate(1 / (3600 * cluster.node_life_h)) for _ in range(args.nodes)]
+    # (time, worker, node): when a worker asks for its next item
+    free = [(0.0, w, w % args.nodes) for w in range(args.nodes * cluster.workers_per_node)]
+    heapq.heapify(free)
+    again: list[int] = []
+    failures: dict[int, int] = {}
+    fresh = done = tries = given_up = lost = 0
+    driver, busy, useful, finished, last_99 = 0.0, 0.0, 0.0, 0.0, 0.0
+    while free and (fresh < args.pictures or again):
+        now, worker, node = heapq.heappop(free)
+        driver = max(driver, now) + cluster.dispatch_s
+        begin = driver
+        if fresh < args.pictures:
+            item, fresh = fresh, fresh + 1
+        else:
+            item = again.pop()
+        tries += 1
+        kind = random.Random(item * 7919 + 1).random()
+        takes = cluster.median_s * chance.lognormvariate(0, cluster.spread)
+        own_fault = kind < cluster.poison + cluster.hang
+        if own_fault:
+            takes = takes / 2 if kind < cluster.poison else cluster.deadline_s
+        end = begin + takes
+        if begin >= lives[node]:  # its node went while it was idle
+            lives[node] = max(begin, lives[node]) + chance.expovariate(1 / (3600 * cluster.node_life_h))
+        if end > lives[node]:
+            end = lives[node]
+            busy += max(0.0, end - begin)
+            lost += 1
+            again.append(item)
+            heapq.heappush(free, (end + cluster.node_back_s, worker, node))
+            continue
+        busy += takes
+        if own_fault:
+            failures[item] = failures.get(item, 0) + 1
+            if failures[item] >= 2:
+                given_up += 1
+                finished = max(finished, end)
+            else:
+                again.append(item)
+            heapq.heappush(free, (end + cluster.restart_s, worker, node))
+            continue
+        useful += takes
+        done += 1
+        finished = max(finished, end)
+        if done == int(0.99 * args.pictures):
+            last_99 = end
+        heapq.heappush(free, (end, worker, node))
+    hours = finished / 3600
+    slots = args.nodes * cluster.workers_per_node
+    return {
+        "assumed": asdict(cluster),
+        "pictures": args.pictures,
+        "nodes": args.nodes,
+        "done": done,
+        "given_up": given_up,
+        "tries": tries,
+        "cut_off_by_lost_nodes": lost,
+        "hours": round(hours, 2),
+        "pictures_per_hour": round(done / hours),
+        "useful_share_of_busy_time": round(useful / busy, 4),
+        "useful_share_of_paid_time": round(useful / (finished * slots), 4),
+        "hours_for_the_last_percent": round((finished - last_99) / 3600, 2),
+        "driver_busy_share": round(tries * cluster.dispatch_s / finished, 4),
+        "dollars_per_1000": round(hours * args.nodes * cluster.dollars_per_node_h / done * 1000, 3),
+    }
 
 
 if __name__ == "__main__":
