@@ -363,6 +363,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
 
     def _decode(self, sample: torch.Tensor, output_type: str) -> np.ndarray | list[Image.Image]:
         """Latents in diffusion space to pictures, one at a time: decoding is what takes the most memory."""
+        if self._is_fast:
+            fast.release(self.unet)
         decoded = torch.cat([latents.decode(self.vae, picture) for picture in sample.split(1)])
         _check_finite(decoded, "decoding", self.vae.dtype)
         pictures = decoded.permute(0, 2, 3, 1).cpu().numpy()
