@@ -67,11 +67,13 @@ def write_sheets(folder: Path, count: int, tile_px: int = 64) -> Path:
     return path
 
 
-def command(pictures: Path, out: Path, workers: int, engine: str = "local") -> list[str]:
+def command(
+    pictures: Path, out: Path, workers: int, engine: str = "local", values: tuple[str, ...] = SMALL
+) -> list[str]:
     """The command line of a batch."""
     line = [sys.executable, str(ROOT / "run.py"), "batch", "--images", str(pictures), "--out", str(out)]
     line += ["--model", "inflated", "--workers", str(workers), "--engine", engine, "--thumbnail", "0"]
-    return [*line, *(word for value in SMALL for word in ("--set", value))]
+    return [*line, "--preset", "fast", *(word for value in values for word in ("--set", value))]
 
 
 def chaos(args: argparse.Namespace) -> dict[str, object]:
@@ -143,7 +145,7 @@ _LOOP = """
 import sys
 from pathlib import Path
 from zero123pp import ImageTo3D
-pipe = ImageTo3D.from_pretrained("inflated", overrides={overrides!r})
+pipe = ImageTo3D.from_pretrained("inflated", preset="fast")
 for name in sys.argv[2:]:
     pipe(views=name).save(Path(sys.argv[1]) / (Path(name).stem + ".glb"))
 """
@@ -152,21 +154,23 @@ for name in sys.argv[2:]:
 def overhead(args: argparse.Namespace) -> dict[str, object]:
     """Processor seconds an item, beyond what starting costs: a plain loop against the batch; wall of two workers.
 
-    Each way runs with few and with all items; the difference is what the further items cost.
+    Each way runs with few and with all items of the preset 'fast'; the difference is what the further items cost. The
+    loop and one worker are held to one core, with their driver.
     """
     few = max(2, args.items // 4)
     with TemporaryDirectory() as folder:
         home = Path(folder)
         write_sheets(home / "in", args.items)
         pictures = [str(home / "in" / f"{index:04d}.png") for index in range(args.items)]
-        loop = [sys.executable, "-c", _LOOP.format(overrides=SMALL), str(home)]
+        loop = [sys.executable, "-c", _LOOP, str(home)]
         costs: dict[str, dict[int, tuple[float, float]]] = {"loop": {}, "one": {}, "two": {}}
         for count in (few, args.items):
             rows = "".join(f"{Path(name).name}\n" for name in pictures[:count])
             (home / "in" / f"{count}.csv").write_text("views\n" + rows)
-            costs["loop"][count] = _cost([*loop, *pictures[:count]])
+            costs["loop"][count] = _cost([*loop, *pictures[:count]], cores=1)
             for workers, name in ((1, "one"), (2, "two")):
-                costs[name][count] = _cost(command(home / "in" / f"{count}.csv", home / f"{name}{count}", workers))
+                line = command(home / "in" / f"{count}.csv", home / f"{name}{count}", workers, values=())
+                costs[name][count] = _cost(line, cores=workers)
     each = {
         name: [(cost[args.items][n] - cost[few][n]) / (args.items - few) for n in (0, 1)]
         for name, cost in costs.items()
@@ -182,14 +186,14 @@ def overhead(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _cost(line: list[str]) -> tuple[float, float]:
-    """Processor and wall seconds of a command and all its processes, on one core where it is a loop."""
-    single = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | (single if "-c" in line else {})
-    core = {min(os.sched_getaffinity(0))} if "-c" in line else os.sched_getaffinity(0)
+def _cost(line: list[str], cores: int) -> tuple[float, float]:
+    """Processor and wall seconds of a command and all its processes, held to so many cores."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | threads
+    chosen = sorted(os.sched_getaffinity(0))[:cores]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(
-        line, check=True, stderr=subprocess.DEVNULL, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, core)
+        line, check=True, stderr=subprocess.DEVNULL, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, chosen)
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.monotonic() - start

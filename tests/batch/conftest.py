@@ -1,5 +1,6 @@
 """Batches of scripted items on every engine; see batch_makers."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from batch_makers import MAKER
 from paths import ROOT
 
+from zero123pp.pipelines.batch import ray_engine
 from zero123pp.pipelines.batch.driver import Batch, Tally
 from zero123pp.pipelines.batch.items import Item
 from zero123pp.pipelines.batch.job import Settings
@@ -28,8 +30,10 @@ def _makers_on_the_path(monkeypatch):
 @pytest.fixture(scope="session")
 def ray_cluster():
     """A cluster on this machine for all tests: it takes many seconds to start."""
-    ray = pytest.importorskip("ray", reason="ray is not installed; pip install 'zero123pp[ray]'")
-    options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "log_to_driver": False, "num_cpus": 3}
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("ray is not installed; pip install 'zero123pp[ray]'")
+    ray = ray_engine._ray(own_cluster=True)
+    options = {"include_dashboard": False, "log_to_driver": False, "num_cpus": 3}
     options |= {"object_store_memory": 2**27, "runtime_env": {"env_vars": {"PYTHONPATH": PYTHONPATH}}}
     ray.init(logging_level="error", **options)
     yield ray
