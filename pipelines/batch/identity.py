@@ -89,7 +89,7 @@ def _bundled_digest() -> str:
 
     digest = hashlib.sha256()
     for folder in (Path(cutout.__file__).parent, Path(prior.__file__).parent / "weights"):
-        for file in sorted(folder.iterdir()):
+        for file in sorted(folder.glob("*")):
             if file.suffix in (".onnx", ".safetensors"):
                 digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
