@@ -94,7 +94,11 @@ class WorkerProcess:
                     return self._ended(message)
                 self._ready, self._begun = True, now
         except (EOFError, OSError):
-            self._process.wait(5)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:  # it closed its pipe and lives on
+                self._process.kill()
+                self._process.wait()
             dead = True
         if dead:
             return self._ended(self._post_mortem(now - self._begun))

@@ -42,7 +42,7 @@ def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_bat
     words = ["ok", "exit", "ok", "segv", "ok", "raise", "ok", "refuse", "ok", "sleep 60", "ok"]
     items = write_items(words)
     out = tmp_path / "out"
-    tally = run_batch(make_engine(Settings(str(out)), Limits(deadline_s=3)), items)
+    tally = run_batch(make_engine(Settings(str(out)), Limits(deadline_s=5)), items)
     reasons = quarantined(out)
     assert {name: said["kind"] for name, said in reasons.items()} == {
         "001.png": "crashed",
@@ -56,7 +56,7 @@ def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_bat
     assert reasons["007.png"]["tries"] == 1  # a refusal is no accident
     assert "exit code 3" in reasons["001.png"]["reason"] and "SIGSEGV" in reasons["003.png"]["reason"]
     assert "Segmentation fault" in reasons["003.png"]["reason"]  # and where it was
-    assert "longer than 3 s" in reasons["009.png"]["reason"]
+    assert "longer than 5 s" in reasons["009.png"]["reason"]
     assert len(glbs(out)) == 6 and not list(out.rglob("*.tmp"))
 
 

@@ -1,6 +1,7 @@
 """The command killed at random moments, twice at the same time, on full and read-only disks: then started again."""
 
 import ctypes
+import importlib.util
 import json
 import os
 import random
@@ -34,16 +35,19 @@ def gone(out):
     return not worker_processes(out)
 
 
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_by_a_signal_and_started_again(tmp_path, write_items, command, number, code):
+def test_stopped_by_a_signal_and_started_again(tmp_path, write_items, command, number, code, engine):
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        pytest.skip("ray is not installed; pip install 'zero123pp[ray]'")
     write_items(["sleep 0.2"] * 12)
     out = tmp_path / "out"
-    process = command("--workers", 2)
-    wait_for(lambda: len(results(out)) >= 2)
+    process = command("--workers", 2, "--engine", engine)
+    wait_for(lambda: len(results(out)) >= 2, 90)
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == code and "go on" in said and "Traceback" not in said
-    wait_for(lambda: gone(out), 3)
+    wait_for(lambda: gone(out), 5)
     assert not leftovers(out) and 2 <= len(results(out)) < 12
     index = (out / "index.csv").read_text().splitlines()
     assert len(index) == 13 and sum(",done," in line for line in index) == len(results(out))
