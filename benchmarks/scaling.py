@@ -141,62 +141,84 @@ def _is_valid(path: Path) -> bool:
     return len(mesh.faces) > 50 and mesh.visual.uv is not None
 
 
-_LOOP = """
-import sys
-from pathlib import Path
-from zero123pp import ImageTo3D
-pipe = ImageTo3D.from_pretrained("inflated", preset="fast")
-for name in sys.argv[2:]:
-    pipe(views=name).save(Path(sys.argv[1]) / (Path(name).stem + ".glb"))
-"""
-
-
 def overhead(args: argparse.Namespace) -> dict[str, object]:
-    """Processor seconds an item, beyond what starting costs: a plain loop against the batch; wall of two workers.
+    """What the engine costs: the same items of the preset 'fast' in a plain loop and in a worker, taking turns.
 
-    Each way runs with few and with all items of the preset 'fast'; the difference is what the further items cost. The
-    loop and one worker are held to one core, with their driver.
+    Everything is held to one core and to one thread. Turns, because other work on the machine makes the same item cost
+    up to half as much again a minute later. Then the wall time of one and of two workers, each with a core.
     """
-    few = max(2, args.items // 4)
+    from statistics import median
+
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
     with TemporaryDirectory() as folder:
         home = Path(folder)
-        write_sheets(home / "in", args.items)
-        pictures = [str(home / "in" / f"{index:04d}.png") for index in range(args.items)]
-        loop = [sys.executable, "-c", _LOOP, str(home)]
-        costs: dict[str, dict[int, tuple[float, float]]] = {"loop": {}, "one": {}, "two": {}}
-        for count in (few, args.items):
-            rows = "".join(f"{Path(name).name}\n" for name in pictures[:count])
-            (home / "in" / f"{count}.csv").write_text("views\n" + rows)
-            costs["loop"][count] = _cost([*loop, *pictures[:count]], cores=1)
-            for workers, name in ((1, "one"), (2, "two")):
-                line = command(home / "in" / f"{count}.csv", home / f"{name}{count}", workers, values=())
-                costs[name][count] = _cost(line, cores=workers)
-    each = {
-        name: [(cost[args.items][n] - cost[few][n]) / (args.items - few) for n in (0, 1)]
-        for name, cost in costs.items()
-    }
+        write_sheets(home, 2 * args.items + 2)
+        loop, worker, driver = _in_turns(home, args.items)
+        os.sched_setaffinity(0, cores)
+        walls = {workers: _wall(home, workers, args.items) for workers in (1, 2)}
     return {
         "items": args.items,
-        "loop_cpu_s_per_item": round(each["loop"][0], 4),
-        "one_worker_cpu_s_per_item": round(each["one"][0], 4),
-        "two_workers_cpu_s_per_item": round(each["two"][0], 4),
-        "overhead": round(each["one"][0] / each["loop"][0] - 1, 4),
-        "wall_s_per_item": {name: round(cost[1], 3) for name, cost in each.items()},
+        "loop_cpu_s": round(median(loop), 3),
+        "worker_cpu_s": round(median(worker), 3),
+        "driver_cpu_s": round(median(driver), 4),
+        "overhead": round((sum(worker) + sum(driver)) / sum(loop) - 1, 4),
+        "wall_s_per_item": {f"{workers} workers": round(wall, 3) for workers, wall in walls.items()},
         "load_average": round(os.getloadavg()[0], 1),
     }
 
 
-def _cost(line: list[str], cores: int) -> tuple[float, float]:
-    """Processor and wall seconds of a command and all its processes, held to so many cores."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | threads
-    chosen = sorted(os.sched_getaffinity(0))[:cores]
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(
-        line, check=True, stderr=subprocess.DEVNULL, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, chosen)
+def _in_turns(home: Path, count: int) -> tuple[list[float], list[float], list[float]]:
+    """Processor seconds of each item in a loop, in a worker, and of the driver meanwhile; the first is for warmth."""
+    from multiprocessing import connection
+
+    import psutil
+
+    from zero123pp import ImageTo3D
+    from zero123pp.pipelines.batch.job import Settings, Task
+    from zero123pp.pipelines.batch.process import Limits, WorkerProcess
+    from zero123pp.pipelines.batch.store import Store
+
+    pipe = ImageTo3D.from_pretrained("inflated", preset="fast")
+    loop, inside, driver = [], [], []
+    with Store(home / "turns"):
+        watched = WorkerProcess(Settings(str(home / "turns"), "fast", thumbnail_px=0), Limits(), cores=(0,))
+        for index in range(count + 1):
+            start = time.process_time()
+            pipe(views=home / f"{index:04d}.png").save(home / "loop.glb")
+            loop.append(time.process_time() - start)
+            data, start = (home / f"{count + 1 + index:04d}.png").read_bytes(), time.process_time()
+            watched.submit(Task(f"{index:064x}", "item", {}, "inflated", None, data))
+            process = psutil.Process(watched.pid)
+            before = process.cpu_times()
+            while (outcome := watched.poll()) is None:
+                connection.wait([watched.pipe], 0.1)
+            after = process.cpu_times()
+            assert outcome.kind == "done", outcome
+            inside.append(after.user + after.system - before.user - before.system)
+            driver.append(time.process_time() - start)
+        watched.stop()
+    return loop[1:], inside[1:], driver[1:]
+
+
+def _wall(home: Path, workers: int, count: int) -> float:
+    """Wall seconds an item, from the first result on: without the start of the workers."""
+    rows = "".join(f"{index:04d}.png\n" for index in range(count + workers))
+    (home / "wall.csv").write_text("views\n" + rows)
+    out = home / f"wall{workers}"
+    process = subprocess.Popen(
+        command(home / "wall.csv", out, 2, values=())
+        if workers == 2
+        else ["taskset", "-c", "0", *command(home / "wall.csv", out, 1, values=())],
+        stderr=subprocess.DEVNULL,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.monotonic() - start
+    marks = {}
+    while process.poll() is None:
+        marks.setdefault(len(list(out.glob("??/*.json"))), time.monotonic())
+        time.sleep(0.02)
+    first, last = min(n for n in marks if n >= workers), max(marks)
+    return (marks[last] - marks[first]) / (last - first)
 
 
 def hostile(args: argparse.Namespace) -> dict[str, object]:
