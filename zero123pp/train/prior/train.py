@@ -97,7 +97,7 @@ def train(
         views = batch["pictures"].shape[1]
         for name, loss in losses.items():
             sums.setdefault(name if name != "sdf" else ("sdf_one" if views == 1 else "sdf_many"), []).append(
-                float(loss)
+                loss.item()
             )
         if weights.step % config.save_every == 0 or weights.step == config.steps:
             record = {"step": weights.step, **{name: round(float(np.mean(values)), 5) for name, values in sums.items()}}
