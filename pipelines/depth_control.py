@@ -1,9 +1,4 @@
-"""A mesh as the depth sheet that Zero123++'s depth ControlNet was trained on (zero123plus issue 40).
-
-Linear depth (distance to the camera plane) of each view, scaled so that the nearest visible point is 0 (black) and the
-farthest 1 (white), with the object's mask as alpha. The scale is that of one view: the published function takes one
-render at a time.
-"""
+"""A mesh as the depth sheet of Zero123++'s depth ControlNet, see `zero123pp.diffusion.depth_picture`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
+from zero123pp.diffusion.depth_picture import depth_picture
 from zero123pp.errors import BadInput
 from zero123pp.images import tile_sheet
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Mesh, TexturedMesh
 
 Part = Mesh | TexturedMesh
-
-_OBJECT_THRESHOLD = 1e-3
-"""Depths below this are background, as in the published function."""
 
 _IN_FRAME = (0.5, 1.02)
 """A mesh whose farthest vertex lies within these multiples of the object's radius is taken to be in the frame of this
@@ -88,15 +81,6 @@ def linear_depth(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.
     depth = np.zeros(seen.depth.shape)
     depth[seen.covered] = np.where(safe, exact, seen.depth[seen.covered])
     return depth
-
-
-def depth_picture(depth: np.ndarray) -> np.ndarray:
-    """(S, S, 4) uint8 of depths (S, S): scaled to near 0, far 255 over the object; alpha is the object."""
-    mask = depth > _OBJECT_THRESHOLD
-    low, high = (depth[mask].min(), depth[mask].max()) if mask.any() else (0.0, 1.0)
-    scaled = np.where(mask, (depth - low) / (high - low + 1e-9), 0.0)
-    gray = np.round(scaled * 255).astype(np.uint8)
-    return np.dstack([gray, gray, gray, np.where(mask, 255, 0).astype(np.uint8)])
 
 
 def _joined(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ in the UNet between calls, and gradients flow through the write pass.
 """
 
 import torch
-from diffusers.models.attention_processor import Attention, AttnProcessor2_0
+from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 
 Tokens = dict[str, torch.Tensor]
 """Kept tokens (batch, positions, channels) by the name of the self-attention layer's processor."""
@@ -21,10 +21,15 @@ Tokens = dict[str, torch.Tensor]
 class ReferenceAttention:
     """Attention processor that keeps its input tokens, or attends to kept ones as well."""
 
-    def __init__(self, name: str | None):
-        """``name`` of the self-attention layer among `Tokens`; None for a cross-attention layer, which does neither."""
+    def __init__(self, name: str | None, attend: AttnProcessor | AttnProcessor2_0 | None = None):
+        """One for each attention layer.
+
+        Args:
+            name: of the self-attention layer among `Tokens`; None for a cross-attention layer, which does neither.
+            attend: how attention is computed; None for torch's fused kernels.
+        """
         self.name = name
-        self._attend = AttnProcessor2_0()
+        self._attend = attend or AttnProcessor2_0()
 
     def __call__(
         self,
@@ -43,15 +48,18 @@ class ReferenceAttention:
         return self._attend(attn, hidden_states, encoder_hidden_states, attention_mask)
 
 
-def install_reference_attention(unet: torch.nn.Module) -> None:
+def install_reference_attention(unet: torch.nn.Module, attend: AttnProcessor | None = None) -> None:
     """Put `ReferenceAttention` into every attention layer of ``unet``; does nothing where it is already in.
 
-    Outside of `write_reference` and `read_reference` the UNet computes what it did before.
+    Outside of `write_reference` and `read_reference` the UNet computes what it did before. ``attend`` computes the
+    attention in another way than torch's fused kernels.
     """
     if all(isinstance(processor, ReferenceAttention) for processor in unet.attn_processors.values()):
         return
     names = list(unet.attn_processors)
-    unet.set_attn_processor({n: ReferenceAttention(n if n.endswith(".attn1.processor") else None) for n in names})
+    unet.set_attn_processor(
+        {n: ReferenceAttention(n if n.endswith(".attn1.processor") else None, attend) for n in names}
+    )
 
 
 def noised_reference(condition: torch.Tensor, noise: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -4,51 +4,27 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from zero123pp.train.matting.losses import matting_loss
 from zero123pp.train.matting.network import MattingNetwork
-from zero123pp.train.weights import TrainedWeights, scheduled_rate
+from zero123pp.train.recipe import Recipe
+from zero123pp.train.weights import TrainedWeights
 
 
 @dataclass(frozen=True)
-class MattingTrainConfig:
-    """Recipe of the cutout network."""
+class MattingTrainConfig(Recipe):
+    """Recipe of the cutout network. Checkpoints and validations come together."""
 
     steps: int = 6000
-    """Optimiser steps."""
     batch: int = 16
-    """Pictures a step."""
+    learning_rate: float = 2e-3
+    warmup: int = 200
+    save_every: int = 200
     size_px: int = 160
     """Side of the training pictures, px; a multiple of 32."""
-    learning_rate: float = 2e-3
-    """Peak of AdamW's rate."""
-    warmup: int = 200
-    """Steps of linear warm-up."""
-    decay: float = 0.4
-    """Share of the steps, at the end, over which the rate falls linearly to 0."""
-    weight_decay: float = 0.01
-    """Of AdamW."""
-    ema: float = 0.998
-    """Decay of the running mean of the weights; the mean is what is exported."""
-    clip: float = 1.0
-    """Largest norm of the gradient."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Of forward and backward; master weights are float32. bfloat16 is about twice as fast where the CPU has it."""
-    seed: int = 0
-    """Of the initial weights and of the pictures."""
-    workers: int = 1
-    """Processes that compose pictures."""
-    save_every: int = 200
-    """Steps between checkpoints and validations."""
-
-
-def learning_rate(config: MattingTrainConfig, step: int) -> float:
-    """Linear warm-up, constant, linear decay."""
-    return scheduled_rate(config.learning_rate, step, config.steps, warmup=config.warmup, decay=config.decay)
 
 
 def train(
@@ -106,7 +82,7 @@ def _train_step(
     rgb = rgb.to(device, getattr(torch, config.precision)) / 255
     loss = matting_loss(*weights.running(rgb), alpha.to(device, torch.float32) / 255)
     loss.backward()
-    weights.update(learning_rate(config, weights.step))
+    weights.update(config.rate(weights.step))
     return float(loss.detach())
 
 

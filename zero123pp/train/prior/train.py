@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,42 +14,22 @@ from zero123pp.recon.prior.network import ELEVATION_UNIT_DEG, ShapePrior
 from zero123pp.train.prior.dataset import Batch, Batches, Passes
 from zero123pp.train.prior.losses import prior_losses, weighted
 from zero123pp.train.prior.samples import SampleConfig
-from zero123pp.train.weights import TrainedWeights, scheduled_rate
+from zero123pp.train.recipe import Recipe
+from zero123pp.train.weights import TrainedWeights
 
 
 @dataclass(frozen=True)
-class PriorTrainConfig:
-    """Recipe of the shape prior."""
+class PriorTrainConfig(Recipe):
+    """Recipe of the shape prior. A step's samples all have the same number of views."""
 
     steps: int = 30_000
-    """Optimiser steps."""
-    batch: int = 8
-    """Samples a step; all have the same number of views."""
     learning_rate: float = 1.5e-3
-    """Peak of AdamW's rate."""
-    warmup: int = 300
-    """Steps of linear warm-up."""
-    decay: float = 0.4
-    """Share of the steps, at the end, over which the rate falls linearly to 0."""
     weight_decay: float = 0.02
-    """Of AdamW."""
-    ema: float = 0.998
-    """Decay of the running mean of the weights; the mean is what is exported."""
-    clip: float = 1.0
-    """Largest norm of the gradient."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Of forward and backward; master weights are float32. bfloat16 is about twice as fast where the CPU has it."""
-    seed: int = 0
-    """Of the initial weights and of the samples."""
     stages: tuple[tuple[int, int, int], ...] = ((12_000, 64, 24), (24_000, 96, 24), (0, 128, 32))
     """Up to which step (0: to the end), px of the pictures, and voxels along an axis of the grid. The network is the
     same at every size, and what objects look like is learned several times cheaper from small pictures. Grids below
     24 are no gain: where a level has 2^3 voxels, gradients of 3-wide convolutions in bfloat16 hold garbage on CPUs
     (torch 2.13)."""
-    workers: int = 1
-    """Processes that draw samples."""
-    save_every: int = 100
-    """Steps between checkpoints."""
     validate_every: int = 400
     """Steps between validations."""
 
@@ -90,10 +69,7 @@ def train(
     for batch, grid in _staged_batches(Passes(data, held_out=False), lights, weights.step, config):
         losses = prior_losses(weights.running, {name: value.to(device) for name, value in batch.items()}, grid)
         weighted(losses).backward()
-        rate = scheduled_rate(
-            config.learning_rate, weights.step, config.steps, warmup=config.warmup, decay=config.decay
-        )
-        weights.update(rate)
+        weights.update(config.rate(weights.step))
         views = batch["pictures"].shape[1]
         for name, loss in losses.items():
             sums.setdefault(name if name != "sdf" else ("sdf_one" if views == 1 else "sdf_many"), []).append(
