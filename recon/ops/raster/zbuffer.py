@@ -19,16 +19,29 @@ NEAR = 1e-6
 
 def rasterize(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Fragments:
     """See `zero123pp.recon.ops.raster.rasterize`."""
+    return draw_points(screen_points(vertices, camera), faces, camera.width, camera.height)
+
+
+def screen_points(vertices: np.ndarray, camera: Camera) -> np.ndarray:
+    """Homogeneous screen points (N, 3) of world points (N, 3): (x w, y w, w) with pixels x, y and the depth w."""
     rotation, centre = camera.world_from_cam[:3, :3], camera.world_from_cam[:3, 3]
-    in_cam = (vertices - centre) @ rotation
-    intrinsics = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
-    return Fragments(*_draw(in_cam @ intrinsics.T, faces, camera.width, camera.height, NEAR))
+    return (vertices - centre) @ rotation @ intrinsic_matrix(camera).T
+
+
+def intrinsic_matrix(camera: Camera) -> np.ndarray:
+    """(3, 3) that takes camera coordinates to homogeneous screen points."""
+    return np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+
+
+def draw_points(points: np.ndarray, faces: np.ndarray, width: int, height: int) -> Fragments:
+    """Like `rasterize`, of homogeneous screen points (N, 3)."""
+    return Fragments(*_draw(points, faces, width, height, NEAR))
 
 
 def rasterize_uv(uvs: np.ndarray, faces: np.ndarray, width: int, height: int) -> Fragments:
     """See `zero123pp.recon.ops.raster.rasterize_uv`."""
     points = np.stack([uvs[:, 0] * width, (1 - uvs[:, 1]) * height, np.ones(len(uvs))], axis=1)
-    return Fragments(*_draw(points, faces, width, height, NEAR))
+    return draw_points(points, faces, width, height)
 
 
 @numba.njit(cache=True, inline="always")
