@@ -5,8 +5,9 @@ import pytest
 from shapes import icosphere
 
 from zero123pp.cameras import orbit_camera, project
-from zero123pp.recon.ops.raster import rasterize
+from zero123pp.recon.ops.raster import fused, rasterize
 from zero123pp.recon.ops.raster.crossings import REACH, edge_neighbours
+from zero123pp.recon.ops.raster.zbuffer import intrinsic_matrix, screen_points
 
 torch = pytest.importorskip("torch")
 from zero123pp.recon.ops.raster import antialias  # noqa: E402
@@ -151,3 +152,26 @@ def test_nothing_in_view_draws_nothing_and_moves_nothing():
     assert picture.shape == (64, 64, 3) and not picture.any()
     (gradient,) = torch.autograd.grad(picture.sum(), vertices, allow_unused=True)
     assert gradient is None or not gradient.any()
+
+
+@pytest.mark.parametrize("scene", [_soup(2, 40), _ball(2), _ball(4)])
+@pytest.mark.parametrize("channels", [1, 6])
+def test_the_compiled_pass_is_the_reference(scene, channels):
+    vertices, faces, _ = scene
+    rng = np.random.default_rng(channels)
+    values = torch.tensor(rng.uniform(0, 1, (len(vertices), channels)), requires_grad=True)
+    vertices = vertices.clone().requires_grad_()
+    picture = antialias.draw(vertices, faces, values, CAMERA)
+    gradient = rng.normal(size=picture.shape)
+    wanted = torch.autograd.grad((picture * torch.tensor(gradient)).sum(), (vertices, values))
+    triangles = faces.numpy().astype(np.int32)
+    drawn = fused.draw(
+        screen_points(vertices.detach().numpy(), CAMERA), triangles, values.detach().numpy().astype(np.float32),
+        CAMERA.width, CAMERA.height, edge_neighbours(triangles),
+    )  # fmt: skip
+    assert len(drawn.crossings.owner) > 100
+    np.testing.assert_allclose(drawn.picture, picture.detach().numpy(), atol=2e-6)
+    of_points, of_values = drawn.pull(gradient)
+    of_vertices = of_points @ (intrinsic_matrix(CAMERA) @ CAMERA.world_from_cam[:3, :3].T)
+    for found, reference in ((of_vertices, wanted[0].numpy()), (of_values, wanted[1].numpy())):
+        np.testing.assert_allclose(found, reference, rtol=0, atol=2e-5 * np.abs(reference).max())
