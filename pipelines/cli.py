@@ -22,6 +22,7 @@ SUBCOMMANDS = {
         "zero123pp.pipelines.cutout.render_objects",
         "lit pictures of meshes, to train the cutout network",
     ),
+    "render views": ("zero123pp.pipelines.views", "training samples of Zero123++ under environment light, from meshes"),
     "render shapes": ("zero123pp.pipelines.shapes", "views and distances of meshes, to train the shape prior"),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
     "train prior": ("zero123pp.train.prior", "train the shape prior"),

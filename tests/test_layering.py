@@ -11,6 +11,7 @@ from paths import ROOT
 ROOT_FILES = {"zero123pp", *(f"zero123pp.{name}" for name in ("types", "cameras", "images", "rigs", "errors"))}
 MAY_IMPORT = {
     "zero123pp/diffusion": ("zero123pp.diffusion",),
+    "zero123pp/render": ("zero123pp.render",),
     "recon": ("zero123pp.recon",),
     "configs": ("zero123pp.configs",),
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.shard import Shard
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 LIST_SUFFIXES = (".csv", ".jsonl")
@@ -54,28 +55,6 @@ class Item:
     def source(self) -> str:
         """What it is made from, for people: a path or the prompt."""
         return self.image or self.views or self.prompt or f"row {self.row + 1}"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The part ``number`` (from 1) of ``count`` of a list: every count-th row."""
-
-    number: int = 1
-    count: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """From a text like '3/16'; BadInput for anything else."""
-        number, _, count = text.partition("/")
-        if not (number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
-            raise BadInput(f"shard {text!r} is not of the form i/n, for example 3/16")
-        if len(text) > 20 or not 1 <= int(number) <= int(count):
-            raise BadInput(f"shard {text!r} is out of range; i of i/n goes from 1 to n")
-        return cls(int(number), int(count))
-
-    def has(self, row: int) -> bool:
-        """Whether a row belongs to it."""
-        return row % self.count == self.number - 1
 
 
 def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tuple[list[Item], Path]:

@@ -1,7 +1,6 @@
 """``run.py render objects``: lit pictures of meshes with their true alpha, to train the cutout network on."""
 
 import argparse
-import json
 import sys
 import zlib
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.errors import BadInput
 from zero123pp.images import linear_to_srgb, srgb_to_linear, to_uint8
+from zero123pp.pipelines.manifest import read_manifest
 from zero123pp.types import Mesh, TexturedMesh, View
 
 MIN_VISIBLE_PX = 200
@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     meshes = sorted(Path(args.meshes).glob("*.glb"))
     if not meshes:
         raise BadInput(f"{args.meshes} has no .glb files to render")
-    kinds = _kinds(Path(args.meshes))
+    entries = read_manifest(args.meshes)
+    kinds = {name: str(entry.get("kind", "object")) for name, entry in entries.items()}
     counts = _picture_counts([kinds.get(mesh.stem, "object") for mesh in meshes], args.pictures)
     for mesh in meshes:
         kind = kinds.get(mesh.stem, "object")
@@ -41,14 +42,6 @@ def run(args: argparse.Namespace) -> int:
         except BadInput as error:
             sys.stderr.write(f"left out: {error}\n")
     return 0
-
-
-def _kinds(folder: Path) -> dict[str, str]:
-    """Mesh name to kind, from the manifest."""
-    manifest = folder / "MANIFEST.json"
-    if not manifest.is_file():
-        return {}
-    return {entry["name"]: str(entry.get("kind", "object")) for entry in json.loads(manifest.read_text())}
 
 
 def _picture_counts(kinds: list[str], pictures: int) -> dict[str, int]:

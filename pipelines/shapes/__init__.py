@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.manifest import read_manifest
+from zero123pp.pipelines.shard import Shard
 
 PASSES = {"scan": 4, "model": 3, "market": 2, "kit": 1}
 """Passes over an object of each class: each has other directions, so what is rare is at least seen from all sides."""
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing, in an order in which any first part is a fair sample; returns the exit code."""
-    folder = Path(args.meshes)
+    folder, shard = Path(args.meshes), Shard.parse(args.shard)
     classes = _classes(folder)
     passes = [
         (zlib.crc32(f"{mesh.stem}.{number}".encode()), mesh, number)
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     if not passes:
         raise BadInput(f"{args.meshes} has no .glb files to render")
-    passes = sorted(passes)[_shard(args.shard)]
+    passes = [each for row, each in enumerate(sorted(passes)) if shard.has(row)]
     failed = {}
     for done, (key, mesh, number) in enumerate(passes):
         target = Path(args.out) / classes.get(mesh.stem, "kit") / f"{mesh.stem}.{number}.npz"
@@ -67,20 +69,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _shard(text: str) -> slice:
-    """Every N-th pass from the I-th on."""
-    index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
-        raise BadInput(f"--shard is {text}; expected I/N with I from 1 to N, for example 3/16")
-    return slice(int(index) - 1, None, int(count))
-
-
 def _classes(folder: Path) -> dict[str, str]:
     """Mesh name to a key of `PASSES`, from the manifest's groups."""
-    manifest = folder / "MANIFEST.json"
-    if not manifest.is_file():
-        return {}
-    return {e["name"]: _CLASS_OF_GROUP.get(e.get("group"), "kit") for e in json.loads(manifest.read_text())}
+    return {name: _CLASS_OF_GROUP.get(entry.get("group"), "kit") for name, entry in read_manifest(folder).items()}
 
 
 def render_pass(mesh: Path, key: int, size_px: int, point_count: int, surface_count: int) -> dict[str, np.ndarray]:

@@ -1,14 +1,15 @@
 """The pictures of one object that the shape prior learns from: both elevations of a rig, and free input views."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from zero123pp.cameras import OBJECT_RADIUS, orbit_camera, project
+from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.images import to_uint8
 from zero123pp.recon.metrics import join
 from zero123pp.recon.render import render
+from zero123pp.render.cameras import cropped
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Mesh, TexturedMesh
 
@@ -59,13 +60,7 @@ def _input_camera(
     fov = rng.uniform(15, 50)
     distance = OBJECT_RADIUS / np.sin(np.deg2rad(fov) / 2)
     camera = orbit_camera(azimuth, elevation, distance, fov, size_px)
-    px, _ = project(camera, vertices)
-    low, high = px.min(0), px.max(0)
-    scale = rng.uniform(0.8, 0.95) * size_px / float((high - low).max())
-    shift = size_px / 2 - scale * ((low + high) / 2 - size_px / 2) - size_px / 2
-    return replace(
-        camera, fx=camera.fx * scale, fy=camera.fy * scale, cx=size_px / 2 + shift[0], cy=size_px / 2 + shift[1]
-    )
+    return cropped(camera, vertices, rng.uniform(0.8, 0.95))
 
 
 def _tile(parts: Sequence[Part], camera: Camera) -> np.ndarray:

@@ -191,14 +191,14 @@ def write_shard(tar: Path, samples: Iterable[ViewSample], failures: Mapping[str,
         How many samples it has.
     """
     tar.parent.mkdir(parents=True, exist_ok=True)
-    temporary = tar.with_name(f".{tar.name}.{os.getpid()}.tmp")
+    temporary = tar.with_name(f".{tar.name}.tmp")  # one name a shard: what a killed run left is written over
     index: dict[str, Any] = {"samples": {}}
     try:
         with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
             for sample in samples:
                 index["samples"][sample.key] = _add(archive, sample)
         index |= {"failures": dict(failures or {}), "bytes": temporary.stat().st_size}
-        write_whole(index_path(tar), json.dumps(index))
+        write_whole(index_path(tar), json.dumps(index), alone=True)
         os.replace(temporary, tar)
     finally:
         temporary.unlink(missing_ok=True)
@@ -218,8 +218,11 @@ def _add(archive: tarfile.TarFile, sample: ViewSample) -> dict[str, Any]:
     return {"files": places, "mesh": str(sample.meta.get("mesh", sample.key))}
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that readers see the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_whole(path: Path, text: str, *, alone: bool = False) -> None:
+    """Write a text file so that readers see the old content or the new, never a part.
+
+    ``alone``: no other process writes it, so what a killed one left is written over.
+    """
+    temporary = path.with_name(f".{path.name}.tmp" if alone else f".{path.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)

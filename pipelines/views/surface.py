@@ -1,0 +1,67 @@
+"""The parts of a mesh file as one surface: linear reflectance and normals at any of its points."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zero123pp.images import srgb_to_linear
+from zero123pp.recon.render import UNPAINTED, Part, look_up
+from zero123pp.types import TexturedMesh
+
+_LINEAR = srgb_to_linear(np.arange(1025) / 1024).astype(np.float32)
+"""sRGB in steps of 1 / 1024 to linear light."""
+
+
+class Surface:
+    """All triangles of an object, and what they look like."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        """Joins the parts; faces count through them in order."""
+        meshes = [part.mesh if isinstance(part, TexturedMesh) else part for part in parts]
+        starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes])
+        self.vertices = np.concatenate([mesh.vertices for mesh in meshes])
+        """(V, 3) float32."""
+        self.faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]).astype(np.int32)
+        """(F, 3) int32."""
+        self._first_face = np.cumsum([0] + [len(mesh.faces) for mesh in meshes])
+        self._textures = [part.base_color if isinstance(part, TexturedMesh) else None for part in parts]
+        self._paint = np.zeros((len(self.vertices), 3), np.float32)  # vertex colours, or uv in two columns
+        self._smooth = np.zeros((len(self.vertices), 3), np.float32)
+        for part, mesh, start in zip(parts, meshes, starts):
+            rows = slice(start, start + len(mesh.vertices))
+            if isinstance(part, TexturedMesh):
+                self._paint[rows, :2] = part.uvs
+                self._smooth[rows] = 0 if part.normals is None else part.normals
+            else:
+                self._paint[rows] = UNPAINTED if mesh.colors is None else mesh.colors / np.float32(255)
+        corners = self.vertices.astype(np.float64)[self.faces]
+        crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        self._flat = (crosses / np.maximum(np.linalg.norm(crosses, axis=1, keepdims=True), 1e-30)).astype(np.float32)
+
+    def albedo(self, face: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
+        """Linear reflectance (n, 3) float32 at points given by face (n,) and weights of its corners (n, 3)."""
+        paint = np.einsum("nk,nkc->nc", barycentric.astype(np.float32), self._paint[self.faces[face]])
+        part = np.searchsorted(self._first_face, face, side="right") - 1
+        for number, texture in enumerate(self._textures):
+            if texture is not None:
+                of_part = part == number
+                paint[of_part] = look_up(texture, paint[of_part, :2])
+        return _LINEAR[np.round(np.clip(paint, 0, 1) * 1024).astype(np.int32)]
+
+    def normals(
+        self, face: np.ndarray, barycentric: np.ndarray, view: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Normals of faces (n, 3), shading normals (n, 3) and those of the corners (n, 3, 3), all on the viewer's side.
+
+        Shading normals are interpolated where a part has vertex normals, else the faces' own; corner normals are 0
+        there. ``view`` (n, 3) points to the viewer.
+        """
+        flat = self._flat[face]
+        side = np.where((flat * view).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
+        flat = flat * side
+        corner = self._smooth[self.faces[face]] * side[:, None]
+        # File normals that point away from their own face mean nothing for this side of it.
+        corner = np.where((corner * flat[:, None]).sum(-1, keepdims=True) > 0, corner, 0)
+        smooth = np.einsum("nk,nkc->nc", barycentric.astype(np.float32), corner)
+        length = np.linalg.norm(smooth, axis=1, keepdims=True)
+        return flat, np.where(length > 1e-6, smooth / np.maximum(length, 1e-6), flat), corner
