@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "render views": ("zero123pp.pipelines.views", "training samples of Zero123++ under environment light, from meshes"),
     "render shapes": ("zero123pp.pipelines.shapes", "views and distances of meshes, to train the shape prior"),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
+    "train views": ("zero123pp.train.views", "train Zero123++ and its ControlNets on rendered views"),
     "train prior": ("zero123pp.train.prior", "train the shape prior"),
 }
 """Subcommand: the module that has its ``add_arguments(parser)`` and ``run(args)``, and one line of help."""

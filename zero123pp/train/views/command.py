@@ -1,0 +1,58 @@
+"""``run.py train views``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zero123pp.configs import load
+from zero123pp.errors import BadInput
+from zero123pp.train.views.config import ViewsTrainConfig, preset_path
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, or resumes, and exports."""
+    import torch
+
+    from zero123pp.train.views.export import export_model
+    from zero123pp.train.views.loop import train
+    from zero123pp.train.views.state import CHECKPOINT
+    from zero123pp.train.weights import load_checkpoint
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    start = [f"start={args.start}"] if args.start else []
+    config = load(ViewsTrainConfig, preset_path(args.config), [*args.set, *start])
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    out = Path(args.out)
+    checkpoint = out / CHECKPOINT
+    if not args.export:
+        if args.data is None:
+            raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
+        train(
+            start_of(config, out, args), args.data, out, config, device=device,
+            carry_over=None if args.carry_over is None else Path(args.carry_over), progress=_report,
+        )  # fmt: skip
+    elif not checkpoint.is_file():
+        raise BadInput(f"there is no {checkpoint} to export")
+    if _is_main_process():
+        export_model(start_of(config, out, args), load_checkpoint(checkpoint), config, out / "model")
+    return 0
+
+
+def start_of(config: ViewsTrainConfig, out: Path, args: argparse.Namespace) -> object:
+    """The pipeline that the run starts from; a small model is built once and kept in the run's folder."""
+    from zero123pp.train.views.start import open_start
+
+    return open_start(config.start, vision=config.vision, download=args.download)
+
+
+def _is_main_process() -> bool:
+    from accelerate import PartialState
+
+    return PartialState().is_main_process
+
+
+def _report(done: float) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\rtraining {done:6.1%}")
+        sys.stderr.flush()

@@ -1,0 +1,67 @@
+"""A checkpoint of training as a folder in the public layout."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+from zero123pp.errors import BadInput
+from zero123pp.train.views.config import ViewsTrainConfig
+from zero123pp.train.views.denoiser import ViewDenoiser
+from zero123pp.train.views.phases import CONTROLLED
+from zero123pp.train.views.state import geometry_of, new_controlnet
+
+
+@torch.no_grad()
+def export_model(
+    pipeline: Zero123PlusPipeline,
+    checkpoint: dict[str, Any],
+    config: ViewsTrainConfig,
+    folder: Path,
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Write the running means over the start's weights; the folder appears whole or not at all.
+
+    Args:
+        pipeline: the start in single precision. Frozen weights are taken from it, so that the low precision of training
+            does not touch them. It is used up.
+        checkpoint: from `zero123pp.train.weights.load_checkpoint`.
+        config: of the run.
+        folder: receives a Zero123++ checkpoint, or the folder of a ControlNet where one was trained.
+        dtype: of the weights.
+
+    Raises:
+        BadInput: the checkpoint belongs to another start.
+    """
+    controlnet = new_controlnet(pipeline, config.seed) if config.phase in CONTROLLED else None
+    ramp = torch.tensor(pipeline.config.ramping_coefficients)
+    denoiser = ViewDenoiser(pipeline.unet, pipeline.vision_encoder, ramp, controlnet)
+    here = dict(denoiser.named_parameters())
+    for name, value in checkpoint["mean"].items():
+        if name not in here or here[name].shape != value.shape:
+            raise BadInput(f"the checkpoint trained {name}, which its start does not have in that shape")
+        here[name].copy_(value)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    if controlnet is not None:
+        controlnet.to(dtype).save_pretrained(temporary)
+    else:
+        tile = geometry_of(pipeline, config).tile_px
+        _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype).save_pretrained(temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(temporary, folder)
+    return folder
+
+
+def _with(
+    pipeline: Zero123PlusPipeline, ramp: list[float], tile: int, background: int, dtype: torch.dtype
+) -> Zero123PlusPipeline:
+    parts = pipeline.components | {"controlnet": None}
+    for name in ("unet", "vae", "text_encoder", "vision_encoder"):
+        parts[name].to(dtype)
+    return Zero123PlusPipeline(
+        **parts, ramping_coefficients=ramp, rig=pipeline.config.rig, tile_size=tile, input_background=background
+    )
