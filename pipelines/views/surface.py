@@ -8,8 +8,8 @@ from zero123pp.images import srgb_to_linear
 from zero123pp.recon.render import UNPAINTED, Part, look_up
 from zero123pp.types import TexturedMesh
 
-_LINEAR = srgb_to_linear(np.arange(1025) / 1024).astype(np.float32)
-"""sRGB in steps of 1 / 1024 to linear light."""
+_LINEAR = np.round(srgb_to_linear(np.arange(256) / 255) * 65535).astype(np.uint16)
+"""8-bit sRGB to 16-bit linear light: colours are interpolated after decoding, as glTF asks, not before."""
 
 
 class Surface:
@@ -24,8 +24,8 @@ class Surface:
         self.faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]).astype(np.int32)
         """(F, 3) int32."""
         self._first_face = np.cumsum([0] + [len(mesh.faces) for mesh in meshes])
-        self._textures = [part.base_color if isinstance(part, TexturedMesh) else None for part in parts]
-        self._paint = np.zeros((len(self.vertices), 3), np.float32)  # vertex colours, or uv in two columns
+        self._textures = [_LINEAR[part.base_color] if isinstance(part, TexturedMesh) else None for part in parts]
+        self._paint = np.zeros((len(self.vertices), 3), np.float32)  # linear colours, or uv in two columns
         self._smooth = np.zeros((len(self.vertices), 3), np.float32)
         for part, mesh, start in zip(parts, meshes, starts):
             rows = slice(start, start + len(mesh.vertices))
@@ -33,7 +33,8 @@ class Surface:
                 self._paint[rows, :2] = part.uvs
                 self._smooth[rows] = 0 if part.normals is None else part.normals
             else:
-                self._paint[rows] = UNPAINTED if mesh.colors is None else mesh.colors / np.float32(255)
+                unpainted = srgb_to_linear(UNPAINTED)
+                self._paint[rows] = unpainted if mesh.colors is None else _LINEAR[mesh.colors] / np.float32(65535)
         corners = self.vertices.astype(np.float64)[self.faces]
         crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         self._flat = (crosses / np.maximum(np.linalg.norm(crosses, axis=1, keepdims=True), 1e-30)).astype(np.float32)
@@ -45,8 +46,8 @@ class Surface:
         for number, texture in enumerate(self._textures):
             if texture is not None:
                 of_part = part == number
-                paint[of_part] = look_up(texture, paint[of_part, :2])
-        return _LINEAR[np.round(np.clip(paint, 0, 1) * 1024).astype(np.int32)]
+                paint[of_part] = look_up(texture, paint[of_part, :2]) * np.float32(255 / 65535)
+        return paint
 
     def normals(
         self, face: np.ndarray, barycentric: np.ndarray, view: np.ndarray

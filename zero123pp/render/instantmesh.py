@@ -59,9 +59,10 @@ class InstantMeshFolder:
 
 
 def mesh_of(key: str) -> str:
-    """The mesh that a path belongs to: ours are MESH/PASS-QUERY; others have one render a path."""
-    head, _, tail = key.rpartition("/")
-    return head if head and tail.replace("-", "").rstrip("m").isdigit() else key
+    """The mesh that a path belongs to: ours are MESH/PASS/QUERY; those of others have one render a path."""
+    *mesh, number, query = ["", "", *key.split("/")]
+    ours = any(mesh) and number.isdigit() and query.removesuffix("m").isdigit()
+    return "/".join(mesh[2:]) if ours else key
 
 
 def write_views(folder: str | Path, path: str, sample: ViewSample) -> None:
