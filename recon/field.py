@@ -20,6 +20,8 @@ class Field:
     """(N, N, N, 3) float32, sRGB in [0, 1]."""
     half_extent: float
     """World units."""
+    made_by: str = "grid"
+    """What fitted it and with which back-ends, for reports."""
 
     def __post_init__(self) -> None:
         sdf, color = np.asarray(self.sdf), np.asarray(self.color)

@@ -4,6 +4,7 @@ NeuS on voxels: the visual hull is the start and the limit of the shape, rays th
 colours, silhouettes and (where given) normals agree, coarse to fine.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from typing import Literal
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
-from zero123pp.errors import ConfigError, StageFailed
+from zero123pp.errors import ConfigError, MissingBackend, StageFailed
 from zero123pp.recon.field import Field, resize_grid
+from zero123pp.recon.hash.config import HashConfig
 from zero123pp.types import MultiView, View
 
 _PIXELS_PER_VOXEL = 2.5
@@ -33,6 +35,10 @@ _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
 class FitConfig:
     """How views become a field."""
 
+    field: Literal["grid", "hash"] = "grid"
+    """What is fitted: a dense grid, or a hash-grid field (finer detail; needs torch, meant for a GPU)."""
+    hash: HashConfig = dataclasses.field(default_factory=HashConfig)
+    """The hash-grid field's own settings."""
     levels: tuple[int, ...] = (32, 64)
     """Nodes along an axis of the grid, coarse to fine."""
     refinement: float = 1.0
@@ -122,7 +128,10 @@ def fit(
         raise StageFailed(f"none of {len(views)} views has a confidence above 0; there is nothing to fit to")
     report = progress or (lambda fraction: None)
     rng = np.random.default_rng(seed)
+    hashed = config.field == "hash"
+    levels = config.levels if not hashed or config.hash.start == "grid" else ()
     shares = _steps_of_levels(config)
+    every = (config.steps if levels else 0) + (config.hash.steps if hashed else 0)
     done, carved, color = 0, None, None
     predicted = config.weight_predicted > 0 and any(view.normal is None for view in trusted)
     if config.prior != "none" or predicted:
@@ -134,7 +143,7 @@ def fit(
         half_extent, finer = _frame(silhouettes, radius, config)
         guess = posed.guess(trusted, half_extent, bundled_prior()) if config.prior != "none" else None
         pictured = posed.with_normals(trusted, bundled_prior()) if predicted else None
-        for level, coarse in enumerate(config.levels):
+        for level, coarse in enumerate(levels):
             resolution = round(coarse * finer)
             voxel = 2 * half_extent / (resolution - 1)
             hull = silhouettes.grid(resolution, half_extent, radius=radius, dissent=config.hull_dissent) / voxel
@@ -150,9 +159,50 @@ def fit(
             for index in range(shares[level]):
                 _advance(solver, next(draw), level, index / shares[level], config)
                 done += 1
-                report(done / config.steps)
+                report(done / every)
             carved, color = (solver.sdf - hull) * voxel, solver.color
-    return Field(solver.sdf * voxel, solver.color, half_extent)
+        if not hashed:
+            return Field(solver.sdf * voxel, solver.color, half_extent)
+        hull = silhouettes.grid(config.hash.resolution, half_extent, radius=radius, dissent=config.hull_dissent)
+    return _hashed(
+        trusted, pictured, hull, carved, color, half_extent, config, seed, lambda part: report((done + part) / every)
+    )
+
+
+def _hashed(
+    views: tuple[View, ...], pictured: Sequence[View] | None, hull: np.ndarray, carved: np.ndarray | None,
+    color: np.ndarray | None, half_extent: float, config: FitConfig, seed: int, report: Callable[[int], None],
+) -> Field:  # fmt: skip
+    """The hash-grid field that begins where the levels ended: hull and what they carved off it, in world units."""
+    try:
+        from zero123pp.recon.hash.fit import Start, fit_hash
+    except ImportError as error:
+        raise MissingBackend(
+            f"fit.field=hash needs torch ({error}); try: pip install 'zero123pp[diffusion]', or take fit.field=grid"
+        ) from error
+    from zero123pp.recon.targets import seen_colors
+
+    resolution = len(hull)
+    voxel = 2 * half_extent / (resolution - 1)
+    floor, table, small = _rays(views, pictured, hull / voxel, half_extent, config)
+    if config.hash.start == "sphere":
+        axis = np.linspace(-half_extent, half_extent, resolution, dtype=np.float32)
+        radii = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
+        start = (radii - half_extent / 2) / voxel
+        floor, color = np.full_like(floor, -resolution), np.full((*hull.shape, 3), 0.5, np.float32)
+    else:
+        start = (hull if carved is None else hull + resize_grid(carved, resolution)) / voxel
+        color = seen_colors(small, hull, half_extent) if color is None else resize_grid(color, resolution)
+    # A hull may be far from the surface; what levels have carved is not.
+    reach = np.inf if carved is None else resolution / 12
+    weights = {
+        "rgb": config.weight_rgb, "rgb_scale": config.rgb_scale, "mask": config.weight_mask, "normal": 1.0,
+    }  # fmt: skip
+    sdf, color, used = fit_hash(
+        Start(start.astype(np.float32), color, floor, table, reach), config.hash, weights, seed=seed,
+        progress=lambda part: report(part * config.hash.steps),
+    )  # fmt: skip
+    return Field(sdf * voxel, color, half_extent, used)
 
 
 def _guessed(guess: "PosedGuess", hull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: F821
@@ -221,9 +271,25 @@ def _solver(
     color: np.ndarray | None, guide: np.ndarray | None, half_extent: float, config: FitConfig,
     pool: ThreadPoolExecutor,
 ) -> "Solver":  # noqa: F821  # fmt: skip
+    from zero123pp.recon.solver import Solver
+    from zero123pp.recon.targets import seen_colors
+
+    floor, table, small = _rays(views, pictured, hull, half_extent, config)
+    color = seen_colors(small, hull, half_extent) if color is None else resize_grid(color, len(hull))
+    return Solver(start, color, floor, table, _REACH, pool, guide)
+
+
+def _rays(
+    views: tuple[View, ...], pictured: Sequence[View] | None, hull: np.ndarray, half_extent: float, config: FitConfig
+) -> tuple[np.ndarray, np.ndarray, list[View]]:
+    """What a level is fitted to, with the hull (n, n, n) in voxels.
+
+    Returns:
+        (n, n, n) the least distance allowed, voxels; (R, RAY_SIZE) rays, see `zero123pp.recon.ops.field.rays`; the
+        views in the size that suits the level.
+    """
     from zero123pp.recon import targets
     from zero123pp.recon.ops.field.rays import clip_to_hull
-    from zero123pp.recon.solver import Solver
 
     resolution = len(hull)
     voxel = 2 * half_extent / (resolution - 1)
@@ -239,9 +305,7 @@ def _solver(
     floor = hull - tolerance / voxel
     table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX, normal_weights)
     clip_to_hull(floor.reshape(-1), resolution, table, np.float32(_REACH))
-    table = table[table[:, targets.ray.FAR] > table[:, targets.ray.NEAR]]
-    color = targets.seen_colors(small, hull, half_extent) if color is None else resize_grid(color, resolution)
-    return Solver(start, color, floor, table, _REACH, pool, guide)
+    return floor, table[table[:, targets.ray.FAR] > table[:, targets.ray.NEAR]], small
 
 
 def _with_predicted(view: View, pictured: View) -> View:

@@ -30,6 +30,16 @@ def slope(grid: Tensor, points: Tensor) -> Tensor:
     return gradient
 
 
+def section_alpha(near: Tensor, far: Tensor, sharpness: Tensor | float) -> Tensor:
+    """Opacity of sections of rays from the signed distances at their ends: NeuS, eq. 13.
+
+    max((Phi(near) - Phi(far)) / Phi(near), 0), with Phi the logistic of sharpness times distance; the torch twin of
+    `zero123pp.recon.neus.section_transmittance`.
+    """
+    before, after = torch.sigmoid((sharpness * near).clamp(min=-60)), torch.sigmoid(sharpness * far)
+    return ((before - after) / before).clamp(min=0)
+
+
 @torch.no_grad()
 def march(sdf: Tensor, ray: Tensor, settings: Tensor) -> Tensor:
     """Positions (S, 3) of the samples of one ray."""
@@ -55,9 +65,7 @@ def ray_losses(sdf: Tensor, color: Tensor, rays: Tensor, settings: Tensor) -> Te
 def _one_ray(sdf: Tensor, color: Tensor, ray: Tensor, settings: Tensor) -> Tensor:
     points = march(sdf, ray, settings)
     distances = interpolate(sdf, points)  # [S]
-    cdf = torch.sigmoid(settings[kernel.SHARPNESS] * distances)
-    # NeuS, eq. 13: alpha_i = max((Phi(f_i) - Phi(f_i+1)) / Phi(f_i), 0).
-    alpha = ((cdf[:-1] - cdf[1:]) / cdf[:-1]).clamp(min=0)  # [S - 1]
+    alpha = section_alpha(distances[:-1], distances[1:], settings[kernel.SHARPNESS])  # [S - 1]
     alpha = torch.where(alpha > kernel.LEAST_ALPHA, alpha, 0)
     light = torch.cumprod(torch.cat([alpha.new_ones(1), 1 - alpha]), 0)  # [S]
     weight = light[:-1] * alpha
