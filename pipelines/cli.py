@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     ),
     "render views": ("zero123pp.pipelines.views", "training samples of Zero123++ under environment light, from meshes"),
     "render shapes": ("zero123pp.pipelines.shapes", "views and distances of meshes, to train the shape prior"),
+    "doctor": ("zero123pp.pipelines.doctor", "what this machine has, and which back-ends will be used and why"),
     "train matting": ("zero123pp.train.matting", "train the bundled cutout network"),
     "train views": ("zero123pp.train.views", "train Zero123++ and its ControlNets on rendered views"),
     "train prior": ("zero123pp.train.prior", "train the shape prior"),

@@ -8,6 +8,7 @@ import numpy as np
 from zero123pp.diffusion.hub import is_hub_id
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.models.licences import announce
+from zero123pp.recon.ops.device import device_of
 
 DEFAULT_TEXT_MODEL = "stabilityai/stable-diffusion-xl-base-1.0"
 """Licensed CreativeML Open RAIL++-M."""
@@ -84,8 +85,8 @@ def _load(torch: object, source: str, device: str, allow_download: bool) -> obje
     folder = Path(source).expanduser()
     if not folder.is_dir() and not is_hub_id(source):
         raise BadInput(f"there is no folder {source!r}, and it is no hub id like 'owner/name'")
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    common = {"torch_dtype": torch.float16 if device == "cuda" else torch.float32, "use_safetensors": True}
+    place = device_of(device)
+    common = {"torch_dtype": torch.float16 if place.type == "cuda" else torch.float32, "use_safetensors": True}
     where = str(folder) if folder.is_dir() else source
     try:
         pipeline = AutoPipelineForText2Image.from_pretrained(where, local_files_only=True, **common)
@@ -100,7 +101,7 @@ def _load(torch: object, source: str, device: str, allow_download: bool) -> obje
             ) from error
         pipeline = _download(AutoPipelineForText2Image, source, common)
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
+    return pipeline.to(place)
 
 
 def _download(loader: type, source: str, common: dict[str, object]) -> object:

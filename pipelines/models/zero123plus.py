@@ -12,6 +12,7 @@ from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.model_options import BACKGROUNDS, ModelOptions
 from zero123pp.pipelines.models import controlnets, licences
 from zero123pp.pipelines.sheets import views_from_sheet
+from zero123pp.recon.ops.device import device_of
 from zero123pp.types import Cutout, MultiView
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Zero123PlusModel:
             from zero123pp.diffusion.schedule import trailing_sampler
         except ImportError as error:
             raise MissingBackend(f"{str(name)!r} needs {error.name}, which is not installed; {INSTALL}") from error
-        device = _device(torch, options.device)
+        device = device_of(options.device)
         pipeline = Zero123PlusPipeline.from_pretrained(
             source,
             torch_dtype=_dtype(torch, device, options.dtype),
@@ -291,16 +292,3 @@ def _dtype(torch: object, device: object, name: object) -> object:
     if name not in ("float32", "float16", "bfloat16"):
         raise BadInput(f"dtype is {name!r}; choose 'auto', 'float32', 'float16' or 'bfloat16'")
     return getattr(torch, name)
-
-
-def _device(torch: object, name: str) -> object:
-    """The torch device called ``name``."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise BadInput(f"there is no device {name!r}; choose 'auto', 'cpu' or 'cuda'") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise BadInput(f"device {name!r} was asked for, but torch {torch.__version__} finds no CUDA device; use 'cpu'")
-    return device

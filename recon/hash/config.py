@@ -34,6 +34,8 @@ class HashConfig:
     """Levels that are there from the start; the others join one by one over the first half of the steps."""
     hidden: int = 64
     """Width of the perceptrons."""
+    slope_step: float = 0.0
+    """Half the width of the differences that normals are taken from, voxels; 0: analytic normals."""
     sample_step: float = 1.0
     """Distance of samples along rays, voxels."""
     sharpness: float = 5.0
@@ -74,7 +76,7 @@ class HashConfig:
         for name in ("sample_step", "sharpness", "rate", "rate_sharpness"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("weight_decay", "weight_eikonal", "weight_smooth", "weight_sparse"):
+        for name in ("slope_step", "weight_decay", "weight_eikonal", "weight_smooth", "weight_sparse"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number of at least 0")
         if not (0 < self.kept <= 1 and 0 < self.kept_mask <= 1):

@@ -11,6 +11,7 @@ from zero123pp.recon.hash.config import HashConfig
 from zero123pp.recon.hash.field import HashField, base_channels
 from zero123pp.recon.hash.losses import Samples, ray_losses, shape_losses
 from zero123pp.recon.hash.space import Space, surface_states
+from zero123pp.recon.ops.device import device_of
 from zero123pp.recon.ops.encoding import HashLayout
 from zero123pp.recon.ops.encoding import choose as choose_encoding
 from zero123pp.recon.ops.field import rays as column
@@ -80,7 +81,7 @@ class Fitter:
         """See `fit_hash`."""
         self.config, self._weights, self.steps = config, weights, 0
         self.losses: dict[str, Tensor] = {}
-        self.device = _device(config.device)
+        self.device = device_of(config.device)
         self.encoding, encoding = choose_encoding(config.encoding, str(self.device))
         self.marcher, self._march = choose_marcher(config.rays_backend, str(self.device))
         self._random = torch.Generator(device=self.device).manual_seed(seed)
@@ -91,7 +92,9 @@ class Fitter:
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.field = HashField(base, layout_of(config), encoding, hidden=config.hidden).to(self.device)
+            self.field = HashField(
+                base, layout_of(config), encoding, hidden=config.hidden, slope_step=config.slope_step
+            ).to(self.device)
         self.log_sharpness = torch.tensor(config.sharpness, device=self.device).log().requires_grad_()
         self._optimizer = _optimizer(self.field, self.log_sharpness, config)
         self._order = torch.empty(0, dtype=torch.int64, device=self.device)
@@ -187,17 +190,3 @@ def _optimizer(field: HashField, log_sharpness: Tensor, config: HashConfig) -> t
         {"params": [log_sharpness], "full_rate": config.rate_sharpness, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.99), eps=1e-15, fused=True)
-
-
-def _device(name: str) -> torch.device:
-    from zero123pp.errors import BadInput
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise BadInput(f"fit.hash.device is {name!r}; expected auto, cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise BadInput(f"fit.hash.device is {name!r}, but torch sees no CUDA device; use auto or cpu")
-    return device

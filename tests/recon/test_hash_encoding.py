@@ -6,6 +6,7 @@ import torch
 
 from zero123pp.errors import ConfigError, MissingBackend
 from zero123pp.recon.ops.encoding import BACKENDS, HashLayout, choose, numba_cpu, reference
+from zero123pp.recon.ops.encoding.differences import encode_with_differences
 
 LAYOUTS = {
     "dense and hashed": HashLayout(levels=6, log2_entries=8, base=4, growth=1.5),
@@ -158,3 +159,16 @@ def test_what_cannot_be_used_says_why_and_what_to_install():
 def test_impossible_layouts_are_refused(wrong):
     with pytest.raises(ConfigError, match="hash encoding has"):
         HashLayout(**wrong)
+
+
+def test_differences_are_the_slopes_inside_a_cell():
+    layout = LAYOUTS["dense and hashed"]
+    points, table = random_case(layout)
+    cell = points[:, None] * torch.tensor(layout.scales).double()[:, None] + 0.5
+    off = (cell - cell.floor() - 0.5).abs().amax((1, 2))  # 0 in the middle of a cell of every level
+    inside = (off < 0.49) & (points > 0.01).all(1) & (points < 0.99).all(1)
+    assert inside.sum() > 50
+    features, slopes = encode_with_differences(lambda p: reference.encode(p, table, layout)[0], points[inside], 1e-5)
+    expected, expected_slopes = reference.encode(points[inside], table, layout, slopes=True)
+    torch.testing.assert_close(features, expected)
+    torch.testing.assert_close(slopes, expected_slopes, atol=1e-6, rtol=1e-6)

@@ -232,7 +232,7 @@ def test_presets_and_flags_reach_the_hash_field():
 def test_a_device_that_is_not_there_is_named(ball):
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    with pytest.raises(BadInput, match="no CUDA device"):
+    with pytest.raises(BadInput, match="finds no CUDA device"):
         fit(ball, replace(SMALL, hash=replace(SMALL.hash, device="cuda")))
 
 

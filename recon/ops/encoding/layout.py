@@ -48,8 +48,9 @@ class HashLayout:
 
     @cached_property
     def scales(self) -> np.ndarray:
-        """(L,) float32, nodes per unit length less one."""
-        return (self.base * self.growth ** np.arange(self.levels) - 1).astype(np.float32)
+        """(L,) float32, nodes per unit length less one; in single precision, as tiny-cuda-nn computes it."""
+        powers = np.exp2(np.arange(self.levels, dtype=np.float32) * np.log2(np.float32(self.growth)))
+        return powers * np.float32(self.base) - np.float32(1)
 
     @cached_property
     def resolutions(self) -> np.ndarray:
