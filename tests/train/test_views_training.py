@@ -135,7 +135,7 @@ def test_checkpointing_and_plain_attention_give_the_same_gradients(data):
     loss, plain = gradients(tiny_config(phase="phase2"), data)
     for config in (
         tiny_config(phase="phase2", gradient_checkpointing=True),
-        tiny_config(phase="phase2", fused_attention="no"),
+        tiny_config(phase="phase2", attention="plain"),
     ):
         other, found = gradients(config, data)
         assert other == pytest.approx(loss, rel=1e-6)
@@ -177,7 +177,6 @@ def test_a_checkpoint_of_another_phase_is_refused(data, tmp_path):
     ("changes", "message"),
     [
         ({"query_px": (64, 32)}, "query_px"),
-        ({"save_every": 3, "log_every": 2}, "multiple of log_every"),
         ({"drop": 1.5}, "drop is 1.5"),
         ({"batch": 0}, "at least 1"),
     ],

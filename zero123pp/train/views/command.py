@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from zero123pp.configs import load
@@ -14,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from zero123pp.train.views.export import export_model
-    from zero123pp.train.views.loop import train
+    from zero123pp.train.views.loop import process_state, train
     from zero123pp.train.views.state import CHECKPOINT
     from zero123pp.train.weights import load_checkpoint
 
@@ -25,31 +27,32 @@ def run(args: argparse.Namespace) -> int:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     out = Path(args.out)
     checkpoint = out / CHECKPOINT
+    process = process_state(device)
+    with process.main_process_first():
+        open_start = _start(config, out, args)
     if not args.export:
         if args.data is None:
             raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
         train(
-            start_of(config, out, args), args.data, out, config, device=device,
+            open_start(), args.data, out, config, device=device,
             carry_over=None if args.carry_over is None else Path(args.carry_over), progress=_report,
         )  # fmt: skip
     elif not checkpoint.is_file():
         raise BadInput(f"there is no {checkpoint} to export")
-    if _is_main_process():
-        export_model(start_of(config, out, args), load_checkpoint(checkpoint), config, out / "model")
+    if process.is_main_process:
+        export_model(open_start(), load_checkpoint(checkpoint), config, out / "model")
     return 0
 
 
-def start_of(config: ViewsTrainConfig, out: Path, args: argparse.Namespace) -> object:
-    """The pipeline that the run starts from; a small model is built once and kept in the run's folder."""
+def _start(config: ViewsTrainConfig, out: Path, args: argparse.Namespace) -> Callable[[], object]:
+    """What opens the pipeline that the run starts from; a small model is built once and kept in the run's folder."""
+    from zero123pp.train.views.scratch import SMALL, build_start
     from zero123pp.train.views.start import open_start
 
-    return open_start(config.start, vision=config.vision, download=args.download)
-
-
-def _is_main_process() -> bool:
-    from accelerate import PartialState
-
-    return PartialState().is_main_process
+    source = config.start
+    if source in SMALL:
+        source = str(build_start(out / "start", args.data, config, progress=_report))
+    return partial(open_start, source, vision=config.vision, download=args.download)
 
 
 def _report(done: float) -> None:

@@ -1,9 +1,11 @@
 """A batch of pictures and draws as what the denoiser takes: everything that the frozen networks do."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 
 from zero123pp.diffusion.conditioning import text_states
 from zero123pp.diffusion.latents import scale_image, scale_latents
@@ -35,6 +37,7 @@ class FrozenParts:
     def __init__(self, pipeline: Zero123PlusPipeline, device: torch.device, *, null: Literal["gray", "black"] = "gray"):
         """Moves the VAE to ``device``; ``null`` is the reference of samples that lose their conditions."""
         self.vae = pipeline.vae.to(device).eval().requires_grad_(False)
+        _skip_idle_blocks(self.vae.encoder)
         self.device = device
         self.sigmas = torch.from_numpy(training_sigmas(pipeline.scheduler.config)).to(device)
         with torch.no_grad():
@@ -70,6 +73,22 @@ class FrozenParts:
         """One sample of the posterior of each picture, by its own noise, in single precision."""
         posterior = self.vae.encode(pixels).latent_dist
         return posterior.mean.float() + posterior.std.float() * noise
+
+
+def _skip_idle_blocks(module: torch.nn.Module) -> None:
+    """Let residual blocks whose last convolution is zero pass their input on without computing that they do.
+
+    `zero123pp.train.views.codec` makes such encoders; they spend most of their time so.
+    """
+    for part in module.modules():
+        if isinstance(part, ResnetBlock2D) and not part.conv2.weight.any() and not part.conv2.bias.any():
+            part.forward = _pass_on if part.conv_shortcut is None else partial(_pass_on, shortcut=part.conv_shortcut)
+
+
+def _pass_on(
+    hidden: torch.Tensor, temb: torch.Tensor | None = None, *, shortcut: torch.nn.Module | None = None
+) -> torch.Tensor:
+    return hidden if shortcut is None else shortcut(hidden)
 
 
 def _null_pixels(extractor: ImagePreprocessor, null: str) -> torch.Tensor:

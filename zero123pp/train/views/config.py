@@ -36,6 +36,9 @@ class ViewsTrainConfig(Recipe):
     """What the network predicts; anything but v is for experiments, no pipeline here samples it."""
     min_snr_gamma: float = 5.0
     """Cap of the signal-to-noise ratio in the loss (zero123plus issue 90); 0 counts all noise levels alike."""
+    min_snr_floor: float = 0.0
+    """Smallest weight of a noise level. The weights above fall to 0.002 at the noisiest step; a small model trained
+    from nothing then learns no layout."""
     timesteps: Literal["uniform", "even"] = "uniform"
     """Steps of a batch drawn one by one, or evenly spread with one common offset, which is the same in the mean and
     less noisy in small batches."""
@@ -59,14 +62,20 @@ class ViewsTrainConfig(Recipe):
     balance: float = 1.0
     """Groups of meshes (the name before the first "_") are drawn in proportion to their size to this power: 1 takes
     every sample once an epoch, less favours small groups."""
+    codec_steps: int = 1500
+    """Steps in which the VAE's decoder is fitted, where a small model is built; its encoder is computed."""
+    codec_batch: int = 3
+    """Samples (of seven tiles) of each of these steps."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: about a third slower, a fraction of the memory."""
-    fused_attention: Literal["auto", "yes", "no"] = "auto"
-    """Torch's fused attention; auto takes it except in bfloat16 on processors, where its backward pass is slow."""
+    attention: Literal["auto", "fused", "plain"] = "auto"
+    """Torch's fused kernels or plain products of matrices; auto takes the first except in bfloat16 on processors, where
+    their backward pass is slow."""
     save_every: int = 500
     workers: int = 4
     log_every: int = 50
-    """Steps between entries of log.jsonl."""
+    """Steps between entries of log.jsonl; there is one at each checkpoint too, so that a resumed run averages over the
+    same steps as one that was never stopped."""
     validate_every: int = 1000
     """Steps between validations on held-out meshes; 0 for none."""
     validation_batches: int = 4
@@ -85,9 +94,6 @@ class ViewsTrainConfig(Recipe):
             raise ConfigError(f"query_px is {list(self.query_px)}; expected [smallest, largest] or []")
         if min(self.steps, self.batch, self.accumulate, self.save_every, self.log_every) < 1:
             raise ConfigError("steps, batch, accumulate, save_every and log_every must be at least 1")
-        if self.save_every % self.log_every:
-            # So that a resumed run logs means over the same steps as one that was never stopped.
-            raise ConfigError(f"save_every is {self.save_every}; expected a multiple of log_every {self.log_every}")
         for name in ("drop", "recolour", "ema", "decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a share from 0 to 1")

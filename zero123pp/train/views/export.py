@@ -47,7 +47,7 @@ def export_model(
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     if controlnet is not None:
-        controlnet.to(dtype).save_pretrained(temporary)
+        torch.nn.Module.to(controlnet, dtype).save_pretrained(temporary)  # diffusers' own warns of nothing
     else:
         tile = geometry_of(pipeline, config).tile_px
         _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype).save_pretrained(temporary)
@@ -61,7 +61,7 @@ def _with(
 ) -> Zero123PlusPipeline:
     parts = pipeline.components | {"controlnet": None}
     for name in ("unet", "vae", "text_encoder", "vision_encoder"):
-        parts[name].to(dtype)
+        torch.nn.Module.to(parts[name], dtype)
     return Zero123PlusPipeline(
         **parts, ramping_coefficients=ramp, rig=pipeline.config.rig, tile_size=tile, input_background=background
     )

@@ -93,7 +93,7 @@ def batch_losses(model: torch.nn.Module, state: RunState, item: Item) -> dict[st
     config = state.config
     noised = state.frozen(item, config.prediction)
     errors = squared_errors(model(**noised.inputs), noised.wanted)
-    loss = weighted_loss(errors, noised.sigma, config.min_snr_gamma, config.prediction)
+    loss = weighted_loss(errors, noised.sigma, config.min_snr_gamma, config.prediction, config.min_snr_floor)
     return {"loss": loss, "mse": errors.mean()}
 
 
@@ -123,7 +123,7 @@ class Watch:
         config, step = self.state.config, self.state.weights.step
         self._norms += norm
         last = step == config.steps
-        if step % config.log_every == 0 or last:
+        if step % config.log_every == 0 or step % config.save_every == 0 or last:
             self._log(step, rate)
         if self.accelerator.is_main_process:
             if self.unseen is not None and config.sample_every and (step % config.sample_every == 0 or last):
@@ -168,10 +168,9 @@ def _accelerator(device: str, folder: Path, config: ViewsTrainConfig) -> Any:
     Weights in bfloat16 with masters in float32 (`zero123pp.train.weights`) are faster than autocast, on processors by
     half, and take less memory.
     """
-    try:
-        from accelerate import Accelerator
-    except ImportError as error:
-        raise MissingBackend("training needs accelerate; pip install 'zero123pp[train]'") from error
+    process_state(device)
+    from accelerate import Accelerator
+
     logger = {}
     if config.tensorboard:
         from importlib.util import find_spec
@@ -183,3 +182,16 @@ def _accelerator(device: str, folder: Path, config: ViewsTrainConfig) -> Any:
     if config.tensorboard:
         accelerator.init_trackers("tensorboard")
     return accelerator
+
+
+def process_state(device: str) -> Any:
+    """Accelerate's record of this process: rank, and the device that it was given by the launcher.
+
+    Raises:
+        MissingBackend: accelerate is not installed.
+    """
+    try:
+        from accelerate import PartialState
+    except ImportError as error:
+        raise MissingBackend("training needs accelerate; pip install 'zero123pp[train]'") from error
+    return PartialState(cpu=device == "cpu")

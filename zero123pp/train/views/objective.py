@@ -52,9 +52,14 @@ def squared_errors(prediction: torch.Tensor, wanted: torch.Tensor) -> torch.Tens
     return (prediction.float() - wanted.float()).pow(2).flatten(1).mean(1)
 
 
-def weighted_loss(errors: torch.Tensor, sigma: torch.Tensor, gamma: float, kind: Prediction = "v") -> torch.Tensor:
-    """The loss of a batch from its samples' `squared_errors`; ``gamma`` 0 counts all noise levels alike."""
-    return errors.mean() if gamma == 0 else (min_snr_weight(sigma, gamma, kind) * errors).mean()
+def weighted_loss(
+    errors: torch.Tensor, sigma: torch.Tensor, gamma: float, kind: Prediction = "v", floor: float = 0.0
+) -> torch.Tensor:
+    """The loss of a batch from its samples' `squared_errors`, see `min_snr_weight`.
+
+    ``gamma`` 0 counts all noise levels alike; no level counts less than ``floor``.
+    """
+    return errors.mean() if gamma == 0 else (min_snr_weight(sigma, gamma, kind).clamp(min=floor) * errors).mean()
 
 
 def _beside(sigma: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:

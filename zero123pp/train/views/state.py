@@ -41,8 +41,8 @@ class RunState:
         self.pipeline, self.config, self.device = pipeline, config, device
         self.geometry = geometry_of(pipeline, config)
         controlnet = new_controlnet(pipeline, config.seed) if config.phase in CONTROLLED else None
-        fused = config.fused_attention == "yes" or (
-            config.fused_attention == "auto" and (device.type != "cpu" or config.precision == "float32")
+        fused = config.attention == "fused" or (
+            config.attention == "auto" and (device.type != "cpu" or config.precision == "float32")
         )
         self.denoiser = ViewDenoiser(
             pipeline.unet, pipeline.vision_encoder, torch.tensor(pipeline.config.ramping_coefficients), controlnet,
