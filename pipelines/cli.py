@@ -13,6 +13,7 @@ from zero123pp.pipelines import generation_flags
 SUBCOMMANDS = {
     "batch": ("zero123pp.pipelines.batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
     "eval recon": ("zero123pp.pipelines.evaluate", "quality and speed of the reconstruction on a folder of meshes"),
+    "eval views": ("zero123pp.pipelines.eval_views", "how well models draw the six views of a folder of meshes"),
     "eval pictures": (
         "zero123pp.pipelines.eval_pictures",
         "the main job over a folder of pictures",

@@ -1,5 +1,6 @@
 """Results of an evaluation as files: CSV per object, a Markdown page with means and settings, a contact sheet."""
 
+import argparse
 import csv
 import io
 import os
@@ -18,7 +19,8 @@ Row = Mapping[str, float | str]
 
 _DECIMALS = {
     "CD": 4, "accuracy": 4, "completeness": 4, "IoU": 3, "NC": 3, "NC_both": 3, "PSNR": 2, "SSIM": 3, "watertight": 0,
-    "manifold": 0, "components": 0, "faces": 0, "peak_mb": 0,
+    "manifold": 0, "components": 0, "faces": 0, "peak_mb": 0, "alpha_IoU": 3, "EffLite0": 4, "LPIPS_alex": 3,
+    "LPIPS_vgg": 3,
 }  # fmt: skip
 _WHOLE_IN_ROWS = ("watertight", "manifold", "components", "faces")
 _ALIGNMENTS = ("yaw", "icp")
@@ -82,6 +84,87 @@ def to_markdown(
     if picture:
         lines += ["## Pictures", "", f"![truth and reconstruction side by side]({picture})", ""]
     return "\n".join(lines)
+
+
+def methods_to_markdown(
+    title: str,
+    methods: Mapping[str, Sequence[Row]],
+    failures: Mapping[str, str],
+    notes: Sequence[str],
+    spread: Sequence[str] = (),
+    *,
+    picture: str | None = None,
+) -> str:
+    """A page that compares methods on the same objects: means with spread, settings, every object.
+
+    Args:
+        title: Heading of the page.
+        methods: Name of a method to its rows.
+        failures: Object to message of those that are missing.
+        notes: Lines on settings and machine.
+        spread: Columns whose standard deviation over the objects is told as well.
+        picture: File name of the contact sheet, relative to the page.
+    """
+    lines = [f"# {title}", "", *(f"- {note}" for note in notes), ""]
+    if failures:
+        lines += [f"**{len(failures)} failed and are not in the means:**", ""]
+        lines += [f"- {name}: {message}" for name, message in failures.items()] + [""]
+    if methods:
+        count = max(map(len, methods.values()))
+        lines += [f"## Means over {count} objects", "", *_table(_method_means(methods, spread), means=True), ""]
+    for name, rows in methods.items():
+        lines += [f"## {name}", "", *_table(list(rows)), ""]
+    if picture:
+        lines += ["## Pictures", "", f"![input, truth and what each method draws]({picture})", ""]
+    return "\n".join(lines)
+
+
+def methods_to_csv(methods: Mapping[str, Sequence[Row]]) -> str:
+    """All rows and the means of each method, with the method's name in front."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", *next(iter(methods.values()))[0]])
+    for name, rows in methods.items():
+        for row in [*rows, mean_row(rows)]:
+            writer.writerow([name, *(value if isinstance(value, str) else f"{value:.4g}" for value in row.values())])
+    return text.getvalue()
+
+
+def method_lines(methods: Mapping[str, Sequence[Row]], spread: Sequence[str] = ()) -> list[str]:
+    """The means as lines for a terminal."""
+    return [
+        f"{row['method']:<28}" + "  ".join(f"{key} {_cell(key, row[key], True)}" for key in row if key != "method")
+        for row in _method_means(methods, spread)
+    ]
+
+
+def _method_means(methods: Mapping[str, Sequence[Row]], spread: Sequence[str]) -> list[Row]:
+    table: list[Row] = []
+    for name, rows in methods.items():
+        means = mean_row(rows)
+        line: dict[str, float | str] = {"method": name} | {key: means[key] for key in means if key != "object"}
+        for column in spread:
+            deviation = float(np.std([row[column] for row in rows]))
+            line[column] = f"{_cell(column, means[column], True)} ± {_cell(column, deviation, True)}"
+        table.append(line)
+    return table
+
+
+def options_of(args: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
+    """The options of a run that differ from the parser's defaults, as they can be typed; folders without their path."""
+    words = []
+    for key, value in vars(args).items():
+        if key in ("meshes", "out", "name") or value == parser.get_default(key):
+            continue
+        option = "--" + key.replace("_", "-")
+        several = next(action for action in parser._actions if action.dest == key).nargs == "+"
+        values = [" ".join(map(_shown, value))] if several else value if isinstance(value, list) else [value]
+        words += [option] if value is True else [f"{option} {_shown(each)}" for each in values]
+    return words
+
+
+def _shown(value: object) -> str:
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else str(value)
 
 
 def _unaligned(row: Row) -> Row:

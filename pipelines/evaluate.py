@@ -164,12 +164,14 @@ def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
     """What is needed to repeat the run."""
     from zero123pp.configs import describe
     from zero123pp.pipelines.eval_protocol import get_protocol
-    from zero123pp.pipelines.eval_report import machine
+    from zero123pp.pipelines.eval_report import machine, options_of
 
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
     protocol = get_protocol(settings.protocol)
     stages = ("fit.", "extract.", "clean.", "texture.")
     values = [f"{key} {value}" for key, value in describe(settings.config).items() if key.startswith(stages)]
-    command = ["run.py eval recon", f"--meshes {Path(args.meshes).resolve().name}", *_options(args)]
+    command = ["run.py eval recon", f"--meshes {Path(args.meshes).resolve().name}", *options_of(args, parser)]
     return [
         f"`{' '.join(command)}`",
         f"Protocol {protocol.name} ({protocol.about}); units, samples and cameras: docs/evaluation.md. "
@@ -177,20 +179,6 @@ def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
         f"Machine: {machine()}.",
         f"Config: {', '.join(values)}.",
     ]
-
-
-def _options(args: argparse.Namespace) -> list[str]:
-    """The options that differ from their defaults, as they can be typed."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    words = []
-    for key, value in vars(args).items():
-        if key in ("meshes", "out", "name") or value == parser.get_default(key):
-            continue
-        option = "--" + key.replace("_", "-")
-        values = value if isinstance(value, list) else [value]
-        words += [option] if value is True else [f"{option} {each}" for each in values]
-    return words
 
 
 def _sheet(results: "Results", score: str) -> "np.ndarray":

@@ -117,7 +117,7 @@ class Job:
         for done, each in enumerate(self.parts[part]):
             rng = np.random.default_rng([self.seed, zlib.crc32(each.key.encode()), len(each.key)])
             draw = draw_pass(self.config, list(self.lights), rng)
-            panorama = _panorama(self.lights[draw.environment])
+            panorama = read_panorama(self.lights[draw.environment])
             environment = Environment.of(panorama, turn_deg=draw.turn_deg, balanced=draw.balanced)
             try:
                 yield from self._pass(each, draw, environment)
@@ -161,7 +161,7 @@ def key_names(files: Sequence[str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=64)
-def _panorama(path: Path) -> np.ndarray:
+def read_panorama(path: Path) -> np.ndarray:
     """A panorama, at the size at which it lights; BadInput when it cannot be read."""
     from zero123pp.render.environment import shrunk
     from zero123pp.train.matting.panoramas import read_hdr

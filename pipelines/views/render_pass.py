@@ -51,7 +51,7 @@ def render_pass(
         seed = draw.seed + 2 * number
         options = {"supersample": config.supersample, "samples": config.light_samples, "roughness": draw.roughness}
         shots.append(shoot(surface, scene, camera, environment, seed=seed, **options))
-    exposure = _exposure(shots, draw.brightness)
+    exposure = exposure_of(shots, draw.brightness)
     meta = meta | {"light": _light(draw, exposure)}
     views, shown = _Views(shots[: len(ring)], exposure), 0
     for number, (camera, shot) in enumerate(zip(queries, shots[len(ring) :])):
@@ -68,7 +68,7 @@ def render_pass(
         raise BadInput(f"none of the {len(queries)} queries shows {LEAST_PX} px of the object")
 
 
-def _exposure(shots: list[Shot], brightness: float) -> float:
+def exposure_of(shots: list[Shot], brightness: float) -> float:
     """What radiance is multiplied by; the same for all views, as the light is."""
     levels = np.concatenate([shot.brightness for shot in shots])
     level = float(np.percentile(levels, _WHITE_PERCENTILE)) if len(levels) else 0.0
