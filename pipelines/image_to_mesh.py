@@ -17,7 +17,7 @@ from zero123pp.pipelines.generate import Generation, draw_views
 from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.read_image import read_image
-from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
+from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, reconstruct
 from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
@@ -220,15 +220,7 @@ class ImageTo3D:
 
         Raises StageFailed when no surface can be made of the views, and Cancelled.
         """
-        from zero123pp.recon.clean import clean
-        from zero123pp.recon.extract import extract
-        from zero123pp.recon.fit import fit
-
-        stages, config = Stages(cancellable(progress, cancel)), self._config_for(views)
-        with stages.stage("fit") as report:
-            surface = fit(views, config.fit, seed=seed, progress=report)
-        with stages.stage("mesh"):
-            return clean(extract(surface, config.extract), config.clean)[0]
+        return closed_mesh(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
 
     def texture(
         self,

@@ -1,12 +1,13 @@
-"""Posed views to a textured mesh: fit -> surface -> clean mesh -> texture. The part that every source shares."""
+"""Posed views to a textured mesh: fit -> surface -> clean mesh -> refinement -> texture; shared by every source."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from zero123pp.pipelines.progress import Stages
-from zero123pp.recon.clean import CleanConfig, clean
+from zero123pp.recon.clean import CleanConfig, clean, facts
 from zero123pp.recon.extract import ExtractConfig, extract
 from zero123pp.recon.fit import FitConfig, fit
+from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.texture import TextureConfig, texture
 from zero123pp.recon.topology import is_watertight, welded
 from zero123pp.types import Mesh, MultiView, TexturedMesh
@@ -19,6 +20,7 @@ class ReconstructionConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     extract: ExtractConfig = field(default_factory=ExtractConfig)
     clean: CleanConfig = field(default_factory=CleanConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
 
 
@@ -46,18 +48,31 @@ def reconstruct(
         views: any number of posed views.
         config: of the stages.
         seed: fixes every random choice.
-        stages: gets the progress and the cost of the stages 'fit', 'mesh' and 'texture'.
+        stages: gets the progress and the cost of the stages 'fit', 'mesh', 'refine' (where there is one) and
+            'texture'.
 
     Raises:
         StageFailed: no surface can be made of the views.
     """
     stages = Stages() if stages is None else stages
-    with stages.stage("fit") as report:
-        surface = fit(views, config.fit, seed=seed, progress=report)
-    with stages.stage("mesh"):
-        mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
+    mesh, mesh_report = closed_mesh(views, config, seed, stages)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
     return Reconstruction(mesh, textured, mesh_report, texture_report)
+
+
+def closed_mesh(
+    views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages
+) -> tuple[Mesh, dict[str, Any]]:
+    """The mesh before texturing, with vertex colours, and its report; arguments and errors as of `reconstruct`."""
+    with stages.stage("fit") as report:
+        surface = fit(views, config.fit, seed=seed, progress=report)
+    with stages.stage("mesh"):
+        mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
+    if wanted(views.views, config.refine):
+        with stages.stage("refine") as report:
+            mesh, refined = refine(mesh, views.views, config.refine, progress=report)
+            mesh_report |= facts(mesh) | {"refined": refined}
+    return mesh, mesh_report

@@ -61,7 +61,7 @@ def clean(mesh: Mesh, config: CleanConfig = CleanConfig()) -> tuple[Mesh, dict]:
     added = ("components_dropped", "cavities_dropped", "dropped_area", "dropped")
     report = {key: dropped[key] + split_off[key] for key in added}
     report["dropped"] = sorted(report["dropped"], key=lambda piece: -piece["area_share"])[:MAX_LISTED]
-    return mesh, report | {"components_kept": split_off["components_kept"], "simplified": how} | _facts(mesh)
+    return mesh, report | {"components_kept": split_off["components_kept"], "simplified": how} | facts(mesh)
 
 
 def _without_small_components(mesh: Mesh, min_share: float) -> tuple[Mesh, dict]:
@@ -144,8 +144,8 @@ def _with_colors_of(source: Mesh, mesh: Mesh) -> Mesh:
     return Mesh(mesh.vertices, mesh.faces, source.colors[nearest])
 
 
-def _facts(mesh: Mesh) -> dict:
-    """What the report says about the final mesh."""
+def facts(mesh: Mesh) -> dict:
+    """What the report of `clean` says about the final mesh: its connectivity, volume, area and shells."""
     seen_by_readers = topology.welded(mesh)
     label, area, volume = topology.components(mesh)
     counts = np.bincount(label, minlength=len(area))

@@ -79,7 +79,7 @@ def ray_table(
         table[:, ray.ALPHA] = view.alpha[near_object]
         table[:, ray.WEIGHT] = view.confidence
         if view.normal is not None:
-            normal, weight = _trusted_normals(view)
+            normal, weight = trusted_normals(view)
             table[:, ray.NORMAL : ray.NORMAL + 3] = normal[near_object]
             scale = 1.0 if normal_weights is None else normal_weights[index]
             table[:, ray.NORMAL_WEIGHT] = scale * weight[near_object]
@@ -87,7 +87,7 @@ def ray_table(
     return np.concatenate(parts)
 
 
-def _trusted_normals(view: View) -> tuple[np.ndarray, np.ndarray]:
+def trusted_normals(view: View) -> tuple[np.ndarray, np.ndarray]:
     """Unit normals (H, W, 3) in world axes and how far to trust them (H, W), 0 to 1.
 
     A mean of normals is short where a pixel lies on an edge between surfaces or on the silhouette; the neighbourhood

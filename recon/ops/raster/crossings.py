@@ -66,9 +66,10 @@ def find_crossings(
         depth: (H, W).
         reach: triangles that are followed beyond the owner's own.
     """
-    owner, other, edge = _find(
-        np.ascontiguousarray(points, np.float64), np.ascontiguousarray(faces, np.int32), neighbours, face, depth, reach
-    )
+    points = np.asarray(points, np.float64)
+    in_front = points[:, 2:] > 0
+    screen = np.where(in_front, points[:, :2], np.nan) / np.where(in_front, points[:, 2:], 1)
+    owner, other, edge = _find(screen, np.ascontiguousarray(faces, np.int32), neighbours, face, depth, reach)
     return Crossings(owner, other, edge)
 
 
@@ -78,31 +79,28 @@ def _third(faces: np.ndarray, f: int, p: int, q: int) -> int:
     for k in range(3):
         if faces[f, k] != p and faces[f, k] != q:
             return faces[f, k]
-    return -1
+    return p  # a triangle without area
 
 
 @numba.njit(cache=True, inline="always")
-def _side(points: np.ndarray, p: int, q: int, r: int) -> float:
+def _side(screen: np.ndarray, p: int, q: int, r: int) -> float:
     """On which side of the line p q the point r lies, on the screen."""
-    px, py = points[p, 0] / points[p, 2], points[p, 1] / points[p, 2]
-    qx, qy = points[q, 0] / points[q, 2], points[q, 1] / points[q, 2]
-    rx, ry = points[r, 0] / points[r, 2], points[r, 1] / points[r, 2]
-    return (qx - px) * (ry - py) - (qy - py) * (rx - px)
+    return (screen[q, 0] - screen[p, 0]) * (screen[r, 1] - screen[p, 1]) - (screen[q, 1] - screen[p, 1]) * (
+        screen[r, 0] - screen[p, 0]
+    )
 
 
-@numba.njit(cache=True)
-def _exit(points: np.ndarray, faces: np.ndarray, f: int, x: float, y: float, sign: float, axis: int) -> tuple:
-    """Where the ray from (x, y) along ``axis`` leaves triangle f: its length and the corner opposite to that edge."""
+@numba.njit(cache=True, inline="always")
+def _exit(screen: np.ndarray, faces: np.ndarray, f: int, start: float, level: float, sign: float, axis: int) -> tuple:
+    """Where the ray from ``start`` along ``axis`` leaves triangle f: its length, and the corner opposite that edge."""
     best, corner = -np.inf, -1
-    along, across = axis, 1 - axis
-    start, level = (x, y) if axis == 0 else (y, x)
     for k in range(3):
         p, q = faces[f, (k + 1) % 3], faces[f, (k + 2) % 3]
-        pc, qc = points[p, across] / points[p, 2], points[q, across] / points[q, 2]
-        if (pc <= level) == (qc <= level):
+        across, to_q = screen[p, 1 - axis], screen[q, 1 - axis]
+        if (across <= level) == (to_q <= level):
             continue
-        pa, qa = points[p, along] / points[p, 2], points[q, along] / points[q, 2]
-        length = (pa + (level - pc) * (qa - pa) / (qc - pc) - start) * sign
+        share = (level - across) / (to_q - across)
+        length = (screen[p, axis] + share * (screen[q, axis] - screen[p, axis]) - start) * sign
         if length > best:
             best, corner = length, k
     return best, corner
@@ -110,36 +108,32 @@ def _exit(points: np.ndarray, faces: np.ndarray, f: int, x: float, y: float, sig
 
 @numba.njit(cache=True)
 def _walk(
-    points: np.ndarray, faces: np.ndarray, neighbours: np.ndarray, f: int, x: float, y: float, sign: float, axis: int,
-    reach: int,
+    screen: np.ndarray, faces: np.ndarray, neighbours: np.ndarray, f: int, start: float, level: float, sign: float,
+    axis: int, reach: int,
 ) -> tuple:  # fmt: skip
     """The silhouette edge (p, q) that is met within one pixel; (-1, -1) if none is, or it runs along the pair."""
     for _ in range(reach + 1):
-        for k in range(3):
-            if points[faces[f, k], 2] <= 0:
-                return -1, -1
-        length, corner = _exit(points, faces, f, x, y, sign, axis)
+        length, corner = _exit(screen, faces, f, start, level, sign, axis)
         if corner < 0 or length > 1:
             return -1, -1
         p, q = faces[f, (corner + 1) % 3], faces[f, (corner + 2) % 3]
         beyond = neighbours[f, corner]
         if beyond >= 0:
-            opposite = _third(faces, beyond, p, q)
-            if opposite >= 0 and points[opposite, 2] <= 0:
-                return -1, -1
-            if opposite >= 0 and _side(points, p, q, opposite) * _side(points, p, q, faces[f, corner]) < 0:
+            side = _side(screen, p, q, _third(faces, beyond, p, q)) * _side(screen, p, q, faces[f, corner])
+            if side < 0:
                 f = beyond  # the mesh goes on behind this edge
                 continue
-        dx = points[q, 0] / points[q, 2] - points[p, 0] / points[p, 2]
-        dy = points[q, 1] / points[q, 2] - points[p, 1] / points[p, 2]
-        crosses = abs(dy) >= abs(dx) if axis == 0 else abs(dx) > abs(dy)
+            if np.isnan(side):  # it goes on behind the camera
+                return -1, -1
+        along, across = abs(screen[q, axis] - screen[p, axis]), abs(screen[q, 1 - axis] - screen[p, 1 - axis])
+        crosses = across > along or (across == along and axis == 0)
         return (p, q) if crosses and length > -1e-3 else (-1, -1)
     return -1, -1
 
 
 @numba.njit(cache=True, nogil=True)
 def _find(
-    points: np.ndarray, faces: np.ndarray, neighbours: np.ndarray, face: np.ndarray, depth: np.ndarray, reach: int
+    screen: np.ndarray, faces: np.ndarray, neighbours: np.ndarray, face: np.ndarray, depth: np.ndarray, reach: int
 ) -> tuple:
     height, width = face.shape
     capacity = 0
@@ -152,18 +146,17 @@ def _find(
     count = 0
     for row in range(height):
         for column in range(width):
+            here = face[row, column]
             for axis in range(2):
                 down, right = row + axis, column + 1 - axis
-                if down == height or right == width:
+                if down == height or right == width or face[down, right] == here:
                     continue
-                here, there = face[row, column], face[down, right]
-                if here == there:
-                    continue
+                there = face[down, right]
                 forward = there < 0 or (here >= 0 and depth[row, column] <= depth[down, right])
-                if forward:
-                    p, q = _walk(points, faces, neighbours, here, column + 0.5, row + 0.5, 1.0, axis, reach)
-                else:
-                    p, q = _walk(points, faces, neighbours, there, right + 0.5, down + 0.5, -1.0, axis, reach)
+                owning, sign = (here, 1.0) if forward else (there, -1.0)
+                start = (right if axis == 0 else down) + 0.5 - (1.0 if forward else 0.0)
+                level = (row if axis == 0 else column) + 0.5
+                p, q = _walk(screen, faces, neighbours, owning, start, level, sign, axis, reach)
                 if p < 0:
                     continue
                 first, second = row * width + column, down * width + right
