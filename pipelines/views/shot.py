@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zero123pp.cameras import pixel_centres, resized, unproject, view_from_world
+from zero123pp.cameras import resized, view_from_world
 from zero123pp.images import linear_to_srgb, to_uint8
 from zero123pp.pipelines.views.surface import Surface
-from zero123pp.recon.ops.raster import Fragments, rasterize
+from zero123pp.recon.ops.raster import rasterize
 from zero123pp.render.environment import Environment
-from zero123pp.render.light import Points, Scene, off_facets, smoothed_light
+from zero123pp.render.light import Scene, smoothed_light
 from zero123pp.render.ray_tables import pixel_phases
 from zero123pp.types import Camera
 
@@ -52,36 +52,27 @@ def shoot(
     s = supersample
     fine_camera = resized(camera, camera.width * s, camera.height * s)
     fine = rasterize(surface.vertices, surface.faces, fine_camera)
-    points, albedo = _points(surface, fine, fine_camera)
+    seen = fine.face[fine.covered], fine.barycentric[fine.covered]
+    eye = camera.world_from_cam[:3, 3]
+    points = surface.points(*seen, eye)
     phase = pixel_phases(fine.covered)
     light = scene.light_at(points, phase, environment, samples=samples, roughness=roughness, seed=seed)
     step = float(fine.depth.max()) / fine_camera.fx  # of one sample in the world
     matt, gloss = np.split(smoothed_light(np.hstack(light), fine.covered, points, _THICKNESS * step), 2, axis=1)
     radiance = np.zeros((*fine.face.shape, 3), np.float32)
-    radiance[fine.covered] = albedo * matt + gloss
+    radiance[fine.covered] = surface.albedo(*seen) * matt + gloss
     centre = fine if s == 1 else rasterize(surface.vertices, surface.faces, camera)
     normals = np.zeros((*centre.face.shape, 3), np.float32)
-    normals[centre.covered] = _points(surface, centre, camera)[0].normal @ view_from_world(camera).T
+    middle = surface.points(centre.face[centre.covered], centre.barycentric[centre.covered], eye)
+    normals[centre.covered] = middle.normal @ view_from_world(camera).T.astype(np.float32)
     alpha = _box(fine.covered[..., None].astype(np.float32), s)[..., 0]
-    return Shot(_box(radiance, s), alpha, centre.depth, normals, matt.mean(1))
-
-
-def _points(surface: Surface, fragments: Fragments, camera: Camera) -> tuple[Points, np.ndarray]:
-    """The points of the covered pixels, row-major, and their albedo (n, 3)."""
-    covered = fragments.covered
-    face, barycentric = fragments.face[covered], fragments.barycentric[covered]
-    position = unproject(camera, pixel_centres(camera)[covered], fragments.depth[covered])
-    view = camera.world_from_cam[:3, 3] - position
-    view = (view / np.linalg.norm(view, axis=1, keepdims=True)).astype(np.float32)
-    flat, smooth, corner_normals = surface.normals(face, barycentric, view)
-    lifted = off_facets(position.astype(np.float32), barycentric, surface.vertices[surface.faces[face]], corner_normals)
-    return Points(lifted, smooth, flat, view), surface.albedo(face, barycentric)
+    return Shot(_box(radiance, s), alpha, centre.depth, normals, (matt[:, 0] + matt[:, 1] + matt[:, 2]) / 3)
 
 
 def _box(samples: np.ndarray, side: int) -> np.ndarray:
-    """Mean over ``side`` x ``side`` samples of (H side, W side, C)."""
-    height, width, channels = samples.shape
-    return samples.reshape(height // side, side, width // side, side, channels).mean((1, 3))
+    """Mean over ``side`` x ``side`` samples of (H side, W side, C); sums of slices, as NumPy is slow on short axes."""
+    total = sum(samples[row::side, column::side] for row in range(side) for column in range(side))
+    return total / np.float32(side * side)
 
 
 def developed(shot: Shot, exposure: float) -> np.ndarray:

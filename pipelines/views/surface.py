@@ -6,6 +6,7 @@ import numpy as np
 
 from zero123pp.images import srgb_to_linear
 from zero123pp.recon.render import UNPAINTED, Part, look_up
+from zero123pp.render.light import Points
 from zero123pp.types import TexturedMesh
 
 _LINEAR = np.round(srgb_to_linear(np.arange(256) / 255) * 65535).astype(np.uint16)
@@ -41,7 +42,10 @@ class Surface:
 
     def albedo(self, face: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
         """Linear reflectance (n, 3) float32 at points given by face (n,) and weights of its corners (n, 3)."""
-        paint = np.einsum("nk,nkc->nc", barycentric.astype(np.float32), self._paint[self.faces[face]])
+        weights, corners = barycentric.astype(np.float32), self.faces[face]
+        paint = self._paint[corners[:, 0]] * weights[:, :1]  # one corner at a time: smaller gathers
+        paint += self._paint[corners[:, 1]] * weights[:, 1:2]
+        paint += self._paint[corners[:, 2]] * weights[:, 2:]
         part = np.searchsorted(self._first_face, face, side="right") - 1
         for number, texture in enumerate(self._textures):
             if texture is not None:
@@ -49,20 +53,10 @@ class Surface:
                 paint[of_part] = look_up(texture, paint[of_part, :2]) * np.float32(255 / 65535)
         return paint
 
-    def normals(
-        self, face: np.ndarray, barycentric: np.ndarray, view: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Normals of faces (n, 3), shading normals (n, 3) and those of the corners (n, 3, 3), all on the viewer's side.
+    def points(self, face: np.ndarray, barycentric: np.ndarray, eye: np.ndarray) -> Points:
+        """What is lit at points given as in `albedo`, as seen from ``eye`` (3,), see `point_kernels.seen_points`."""
+        from zero123pp.render.point_kernels import seen_points
 
-        Shading normals are interpolated where a part has vertex normals, else the faces' own; corner normals are 0
-        there. ``view`` (n, 3) points to the viewer.
-        """
-        flat = self._flat[face]
-        side = np.where((flat * view).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
-        flat = flat * side
-        corner = self._smooth[self.faces[face]] * side[:, None]
-        # File normals that point away from their own face mean nothing for this side of it.
-        corner = np.where((corner * flat[:, None]).sum(-1, keepdims=True) > 0, corner, 0)
-        smooth = np.einsum("nk,nkc->nc", barycentric.astype(np.float32), corner)
-        length = np.linalg.norm(smooth, axis=1, keepdims=True)
-        return flat, np.where(length > 1e-6, smooth / np.maximum(length, 1e-6), flat), corner
+        arrays = (np.ascontiguousarray(face, np.int32), np.ascontiguousarray(barycentric, np.float32))
+        eye = np.asarray(eye, np.float32)
+        return Points(*seen_points(*arrays, self.vertices, self.faces, self._smooth, self._flat, eye))

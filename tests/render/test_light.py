@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from zero123pp.render.environment import Environment
-from zero123pp.render.light import Points, Scene, off_facets, smoothed_light
+from zero123pp.render.light import Points, Scene, smoothed_light
+from zero123pp.render.point_kernels import seen_points
 
 pytest.importorskip("embreex")
 
@@ -171,13 +172,35 @@ def test_smoothing_stops_at_a_step_in_depth():
 
 
 def test_points_leave_their_facets_outwards_only():
-    vertices, faces = ball()
+    vertices, faces = (np.float32(ball()[0]), np.int32(ball()[1]))
     corners = vertices[faces]
-    corner_normals = corners / np.linalg.norm(corners, axis=-1, keepdims=True)
-    weights = np.random.default_rng(0).dirichlet((1, 1, 1), len(faces))
-    position = (corners * weights[..., None]).sum(1)
-    moved = off_facets(position, weights, corners, corner_normals)
-    before, after = np.linalg.norm(position, axis=1), np.linalg.norm(moved, axis=1)
-    assert (after >= before).all() and (after > before + 1e-6).mean() > 0.9
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    smooth = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    eye = np.float32([0, 0, 3])
+    face = np.flatnonzero((flat * (eye - corners.mean(1))).sum(1) > 0).astype(np.int32)
+    weights = np.float32(np.random.default_rng(0).dirichlet((1, 1, 1), len(face)))
+    on_facets = (corners[face] * weights[..., None]).sum(1)
+    moved, normal, geometric, view = seen_points(face, weights, vertices, faces, smooth, flat, eye)
+    before, after = np.linalg.norm(on_facets, axis=1), np.linalg.norm(moved, axis=1)
+    assert (after >= before - 1e-6).all() and (after > before + 1e-6).mean() > 0.9
     assert (after < 0.4 + 1e-3).all()
-    np.testing.assert_array_equal(off_facets(position, weights, corners, 0 * corner_normals), position)
+    np.testing.assert_allclose(normal, moved / after[:, None], atol=2e-3)
+    np.testing.assert_allclose(geometric, flat[face], atol=1e-6)
+    np.testing.assert_allclose(
+        view, (eye - on_facets) / np.linalg.norm(eye - on_facets, axis=1, keepdims=True), atol=1e-5
+    )
+    unmoved, faceted, _, _ = seen_points(face, weights, vertices, faces, 0 * smooth, flat, eye)
+    np.testing.assert_allclose(unmoved, on_facets, atol=1e-6)
+    np.testing.assert_array_equal(faceted, flat[face])
+
+
+def test_the_back_of_a_face_is_shaded_as_its_front():
+    vertices = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    faces, flat = np.int32([[0, 1, 2]]), np.float32([[0, 0, 1]])
+    smooth = np.float32([[0, 0.6, 0.8]] * 3)
+    face, weights = np.zeros(1, np.int32), np.float32([[0.2, 0.3, 0.5]])
+    _, front, _, _ = seen_points(face, weights, vertices, faces, smooth, flat, np.float32([0, 0, 2]))
+    _, back, geometric, _ = seen_points(face, weights, vertices, faces, smooth, flat, np.float32([0, 0, -2]))
+    np.testing.assert_allclose(back, -front, atol=1e-6)
+    np.testing.assert_allclose(geometric, [[0, 0, -1]])

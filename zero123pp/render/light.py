@@ -108,7 +108,8 @@ class Scene:
         from zero123pp.render.light_kernels import gathered
 
         normal = self._normals[face]
-        normal = np.where((normal * arriving).sum(1, keepdims=True) > 0, -normal, normal)
+        away = np.einsum("nc,nc->n", normal, arriving) > 0
+        normal[away] = -normal[away]
         points = Points(position, normal, normal, -arriving)
         tables = ray_tables(environment, _BOUNCE_ROWS, 2, seed + 1)
         phase = (np.arange(len(face)) % _BOUNCE_ROWS).astype(np.int32)
@@ -145,22 +146,3 @@ def smoothed_light(light: np.ndarray, covered: np.ndarray, points: Points, thick
     number = np.full(covered.shape, -1, np.int32)
     number[covered] = np.arange(len(light), dtype=np.int32)
     return smoothed(np.ascontiguousarray(light, np.float32), number, points.position, points.normal, thickness)
-
-
-def off_facets(
-    position: np.ndarray, barycentric: np.ndarray, corners: np.ndarray, corner_normals: np.ndarray
-) -> np.ndarray:
-    """Points (N, 3) moved from flat triangles to the curved surface that their vertex normals mean.
-
-    Without it the facets of a smooth, coarse mesh cast jagged shadows on themselves near the terminator (Hanika,
-    "Hacking the shadow terminator", Ray Tracing Gems II, chapter 4).
-
-    Args:
-        position: (N, 3) on triangles.
-        barycentric: (N, 3) weights of the corners.
-        corners: (N, 3, 3) of each point's triangle.
-        corner_normals: (N, 3, 3) unit, on the viewer's side; 0 for a flat triangle, where nothing moves.
-    """
-    towards = position[:, None] - corners  # (N, 3 corners, 3)
-    below = np.minimum((towards * corner_normals).sum(-1, keepdims=True), 0)
-    return position - (barycentric[..., None] * below * corner_normals).sum(1)
