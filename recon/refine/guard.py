@@ -7,17 +7,16 @@ from zero123pp.recon.slivers import degenerate_faces
 from zero123pp.recon.topology import is_sound
 from zero123pp.types import Mesh
 
-_ROUNDS = 12
-_MOST_TURN = 0.0
-"""Least cosine between the normals of a face before and after."""
+_ROUNDS = 40
 
 
 def held_back(before: Mesh, after: np.ndarray) -> tuple[Mesh, int]:
     """The mesh with its vertices moved as far as that keeps it valid.
 
     Corners of faces that turn over, become degenerate, or pass through other faces which they did not pass through
-    before, go back halfway and, if that does not help, all the way, together with their neighbours. If faults remain,
-    or the mesh is not the surface of a solid any more though it was one, it stays as it was.
+    before, go back halfway and, if that does not help, all the way; their neighbours at least halfway, so that no step
+    arises between them. If faults remain, or the mesh is not the surface of a solid any more though it was one, it
+    stays as it was.
 
     Args:
         before: the valid mesh.
@@ -38,18 +37,24 @@ def held_back(before: Mesh, after: np.ndarray) -> tuple[Mesh, int]:
             break
         corners = np.unique(before.faces[faulty])
         if not share[corners].any():  # the fault comes from around: widen the patch
-            corners = np.unique(before.faces[np.isin(before.faces, corners).any(1)])
+            corners = _with_neighbours(before.faces, corners)
         share[corners] = np.where(share[corners] > 0.5, 0.5, 0.0)
+        around = _with_neighbours(before.faces, np.flatnonzero(share == 0))
+        share[around] = np.minimum(share[around], 0.5)
     if faulty.any() or (not is_sound(moved) and is_sound(before)):
         return before, len(start)
     return moved, int((share < 1).sum())
 
 
+def _with_neighbours(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """The vertices and all that share a face with one of them."""
+    return np.unique(faces[np.isin(faces, vertices).any(1)])
+
+
 def _faults(before: Mesh, moved: Mesh, crossed: np.ndarray, flat: np.ndarray) -> np.ndarray:
     """(F,) bool, faces that the move has spoilt."""
     one, other = _crosses(before), _crosses(moved)
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    faulty = (one * other).sum(1) <= _MOST_TURN * lengths
+    faulty = (one * other).sum(1) <= 0
     faulty[degenerate_faces(moved)] = True
     faulty[flat] = False
     return faulty | (intersecting_faces(moved.vertices, moved.faces) & ~crossed)
