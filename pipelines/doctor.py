@@ -1,6 +1,7 @@
 """``zero123pp doctor``: what this machine has, which back-end each family will use and why, and a self-test of each."""
 
 import argparse
+import os
 import platform
 import sys
 import time
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+
+from zero123pp.pipelines.eval_report import processor
 
 _DIFFUSION, _PAGE = "pip install 'zero123pp[diffusion]'", "see docs/gpu.md"
 PACKAGES = {
@@ -90,7 +93,11 @@ def _tested(error: Callable[[], float]) -> str:
 
 def _device(asked: str) -> tuple[str, dict[str, str]]:
     """The device to look at, and what the machine is."""
-    about = {"python": platform.python_version(), "system": platform.platform(), "processor": _processor()}
+    about = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": f"{os.cpu_count()} x {processor()}",
+    }
     try:
         import torch
     except ImportError:
@@ -107,15 +114,6 @@ def _device(asked: str) -> tuple[str, dict[str, str]]:
     else:
         about["device"] = "cpu" + ("" if torch.cuda.is_available() else " (torch sees no CUDA device)")
     return device, about
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else "unknown"
 
 
 def _version(name: str) -> str | None:

@@ -202,7 +202,7 @@ def _cell(name: str, value: float | str, mean: bool) -> str:
 def machine() -> str:
     """One line: processor, cores this process may use, memory, load, versions of what decides speed and results."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [f"{_processor()}, {cores} cores"]
+    parts = [f"{processor()}, {cores} cores"]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")
     if hasattr(os, "getloadavg"):
@@ -213,7 +213,8 @@ def machine() -> str:
     return ", ".join([*parts, f"zero123pp {__version__}"])
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(errors="replace").splitlines():

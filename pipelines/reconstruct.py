@@ -71,6 +71,7 @@ def closed_mesh(
         surface = fit(views, config.fit, seed=seed, progress=report)
     with stages.stage("mesh"):
         mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
+        mesh_report["field"] = surface.made_by
     if wanted(views.views, config.refine):
         with stages.stage("refine") as report:
             mesh, refined = refine(mesh, views.views, config.refine, progress=report)

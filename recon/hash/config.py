@@ -40,7 +40,7 @@ class HashConfig:
     """Distance of samples along rays, voxels."""
     sharpness: float = 5.0
     """Sharpness of the surface at the start, 1/voxel; it is learned."""
-    rate: float = 4e-3
+    rate: float = 1e-2
     """Learning rate of tables and perceptrons; a tenth of it at the end."""
     rate_sharpness: float = 2e-3
     """Learning rate of the logarithm of the sharpness."""
