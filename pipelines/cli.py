@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
-from zero123pp.pipelines import generation_flags
+from zero123pp.pipelines import common_flags, generation_flags
 
 SUBCOMMANDS = {
     "batch": ("zero123pp.pipelines.batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
@@ -126,26 +126,15 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
         "(default: what the file says, else z)",
     )
     add("--normals", metavar="SHEET", help="view-space normals that belong to --views, n = 2 px / 255 - 1")
-    add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
-    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
-    add("--steps", type=_positive_int, metavar="N", help="denoising steps of the diffusion model (default: 28)")
-    add("--guidance", type=float, metavar="F", help="classifier-free guidance scale (default: 4.0)")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda, for the diffusion model (default: auto)")
-    add("--faces", type=_positive_int, metavar="N", help="triangles of the mesh at most (default: the preset's)")
-    add("--texture-size", type=_positive_int, metavar="PX", help="side of the texture in px (default: the preset's)")
+    common_flags.add_config(parser)
+    common_flags.add_seed(parser)
+    common_flags.add_drawing(parser)
+    common_flags.add_mesh(parser)
     add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
     add("--report", metavar="FILE", help="also write the report of the run as JSON")
     generation_flags.add_arguments(parser)
     return parser
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
-    return value
 
 
 def _image_to_mesh(args: argparse.Namespace) -> int:
@@ -154,17 +143,12 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.progress import terminal_bars
 
-    overrides = list(args.set)
-    if args.faces is not None:
-        overrides.append(f"clean.faces={args.faces}")
-    if args.texture_size is not None:
-        overrides.append(f"texture.size={args.texture_size}")
     model = "preview" if args.views else args.model
     pipe = ImageTo3D.from_pretrained(
         model,
         device=args.device,
         preset=args.preset,
-        overrides=overrides,
+        overrides=common_flags.overrides(args),
         download=args.download,
         **generation_flags.model_options(args),
     )

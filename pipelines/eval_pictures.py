@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.pipelines import common_flags
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.asset import Asset
@@ -34,14 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip", default="", metavar="SUFFIX", help="leave out pictures whose name ends so, for example _alpha")
     add("--meshes", metavar="FOLDER", help="also keep each mesh here, as NAME.glb")
     add("--model", default="preview", metavar="NAME", help="as for the main job (default: preview)")
-    add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
+    common_flags.add_config(parser)
     add("--truth", metavar="FOLDER", help="also measure against the true NAME.glb of each picture NAME.png")
     add(
         "--truth-azimuth", type=float, default=30.0, metavar="DEG", help="azimuth of the pictures' camera (default: 30)"
     )
     add("--mean-of", metavar="FOLDER", help="with --truth: measure the mean shape of these meshes beside")
-    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    common_flags.add_seed(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines import common_flags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,9 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"pixel noise of the colours, which lie in 0..1 (default: 0; without a number {_NOISE})",
     )
     add("--blur", type=float, default=0, metavar="PX", help="Gaussian blur of each view (default: 0)")
-    add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
-    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    common_flags.add_config(parser)
+    common_flags.add_seed(parser)
 
 
 def run(args: argparse.Namespace) -> int:

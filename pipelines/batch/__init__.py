@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.pipelines import common_flags
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.batch.driver import Batch
@@ -46,14 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--deadline", type=float, default=1800.0, metavar="S", help="seconds an item may take (default: 1800)")
     add("--memory", type=int, metavar="MB", help="resident memory an item may take (default: an equal share of all)")
     add("--model", default="auto", metavar="NAME", help="as for the main job; rows may name another (default: auto)")
-    add("--preset", default="default", metavar="NAME", help="fast, default, quality, or a YAML file (default: default)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
-    add("--seed", type=int, default=0, metavar="N", help="of rows that name none (default: 0)")
-    add("--steps", type=int, metavar="N", help="denoising steps of rows that name none (default: the model's)")
-    add("--guidance", type=float, metavar="F", help="guidance scale of rows that name none (default: the model's)")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda, for the diffusion model (default: auto)")
-    add("--faces", type=int, metavar="N", help="triangles of a mesh at most (default: the preset's)")
-    add("--texture-size", type=int, metavar="PX", help="side of a texture in px (default: the preset's)")
+    common_flags.add_config(parser)
+    common_flags.add_seed(parser, "of rows that name none")
+    common_flags.add_drawing(parser, " of rows that name none")
+    common_flags.add_mesh(parser)
     add("--thumbnail", type=int, default=160, metavar="PX", help="side of the contact sheet's pictures; 0: none")
 
 
@@ -129,13 +126,10 @@ def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engi
 def _settings(args: argparse.Namespace) -> "Settings":
     from zero123pp.pipelines.batch.job import Settings
 
-    overrides = list(args.set)
-    if args.faces is not None:
-        overrides.append(f"clean.faces={args.faces}")
-    if args.texture_size is not None:
-        overrides.append(f"texture.size={args.texture_size}")
     preset = str(Path(args.preset).resolve()) if args.preset.endswith((".yaml", ".yml")) else args.preset
-    return Settings(str(Path(args.out).absolute()), preset, tuple(overrides), args.device, args.thumbnail)
+    return Settings(
+        str(Path(args.out).absolute()), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail
+    )
 
 
 def _of_model(item: object, model: str) -> object:

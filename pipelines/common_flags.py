@@ -1,0 +1,51 @@
+"""Flags that several commands have: one meaning, one help, one way into the config. Light."""
+
+import argparse
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """``--preset`` and ``--set``."""
+    add = parser.add_argument
+    add(
+        "--preset", default="default", metavar="NAME",
+        help="fast, default, quality, gpu, or a YAML file (default: default)",
+    )  # fmt: skip
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example fit.steps=200")
+
+
+def add_seed(parser: argparse.ArgumentParser, help: str = "fixes every random choice") -> None:
+    """``--seed``."""
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"{help} (default: 0)")
+
+
+def add_drawing(parser: argparse.ArgumentParser, of: str = "") -> None:
+    """``--steps``, ``--guidance`` and ``--device`` of the diffusion model; ``of`` says whose defaults they are."""
+    add = parser.add_argument
+    add("--steps", type=positive_int, metavar="N", help=f"denoising steps{of} (default: the model's, 28)")
+    add("--guidance", type=float, metavar="F", help=f"classifier-free guidance scale{of} (default: the model's, 4)")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda, for the diffusion model (default: auto)")
+
+
+def add_mesh(parser: argparse.ArgumentParser) -> None:
+    """``--faces`` and ``--texture-size``."""
+    add = parser.add_argument
+    add("--faces", type=positive_int, metavar="N", help="triangles of a mesh at most (default: the preset's)")
+    add("--texture-size", type=positive_int, metavar="PX", help="side of a texture in px (default: the preset's)")
+
+
+def overrides(args: argparse.Namespace) -> list[str]:
+    """Everything that `add_config` and `add_mesh` took, as values to lay over the preset."""
+    chosen = list(args.set)
+    if args.faces is not None:
+        chosen.append(f"clean.faces={args.faces}")
+    if args.texture_size is not None:
+        chosen.append(f"texture.size={args.texture_size}")
+    return chosen
+
+
+def positive_int(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value
