@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -65,21 +66,25 @@ def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, wri
     engine = make_engine(Settings(str(out)))
     over, kills, chance = threading.Event(), [], random.Random(0)
 
-    def kill_now_and_then():
-        while not over.wait(0.5):
-            for pid in chance.sample(found, 1) if (found := worker_processes(out)) else []:
-                os.kill(pid, signal.SIGKILL)
-                kills.append(pid)
+    def kill_after_every_third_item():  # by progress and not by the clock: a busy machine must not kill one item thrice
+        while not over.wait(0.02):
+            found = worker_processes(out)
+            if found and len(list(out.glob("??/*.glb"))) >= 3 * (len(kills) + 1):
+                chosen = chance.choice(found)
+                with suppress(ProcessLookupError):  # it may have ended by itself
+                    os.kill(chosen, signal.SIGKILL)
+                    kills.append(chosen)
 
-    killer = threading.Thread(target=kill_now_and_then)
+    killer = threading.Thread(target=kill_after_every_third_item)
     killer.start()
     try:
         tally = run_batch(engine, items)
     finally:
         over.set()
         killer.join()
-    assert kills, "nothing was killed, so nothing was tested"
-    assert (tally.done, tally.failed) == (16, 0) and len(glbs(out)) == 16
+    assert len(kills) >= 3, "hardly anything was killed, so nothing was tested"
+    # A worker that was killed between its last file and its word that it is done: the next one finds the result.
+    assert (tally.done + tally.found, tally.failed) == (16, 0) and len(glbs(out)) == 16
     assert not quarantined(out)
 
 
