@@ -75,13 +75,19 @@ def _described(layout: HashLayout, like: Tensor) -> tuple[Tensor, ...]:
 
 
 @triton.jit
-def _place(points, p, valid, scale):
-    """Node at the low corner of the cells of points, and the points' places in their cells."""
+def _place(points, scales, resolutions, firsts, counts, hashes, count, BLOCK: tl.constexpr):
+    """The points of this program, their cells on its level (low corner, place inside), and where its rows are."""
+    level = tl.program_id(1)
+    p = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    valid = p < count
+    scale, resolution = tl.load(scales + level), tl.load(resolutions + level)
+    first, entries, hashed = tl.load(firsts + level), tl.load(counts + level), tl.load(hashes + level)
     px = tl.load(points + 3 * p, mask=valid, other=0.0) * scale + 0.5
     py = tl.load(points + 3 * p + 1, mask=valid, other=0.0) * scale + 0.5
     pz = tl.load(points + 3 * p + 2, mask=valid, other=0.0) * scale + 0.5
     x, y, z = px.to(tl.int32), py.to(tl.int32), pz.to(tl.int32)  # positions are positive
-    return x, y, z, px - x.to(px.dtype), py - y.to(py.dtype), pz - z.to(pz.dtype)
+    u, v, w = px - x.to(px.dtype), py - y.to(py.dtype), pz - z.to(pz.dtype)
+    return level, p.to(tl.int64), valid, scale, x, y, z, u, v, w, resolution, first, entries, hashed
 
 
 @triton.jit
@@ -97,13 +103,9 @@ def _forward(
     points, table, scales, resolutions, firsts, counts, hashes, features, slopes, count,
     WIDTH: tl.constexpr, FEATURES: tl.constexpr, SLOPES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    level = tl.program_id(1)
-    p = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    valid = p < count
-    scale, resolution = tl.load(scales + level), tl.load(resolutions + level)
-    first, entries, hashed = tl.load(firsts + level), tl.load(counts + level), tl.load(hashes + level)
-    x, y, z, u, v, w = _place(points, p, valid, scale)
-    p = p.to(tl.int64)
+    level, p, valid, scale, x, y, z, u, v, w, resolution, first, entries, hashed = _place(
+        points, scales, resolutions, firsts, counts, hashes, count, BLOCK
+    )
     for c in tl.static_range(FEATURES):
         value = tl.zeros((BLOCK,), u.dtype)
         by_x, by_y, by_z = value, value, value
@@ -132,13 +134,9 @@ def _backward(
     points, scales, resolutions, firsts, counts, hashes, d_features, d_slopes, d_table, count,
     WIDTH: tl.constexpr, FEATURES: tl.constexpr, SLOPES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    level = tl.program_id(1)
-    p = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    valid = p < count
-    scale, resolution = tl.load(scales + level), tl.load(resolutions + level)
-    first, entries, hashed = tl.load(firsts + level), tl.load(counts + level), tl.load(hashes + level)
-    x, y, z, u, v, w = _place(points, p, valid, scale)
-    p = p.to(tl.int64)
+    level, p, valid, scale, x, y, z, u, v, w, resolution, first, entries, hashed = _place(
+        points, scales, resolutions, firsts, counts, hashes, count, BLOCK
+    )
     for c in tl.static_range(FEATURES):
         column = level * FEATURES + c
         g = tl.load(d_features + p * WIDTH + column, mask=valid, other=0.0)
