@@ -38,6 +38,8 @@ class FrozenParts:
         """Moves the VAE to ``device``; ``null`` is the reference of samples that lose their conditions."""
         self.vae = pipeline.vae.to(device).eval().requires_grad_(False)
         _skip_idle_blocks(self.vae.encoder)
+        self.reference_scale = 1.0
+        """Factor on the reference's latents, to see what it does; 1 is the published one, which the report calls 5."""
         self.device = device
         self.sigmas = torch.from_numpy(training_sigmas(pipeline.scheduler.config)).to(device)
         with torch.no_grad():
@@ -53,7 +55,7 @@ class FrozenParts:
         keep = item["keep"]
         pixels = torch.where(keep[:, None, None, None], item["vae_pixels"].to(self.vae.dtype), self._null)
         # Neither multiplied by the scaling factor nor shifted: see `zero123pp.diffusion.latents`.
-        reference = self._posterior(pixels, item["noise_condition"])
+        reference = self._posterior(pixels, item["noise_condition"]) * self.reference_scale
         latents = self._posterior(scale_image(item["target"] * 2 - 1).to(self.vae.dtype), item["noise_target"])
         latents = scale_latents(latents * self.vae.config.scaling_factor)
         beside = sigma[:, None, None, None]
