@@ -115,6 +115,7 @@ def test_a_run_from_scratch_learns_and_its_model_draws(tmp_path, monkeypatch):
     )  # fmt: skip
     folder = scratch.build_start(tmp_path / "run" / "start", data, config)
     stamp = (folder / "model_index.json").stat().st_mtime_ns
+    assert json.loads((tmp_path / "run" / "codec.jsonl").read_text())["linear_psnr"] > 10
     scratch.build_start(tmp_path / "run" / "start", None, config)
     assert (folder / "model_index.json").stat().st_mtime_ns == stamp, "the start is built once"
     checkpoint = load_checkpoint(train(open_start(str(folder), vision=""), data, tmp_path / "run", config))
@@ -133,5 +134,8 @@ def test_a_run_from_scratch_learns_and_its_model_draws(tmp_path, monkeypatch):
 
 def test_fitting_the_decoder_lowers_the_error(vae):
     pictures = smooth_pictures(32, seed=4)
+    before = codec.codec_quality(vae, pictures)
     errors = codec.fit_decoder(vae, lambda step: pictures[step % 4 * 8 :][:8], 30)
     assert np.mean(errors[-5:]) < 0.3 * np.mean(errors[:5])
+    after = codec.codec_quality(vae, pictures)
+    assert before["decoder_psnr"] + 3 < after["decoder_psnr"] < after["linear_psnr"] == before["linear_psnr"]

@@ -176,6 +176,23 @@ def _components(vectors: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.
     return tuple(torch.from_numpy(np.ascontiguousarray(v)).float() for v in (mean, basis, deviations))
 
 
+@torch.no_grad()
+def codec_quality(vae: AutoencoderKL, pictures: torch.Tensor) -> dict[str, float]:
+    """PSNR in dB over all pixels of pictures (n, 3, S, S) in [0, 1]: of the decoder, and of the best linear one.
+
+    The latter is fitted to these very pictures, patch by patch, so it is what the latents hold.
+    """
+    pixels = scale_image(pictures * 2 - 1)
+    latents = torch.cat([vae.encode(part).latent_dist.mode() for part in pixels.split(16)])
+    decoded = torch.cat([vae.decode(part).sample for part in latents.split(16)])
+    codes = latents.permute(0, 2, 3, 1).flatten(0, 2).double()
+    design = torch.cat([codes, torch.ones(len(codes), 1, dtype=codes.dtype)], 1)
+    patches = _patches(pixels, PATCH).double()
+    linear = design @ torch.linalg.lstsq(design, patches).solution
+    errors = {"decoder_psnr": decoded - pixels, "linear_psnr": linear - patches}
+    return {name: round(float(-10 * (e.square().mean() * 0.8**2).log10()), 3) for name, e in errors.items()}
+
+
 def fit_decoder(
     vae: AutoencoderKL,
     batches: Callable[[int], torch.Tensor],

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from zero123pp.errors import BadInput
-from zero123pp.train.views.codec import fit_decoder, set_encoder
+from zero123pp.train.views.codec import codec_quality, fit_decoder, set_encoder
 from zero123pp.train.views.config import ViewsTrainConfig
 from zero123pp.train.views.dataset import Pool
+from zero123pp.train.views.log import append_log
 from zero123pp.train.views.pictures import resized, sample_pictures
 from zero123pp.train.views.small import MINI, SmallModel, small_pipeline
 
@@ -46,20 +47,23 @@ def build_start(
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    unseen = Tiles(data, config, shape.tile_px, held_out=True)
+    quality = codec_quality(pipeline.vae, unseen(0, _STATISTICS_SAMPLES))
+    append_log(folder.parent / "codec.jsonl", {"steps": config.codec_steps, **quality})
     pipeline.save_pretrained(temporary)
     os.replace(temporary, folder)
     return folder
 
 
 class Tiles:
-    """Pictures for the VAE: target views and queries of training meshes, each draw a function of its number."""
+    """Pictures for the VAE: target views and queries of meshes, each draw a function of its number."""
 
-    def __init__(self, data: str | Path, config: ViewsTrainConfig, size: int) -> None:
+    def __init__(self, data: str | Path, config: ViewsTrainConfig, size: int, *, held_out: bool = False) -> None:
         """Opens the folder of samples; pictures come out ``size`` px wide."""
-        self.pool = Pool(data, held_out=False, balance=config.balance)
+        self.pool = Pool(data, held_out=held_out, balance=config.balance)
         self.config, self.size = config, size
         if not len(self.pool):
-            raise BadInput(f"{data} has no samples to train on")
+            raise BadInput(f"{data} has no samples of {'held-out' if held_out else 'training'} meshes")
 
     def __call__(self, number: int, samples: int) -> torch.Tensor:
         """The ``number``-th draw: (7 samples, 3, S, S) in [0, 1], colours permuted as often as in training."""
