@@ -23,21 +23,21 @@ class RefineConfig:
     """When: where views have normals, always, or never. On colours and masks alone it gained nothing over the fit."""
     backend: Literal["auto", "numba", "nvdiffrast", "torch"] = "auto"
     """Rasteriser: Numba on the CPU, nvdiffrast on CUDA (its licence forbids commercial use), or the torch reference."""
-    steps: int = 40
+    steps: int = 30
     """Optimiser steps."""
     pixels: int = 320
     """Views are averaged down to this many pixels on their longer side."""
-    rate: float = 0.003
+    rate: float = 0.015
     """Length of a step, world units, before it is smoothed; it falls to a tenth over the second half."""
     rate_color: float = 0.02
     """Learning rate of the vertex colours, sRGB."""
-    smoothness: float = 5.0
+    smoothness: float = 10.0
     """How far a force spreads over the mesh: about the square of the number of edges."""
     weight_rgb: float = 0.3
     """Weight of the colour residuals (sRGB, squared while small), per pixel of the object."""
     rgb_scale: float = 0.3
     """Residual (sRGB) beyond which colour counts linearly."""
-    weight_mask: float = 1.0
+    weight_mask: float = 3.0
     """Weight of the squared difference between coverage and alpha."""
     weight_normal: float = 3.0
     """Weight of the squared difference between unit normals."""

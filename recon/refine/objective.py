@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
+from types import ModuleType
 
 import numba
 import numpy as np
 
-from zero123pp.recon.ops.raster import fused
+from zero123pp.errors import MissingBackend, StageFailed
+from zero123pp.recon.ops.raster import choose_drawer, fused
 from zero123pp.recon.ops.raster.crossings import edge_neighbours
-from zero123pp.recon.ops.raster.zbuffer import intrinsic_matrix, screen_points
+from zero123pp.recon.ops.raster.zbuffer import pull_screen_points, screen_points
 from zero123pp.recon.refine.vertex_normals import pull_vertex_normals, vertex_normals
 from zero123pp.recon.targets import shrunk, trusted_normals
 from zero123pp.types import Camera, View
@@ -36,11 +39,36 @@ def make_objective(
     faces: np.ndarray, views: Sequence[View], config: "RefineConfig", pool: ThreadPoolExecutor  # noqa: F821
 ) -> tuple[str, Callable]:  # fmt: skip
     """Name of the back-end, and the function of vertices and colours that gives the loss and both derivatives."""
+    name, module, device = _back_end(config)
     trusted = [view for view in views if view.confidence > 0]
     with_normals = config.weight_normal > 0 and any(view.normal is not None for view in trusted)
     small = [shrunk(view, max(view.alpha.shape) / config.pixels) for view in trusted]
     targets = [make_target(view, config, with_normals) for view in small if view.alpha.any()]
-    return "numba", Objective(targets, faces, pool)
+    if not targets:
+        raise StageFailed(f"none of {len(views)} views shows an object and has a confidence above 0")
+    if name == "numba":
+        return name, Objective(targets, faces, pool)
+    from zero123pp.recon.refine.torch_objective import TorchObjective
+
+    return name, TorchObjective(targets, faces, module.Drawer, device)
+
+
+def _back_end(config: "RefineConfig") -> tuple[str, ModuleType, str]:  # noqa: F821
+    """Name, module and device of the rasteriser. Torch is imported only where something may use it."""
+    maybe_cuda = config.backend != "auto" or find_spec("nvdiffrast") is not None
+    if config.backend == "numba" or not maybe_cuda:
+        return *choose_drawer("numba"), "cpu"
+    if find_spec("torch") is None:
+        return *choose_drawer(config.backend), "cpu"
+    from zero123pp.recon.ops.device import device_of
+
+    device = str(device_of("auto"))
+    try:
+        return *choose_drawer(config.backend, device), device
+    except MissingBackend:
+        if config.backend != "auto":
+            raise
+        return *choose_drawer("numba"), "cpu"
 
 
 def make_target(view: View, config: "RefineConfig", with_normals: bool) -> Target:  # noqa: F821
@@ -112,7 +140,7 @@ class Objective:
         gradient = np.empty_like(drawn.picture)
         loss = _residuals(drawn.picture, target.picture, target.weight, target.scale, gradient)
         of_points, of_values = drawn.pull(gradient)
-        return loss, of_points @ (intrinsic_matrix(camera) @ camera.world_from_cam[:3, :3].T), of_values
+        return loss, pull_screen_points(of_points, camera), of_values
 
 
 @numba.njit(cache=True, nogil=True)

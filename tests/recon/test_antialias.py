@@ -5,12 +5,15 @@ import pytest
 from shapes import icosphere
 
 from zero123pp.cameras import orbit_camera, project
+from zero123pp.errors import ConfigError, MissingBackend
+from zero123pp.recon.ops import raster
 from zero123pp.recon.ops.raster import fused, rasterize
 from zero123pp.recon.ops.raster.crossings import REACH, edge_neighbours
 from zero123pp.recon.ops.raster.zbuffer import intrinsic_matrix, screen_points
+from zero123pp.types import Camera
 
 torch = pytest.importorskip("torch")
-from zero123pp.recon.ops.raster import antialias  # noqa: E402
+from zero123pp.recon.ops.raster import antialias, nvdr  # noqa: E402
 
 CAMERA = orbit_camera(30, 20, 1.8660254, 30, 64)
 
@@ -32,7 +35,7 @@ def _ball(subdivisions, seed=0):
 @pytest.mark.parametrize("scene", [_soup(0), _soup(1), _ball(1)])
 def test_gradients_with_the_visibility_held(scene):
     vertices, faces, values = scene
-    small = orbit_camera(30, 20, 1.8660254, 30, 20)
+    small = orbit_camera(30, 20, 1.8660254, 30, 16)
     seen = antialias.see(vertices, faces, small)
     assert len(seen.owner) > 10
 
@@ -144,6 +147,31 @@ def test_neighbours_across_edges():
     fan = np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]])  # three faces share an edge: no neighbour is the right one
     assert (edge_neighbours(fan) == -1).all()
     assert edge_neighbours(np.zeros((0, 3), int)).shape == (0, 3)
+
+
+def test_one_call_for_every_backend():
+    vertices, faces, values = (each.numpy() for each in _ball(2))
+    gradient = np.random.default_rng(0).normal(size=(64, 64, 3))
+    results = [raster.draw_and_pull(vertices, faces, values, CAMERA, gradient, name) for name in ("torch", "numba")]
+    for one, other in zip(*results):
+        np.testing.assert_allclose(one, other, rtol=0, atol=2e-5 * np.abs(one).max())
+    assert raster.choose_drawer("auto", "cpu")[0] == "numba"
+    with pytest.raises(ConfigError, match="unknown differentiable rasteriser 'gl'"):
+        raster.choose_drawer("gl")
+    with pytest.raises(MissingBackend, match="for cuda and this is cpu"):
+        raster.choose_drawer("nvdiffrast", "cpu")
+
+
+def test_clip_space_has_the_pixels_where_nvdiffrast_draws_them():
+    """Its pixel (column, row) covers x / w = 2 (column + 0.5) / width - 1, and y likewise from the first row on."""
+    vertices = torch.tensor(np.random.default_rng(0).uniform(-0.5, 0.5, (50, 3)))
+    camera = Camera(CAMERA.world_from_cam, 90.0, 80.0, 21.0, 30.0, 50, 40)
+    clip = nvdr.to_clip(vertices, camera).numpy()
+    px, depth = project(camera, vertices.numpy())
+    np.testing.assert_allclose((clip[:, :2] / clip[:, 3:] + 1) / 2 * [50, 40], px, atol=1e-9)
+    np.testing.assert_allclose(clip[:, 3], depth, atol=1e-12)
+    z = clip[:, 2] / clip[:, 3]
+    assert (np.abs(z) < 1).all() and (np.diff(z[np.argsort(depth)]) > 0).all()
 
 
 def test_nothing_in_view_draws_nothing_and_moves_nothing():

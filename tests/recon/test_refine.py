@@ -1,13 +1,16 @@
 """Mesh refinement: its gradients, its smooth steps, its guard, and that it brings a mesh closer to the truth."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from paths import ROOT
 from shapes import box, icosphere, painted
 
-from zero123pp.errors import ConfigError
+from zero123pp.errors import ConfigError, MissingBackend, StageFailed
 from zero123pp.images import to_uint8
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
 from zero123pp.recon.clean import CleanConfig
@@ -20,6 +23,7 @@ from zero123pp.recon.refine.intersections import intersecting_faces
 from zero123pp.recon.refine.objective import make_objective, make_target
 from zero123pp.recon.refine.vertex_normals import pull_vertex_normals, vertex_normals
 from zero123pp.recon.render import render
+from zero123pp.recon.targets import shrunk
 from zero123pp.recon.texture import TextureConfig
 from zero123pp.recon.topology import is_sound
 from zero123pp.rigs import RIGS
@@ -54,34 +58,48 @@ def test_vertex_normals_and_their_derivative():
 
 @pytest.mark.parametrize("normals", [False, True])
 def test_the_objective_is_that_of_automatic_differentiation(normals):
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     from zero123pp.recon.ops.raster import antialias
+    from zero123pp.recon.refine.torch_objective import TorchObjective
 
     views, ball, config = _views(_dented(), 64, normals)[:2], icosphere(3), RefineConfig(pixels=48)
     vertices, colors = ball.vertices.astype(float), RNG.uniform(0.2, 0.8, ball.vertices.shape)
     with ThreadPoolExecutor(2) as pool:
-        name, objective = make_objective(ball.faces, views, replace(config, backend="numba"), pool)
-        loss, of_vertices, of_colors = objective(vertices, colors)
+        name, objective = make_objective(ball.faces, views, config, pool)
+        found = objective(vertices, colors)
     assert name == "numba"
-    x, c = (torch.tensor(each, requires_grad=True) for each in (vertices, colors))
-    faces, total = torch.tensor(ball.faces).long(), 0.0
-    a, b, d = (x[faces[:, i]] for i in range(3))
-    normal = torch.zeros_like(x).index_add(
-        0, faces.reshape(-1), torch.linalg.cross(b - a, d - a).repeat_interleave(3, 0)
-    )
-    values = torch.cat([c, torch.nn.functional.normalize(normal)], 1) if normals else c
-    from zero123pp.recon.targets import shrunk
+    targets = [make_target(shrunk(view, 64 / 48), config, normals) for view in views]
+    reference = TorchObjective(targets, ball.faces, antialias.Drawer, "cpu", "float64")(vertices, colors)
+    assert found[0] == pytest.approx(reference[0], rel=1e-4)
+    for one, other in zip(found[1:], reference[1:]):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
 
-    for view in views:
-        target = make_target(shrunk(view, 64 / 48), config, normals)
-        residual = antialias.draw(x, faces, values, target.camera) - torch.tensor(target.picture)
-        root = (1 + (residual / torch.tensor(target.scale)) ** 2).sqrt()
-        robust = 2 * residual**2 / (root + 1)
-        total = total + (torch.tensor(target.weight) * robust).sum()
-    wanted_gradients = torch.autograd.grad(total, (x, c))
-    assert loss == pytest.approx(total.item(), rel=1e-4)
-    for found, reference in zip((of_vertices, of_colors), wanted_gradients):
-        np.testing.assert_allclose(found, reference.numpy(), rtol=0, atol=1e-4 * reference.abs().max().item())
+
+def test_with_torch_it_ends_where_it_ends_without():
+    pytest.importorskip("torch")
+    views = _views(_dented(3), 64)
+    results = [refine(icosphere(3), views, RefineConfig(steps=8, backend=name)) for name in ("numba", "torch")]
+    assert [report["backend"] for _, report in results] == ["numba", "torch"]
+    apart = np.linalg.norm(results[0][0].vertices - results[1][0].vertices, axis=1)
+    assert results[0][1]["moved_mean"] > 20 * apart.mean()
+
+
+def test_a_missing_rasteriser_says_why_and_what_to_do():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("nvdiffrast may work here")
+    with pytest.raises(MissingBackend, match=r"nvdiffrast.*for cuda and this is cpu"):
+        refine(icosphere(2), _views(icosphere(2), 24), RefineConfig(backend="nvdiffrast"))
+
+
+def test_torch_is_not_loaded_without_need():
+    code = (
+        "import sys; sys.path[:0] = ['.', 'tests', 'tests/recon']; import test_refine as t;"
+        "t.refine(t.icosphere(2), t._views(t.icosphere(2), 24), t.RefineConfig(steps=1));"
+        "print([name for name in ('torch', 'nvdiffrast') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_smooth_steps_move_a_mesh_as_a_whole_or_in_patches():
@@ -142,7 +160,7 @@ def test_harmless_moves_are_kept_and_harmful_ones_held_back():
     after[0] += 3 * (ball.vertices[neighbours[1]] - ball.vertices[0])  # over its neighbour: faces turn over
     after[100] *= -1.5  # out of the other side
     repaired, held = held_back(ball, after)
-    assert 2 <= held < 30 and is_sound(repaired)
+    assert 2 <= held < 50 and is_sound(repaired)
     assert not intersecting_faces(repaired.vertices, repaired.faces).any()
     turn = (smooth_normals(repaired) * smooth_normals(ball)).sum(1)
     assert turn.min() > 0.5
@@ -160,8 +178,8 @@ def test_a_wall_is_not_pushed_through_the_other():
 
 
 def test_refinement_finds_waves_that_normals_show():
-    truth, views = _dented(), None
-    views = _views(truth)
+    truth = _dented()
+    views = _views(truth, 128)
     start = Mesh(icosphere(4, 0.385).vertices, truth.faces)
     ticks = []
     mesh, report = refine(start, views, RefineConfig(steps=60, smoothness=1.0), progress=ticks.append)
@@ -177,8 +195,12 @@ def test_refinement_finds_waves_that_normals_show():
     assert report["loss"][1] < 0.2 * report["loss"][0] and report["backend"] == "numba"
     assert is_sound(mesh) and np.array_equal(mesh.faces, start.faces)
     assert ticks[-1] == 1 and len(ticks) == 60
-    again = refine(start, views, RefineConfig(steps=60, smoothness=1.0))[0]
-    assert again.vertices.tobytes() == mesh.vertices.tobytes() and again.colors.tobytes() == mesh.colors.tobytes()
+
+
+def test_the_same_bytes_twice():
+    views = _views(_dented(3), 64)
+    one, other = (refine(icosphere(3), views, RefineConfig(steps=6))[0] for _ in range(2))
+    assert one.vertices.tobytes() == other.vertices.tobytes() and one.colors.tobytes() == other.colors.tobytes()
 
 
 def test_colors_come_from_the_views():
@@ -196,6 +218,8 @@ def test_views_of_any_sizes_without_normals_and_views_that_show_nothing():
     mixed = [*_views(ball, 100)[:2], *views[2:], blank, replace(views[3], confidence=0.0)]
     mesh, _ = refine(ball, mixed, RefineConfig(steps=3))
     assert np.abs(mesh.vertices - ball.vertices).max() < 0.02 and is_sound(mesh)
+    with pytest.raises(StageFailed, match="none of 2 views"):
+        refine(ball, [blank, replace(views[0], confidence=0.0)], RefineConfig(steps=3))
 
 
 def test_when_it_is_wanted():

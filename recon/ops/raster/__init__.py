@@ -3,6 +3,8 @@
 One module per back-end, each with ``rasterize(vertices, faces, camera) -> Fragments`` and
 ``rasterize_uv(uvs, faces, width, height) -> Fragments``. ``zbuffer`` (Numba) is the reference; the others are tested
 against it. A new back-end is one file and one line in `BACKENDS`.
+
+Differentiable ones are in `DRAWERS`, see `draw_and_pull`; ``antialias`` (torch) is their reference.
 """
 
 from importlib import import_module
@@ -11,16 +13,28 @@ from types import ModuleType
 import numpy as np
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend
+from zero123pp.recon.ops.choice import first_usable
 from zero123pp.recon.ops.raster.fragments import Fragments
 from zero123pp.types import Camera
 
-__all__ = ["BACKENDS", "Fragments", "choose", "rasterize", "rasterize_uv"]
+__all__ = ["BACKENDS", "DRAWERS", "Fragments", "choose", "choose_drawer", "draw_and_pull", "rasterize", "rasterize_uv"]
 
 BACKENDS = {
     "numba": ("zero123pp.recon.ops.raster.zbuffer", "pip install numba"),
     "embree": ("zero123pp.recon.ops.raster.embree", "pip install embreex"),
 }
 """Name -> (module, how to install what it needs), in the order in which ``auto`` tries them."""
+
+DRAWERS = {
+    "nvdiffrast": (
+        "zero123pp.recon.ops.raster.nvdr", "cuda",
+        "install nvdiffrast as docs/gpu.md says (its licence allows non-commercial use only)",
+    ),
+    "numba": ("zero123pp.recon.ops.raster.fused", "cpu", "pip install numba"),
+    "torch": ("zero123pp.recon.ops.raster.antialias", "any", "pip install 'zero123pp[diffusion]' (torch)"),
+}  # fmt: skip
+"""Differentiable rasterisers: name -> (module, kind of device it is for, how to install what it needs), in the order in
+which ``auto`` tries them."""
 
 
 def choose(name: str = "auto") -> tuple[str, ModuleType]:
@@ -40,6 +54,50 @@ def choose(name: str = "auto") -> tuple[str, ModuleType]:
         except ImportError as error:
             failures.append(f"rasteriser {candidate!r} cannot be loaded ({error}); try: {install}")
     raise MissingBackend("; ".join(failures))
+
+
+def choose_drawer(name: str = "auto", device: str = "cpu") -> tuple[str, ModuleType]:
+    """The differentiable rasteriser called ``name``, or for "auto" the first that works on ``device``, and its module.
+
+    Raises:
+        ConfigError: there is no back-end of that name.
+        MissingBackend: it cannot be used here; the message has the cause and the install line.
+    """
+    return first_usable("differentiable rasteriser", DRAWERS, name, device)
+
+
+def draw_and_pull(
+    vertices: np.ndarray, faces: np.ndarray, values: np.ndarray, camera: Camera, gradient: np.ndarray,
+    backend: str = "auto", device: str = "cpu",
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """An anti-aliased picture of vertex values, and the derivatives of sum(picture * gradient).
+
+    The same call for every back-end, to compare them; `zero123pp.recon.refine` keeps data on their device instead.
+
+    Args:
+        vertices: (N, 3) world frame.
+        faces: (F, 3) vertex indices.
+        values: (N, C) interpolated over the triangles.
+        camera: the viewer.
+        gradient: (H, W, C + 1).
+        backend: a key of `DRAWERS` or "auto".
+        device: where to draw, such as "cpu" or "cuda:0".
+
+    Returns:
+        picture (H, W, C + 1), the values premultiplied by coverage and the coverage; derivatives by the vertices
+        (N, 3) and by the values (N, C).
+    """
+    name, module = choose_drawer(backend, device)
+    vertices, faces = _checked(vertices, faces, 3)
+    if name == "numba":
+        return module.draw_and_pull(vertices, faces, values, camera, gradient)
+    import torch
+
+    x, v = (torch.tensor(each, device=device, requires_grad=True) for each in (vertices, values))
+    picture = module.Drawer(torch.tensor(faces, device=device))(x, v, camera)
+    wanted = torch.as_tensor(gradient, dtype=picture.dtype, device=device)
+    found = torch.autograd.grad((picture * wanted).sum(), (x, v))
+    return picture.detach().cpu().numpy(), *(each.cpu().numpy() for each in found)
 
 
 def rasterize(vertices: np.ndarray, faces: np.ndarray, camera: Camera, backend: str = "auto") -> Fragments:

@@ -21,6 +21,10 @@ from zero123pp.recon.ops.raster.zbuffer import intrinsic_matrix, screen_points
 from zero123pp.types import Camera
 
 
+def cause() -> None:
+    """It works wherever torch does."""
+
+
 @dataclass(frozen=True)
 class Visibility:
     """What is seen where, without gradients: tensors on one device."""
@@ -53,6 +57,18 @@ def draw(
         (H, W, C + 1): the values, premultiplied by coverage, and the coverage.
     """
     return shade(vertices, faces, values, camera, see(vertices, faces, camera, visibility, reach))
+
+
+class Drawer:
+    """Draws one mesh again and again, as `draw` does."""
+
+    def __init__(self, faces: torch.Tensor) -> None:
+        """Prepare for faces (F, 3)."""
+        self._faces = faces.long()
+
+    def __call__(self, vertices: torch.Tensor, values: torch.Tensor, camera: Camera) -> torch.Tensor:
+        """The picture (H, W, C + 1)."""
+        return draw(vertices, self._faces, values, camera)
 
 
 def see(

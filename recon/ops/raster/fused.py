@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from zero123pp.recon.ops.raster.crossings import REACH, Crossings, find_crossings
+from zero123pp.recon.ops.raster.crossings import REACH, Crossings, edge_neighbours, find_crossings
 from zero123pp.recon.ops.raster.fragments import Fragments
-from zero123pp.recon.ops.raster.zbuffer import draw_points
+from zero123pp.recon.ops.raster.zbuffer import draw_points, pull_screen_points, screen_points
+from zero123pp.types import Camera
+
+
+def cause() -> None:
+    """It works wherever Numba does."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,17 @@ def draw(
     picture = raw.copy()
     _blend(raw, points, found.owner, found.other, found.edge, width, picture)
     return Drawn(picture.reshape(height, width, -1), points, faces, values, fragments, found, raw)
+
+
+def draw_and_pull(
+    vertices: np.ndarray, faces: np.ndarray, values: np.ndarray, camera: Camera, gradient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """See `zero123pp.recon.ops.raster.draw_and_pull`."""
+    values = np.ascontiguousarray(values, np.float32)
+    points = screen_points(vertices, camera)
+    drawn = draw(points, faces, values, camera.width, camera.height, edge_neighbours(faces))
+    of_points, of_values = drawn.pull(gradient)
+    return drawn.picture, pull_screen_points(of_points, camera), of_values
 
 
 @numba.njit(cache=True, nogil=True)

@@ -28,6 +28,11 @@ def screen_points(vertices: np.ndarray, camera: Camera) -> np.ndarray:
     return (vertices - centre) @ rotation @ intrinsic_matrix(camera).T
 
 
+def pull_screen_points(gradient: np.ndarray, camera: Camera) -> np.ndarray:
+    """Derivative (N, 3) by the world points of a loss with derivative ``gradient`` (N, 3) by the screen points."""
+    return gradient @ (intrinsic_matrix(camera) @ camera.world_from_cam[:3, :3].T)
+
+
 def intrinsic_matrix(camera: Camera) -> np.ndarray:
     """(3, 3) that takes camera coordinates to homogeneous screen points."""
     return np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
