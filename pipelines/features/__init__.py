@@ -4,7 +4,7 @@ LPIPS is measured when its weights are given; its backbones are in no package. W
 a distance in its features goes by its own name, because numbers of different networks do not compare.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,6 +80,21 @@ def read_weights(*files: str | Path) -> dict[str, Any]:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise BadInput(f"cannot read weights from {file}: {reason}") from error
     return tensors
+
+
+class Remembered:
+    """Features of the last picture: many pictures are compared with one truth."""
+
+    def __init__(self, features: Callable[[np.ndarray], list[Any]]) -> None:
+        self._features = features
+        self._picture: np.ndarray | None = None
+        self._found: list[Any] = []
+
+    def of(self, picture: np.ndarray) -> list[Any]:
+        """The features; computed only if the array is another one than last time."""
+        if picture is not self._picture:
+            self._found, self._picture = self._features(picture), picture
+        return self._found
 
 
 def need(tensors: dict[str, Any], name: str, shape: Sequence[int | None]) -> Any:

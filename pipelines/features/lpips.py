@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.features import as_batch, need, unit
+from zero123pp.pipelines.features import Remembered, as_batch, need, unit
 
 _MEAN, _SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of the input, which lies in [-1, 1]."""
@@ -47,6 +47,7 @@ class Lpips:
             raise BadInput("the LPIPS weights have no features.0.weight; give those of torchvision's AlexNet or VGG-16")
         network = "vgg" if named["0.weight"].shape[-1] == 3 else "alex"
         self._layers, last, self._heads = [], 0, []
+        self._truth = Remembered(self.features)
         heads = {int(m[1]): name for name in tensors if (m := _LINEAR.fullmatch(name))}
         for layer in _VGG if network == "vgg" else _ALEX:
             if layer[0] == "conv":
@@ -71,7 +72,7 @@ class Lpips:
         if picture.shape != truth.shape or min(picture.shape[:2]) < 64:
             raise BadInput(f"LPIPS compares equal sizes from 64 px on; got {picture.shape[:2]} and {truth.shape[:2]}")
         with torch.inference_mode():
-            pairs = zip(self.features(picture), self.features(truth), self._heads)
+            pairs = zip(self.features(picture), self._truth.of(truth), self._heads)
             return float(sum(((unit(a) - unit(b)).pow(2) * head).sum(1).mean() for a, b, head in pairs))
 
     def features(self, picture: np.ndarray) -> list[Any]:

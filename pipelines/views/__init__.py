@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines import common_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--query-px", type=int, metavar="PX", help="side of a query view (default: 512)")
     add("--per-shard", type=int, default=16, metavar="N", help="passes in a tar; a killed run loses one at most (16)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="any value of ViewsConfig, e.g. glossy=0.3")
-    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    common_flags.add_seed(parser)
 
 
 def run(args: argparse.Namespace) -> int:
