@@ -19,6 +19,17 @@ SINGLE_VIEW_DISTANCE = 5.0
 """Of the assumed camera from the object's centre, over half the width of the picture there (a lens of 23 degrees)."""
 
 
+def picture_outline(alpha: np.ndarray) -> np.ndarray:
+    """Signed distance (S, S) float32 of every pixel from the outline, in half sides of the picture, negative inside.
+
+    At most one side of the picture, so that pictures without an outline have numbers as well.
+    """
+    from zero123pp.recon.outline import signed_distance
+
+    alpha = np.ascontiguousarray(alpha, np.float32)
+    return np.clip(signed_distance(alpha) * np.float32(2 / len(alpha)), -2, 2).astype(np.float32)
+
+
 def projection(
     world_from_cam: np.ndarray, intrinsics: np.ndarray, size_px: float, centre: np.ndarray, half_extent: float
 ) -> np.ndarray:

@@ -1,13 +1,13 @@
 """Look-ups of the shape prior in pictures and grids, compiled by Numba; one thread, without the interpreter's lock.
 
-They mean exactly what `zero123pp.recon.prior.network.statistics_at` and `grid_sample` do.
+They mean exactly what `zero123pp.recon.prior.look_ups` and `grid_sample` do.
 """
 
 import numba
 import numpy as np
 
 LEAST_DEVIATION = 1e-3
-"""As in training."""
+"""Under the root of the variance, whose slope there is infinite."""
 
 
 def statistics(maps: np.ndarray, matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -64,6 +64,54 @@ def _statistics(maps, matrices, points):
             result[n, c] = mean
             result[n, channels + c] = max(np.sqrt(max(variance, zero)), np.float32(LEAST_DEVIATION))
             result[n, 2 * channels + c] = largest[c]
+    return result
+
+
+def outline_distances(outlines: np.ndarray, matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Signed distances of points from the cones of the outlines: the largest over the pictures, and the second.
+
+    Args:
+        outlines: (V, S, S) float32, of `framing.picture_outline`.
+        matrices: as for `statistics`.
+        points: (N, 3) float32.
+
+    Returns:
+        (N, 2) float32, half sides of the cube.
+    """
+    matrices = np.ascontiguousarray(matrices, np.float32)
+    across, ahead = matrices[:, 0, :3], matrices[:, 2, :3]
+    across = across - (across * ahead).sum(-1, keepdims=True) / (ahead**2).sum(-1, keepdims=True) * ahead
+    scale = (1 / np.linalg.norm(across, axis=-1)).astype(np.float32)
+    return _outline_distances(outlines, matrices, scale, np.ascontiguousarray(points, np.float32))
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"})
+def _outline_distances(outlines, matrices, scale, points):
+    views, height, width = outlines.shape
+    one, half = np.float32(1), np.float32(0.5)
+    result = np.empty((len(points), 2), np.float32)
+    for n in range(len(points)):
+        p = points[n]
+        largest, second = np.float32(-1e30), np.float32(-1e30)
+        for view in range(views):
+            m = matrices[view]
+            w = max(m[2, 0] * p[0] + m[2, 1] * p[1] + m[2, 2] * p[2] + m[2, 3], np.float32(1e-3))
+            u = (m[0, 0] * p[0] + m[0, 1] * p[1] + m[0, 2] * p[2] + m[0, 3]) / w
+            v = (m[1, 0] * p[0] + m[1, 1] * p[1] + m[1, 2] * p[2] + m[1, 3]) / w
+            x = min(max(((u + one) * width - one) * half, np.float32(0)), np.float32(width - 1))
+            y = min(max(((v + one) * height - one) * half, np.float32(0)), np.float32(height - 1))
+            left, top = min(int(x), width - 2), min(int(y), height - 2)
+            fx, fy = x - np.float32(left), y - np.float32(top)
+            picture = outlines[view]
+            upper = picture[top, left] + fx * (picture[top, left + 1] - picture[top, left])
+            lower = picture[top + 1, left] + fx * (picture[top + 1, left + 1] - picture[top + 1, left])
+            distance = (upper + fy * (lower - upper)) * w * scale[view]
+            if distance > largest:
+                second, largest = largest, distance
+            else:
+                second = max(second, distance)
+        result[n, 0] = largest
+        result[n, 1] = second if views > 1 else largest
     return result
 
 

@@ -3,7 +3,8 @@
 Features of every picture are projected into a coarse grid of voxels, statistics over the pictures make their number
 and order irrelevant, a 3D U-Net reasons about the shape, and a small perceptron decodes any point from the grid's
 features and from what the pictures show at the point's projections (the local features of Saito et al., "PIFu",
-ICCV 2019, and the grid of Peng et al., "Convolutional occupancy networks", ECCV 2020, together).
+ICCV 2019, and the grid of Peng et al., "Convolutional occupancy networks", ECCV 2020, together). What outlines alone
+say is computed and not learned: the distance from their cones goes in, and the result is a correction of it.
 
 Training and export use this module; at run time `zero123pp.recon.prior.runtime` does the same without torch.
 """
@@ -14,6 +15,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 from torch.nn import functional
+
+from zero123pp.recon.prior.look_ups import outline_at, statistics_at, voxel_centres
+from zero123pp.recon.prior.runtime import DISTANCE_UNIT, MOST_UNITS
 
 INPUT_CHANNELS = 8
 """Of a picture: colour times alpha (3), alpha, view-space normal times alpha (3), 1 where normals are given."""
@@ -41,6 +45,11 @@ class PriorShape:
     def projected_width(self) -> int:
         """Channels of a picture's map: features, colour and alpha."""
         return self.feature_width + 4
+
+    @property
+    def grid_inputs(self) -> int:
+        """Channels of a voxel: statistics, place and distances from the outlines."""
+        return self.statistics_width + 3 + OUTLINES
 
     @property
     def statistics_width(self) -> int:
@@ -142,44 +151,57 @@ class PictureEncoder(nn.Module):
         return maps, self.normals(x), self.elevation(pooled)[:, 0]
 
 
-ELEVATION_UNIT_DEG = 30.0
-"""What the elevation of 1 means."""
-
-
 class GridNetwork(nn.Module):
     """Statistics at the voxels, and where they are, to features of the voxels."""
 
     def __init__(self, shape: PriorShape) -> None:
         super().__init__()
         first = shape.grid_widths[0]
-        self.stem = nn.Conv3d(shape.statistics_width + 3, first, 1)
+        self.stem = nn.Conv3d(shape.grid_inputs, first, 1)
         self.unet = UNet(shape.grid_widths, 3)
         self.norm = ChannelNorm(first)
 
     def forward(self, statistics: torch.Tensor) -> torch.Tensor:
-        """(B, statistics_width + 3, G, G, G) to (B, grid_widths[0], G, G, G)."""
+        """(B, grid_inputs, G, G, G) to (B, grid_widths[0], G, G, G)."""
         return self.norm(self.unet(self.stem(statistics))[0])
 
 
 class PointDecoder(nn.Module):
-    """Features of a point to its signed distance and colour."""
+    """Features of a point and its distances from the outlines to its signed distance and colour."""
 
     def __init__(self, shape: PriorShape) -> None:
         super().__init__()
         width = shape.decoder_width
         self.body = nn.Sequential(
-            nn.Linear(shape.grid_widths[0] + shape.statistics_width, width), nn.SiLU(),
+            nn.Linear(shape.grid_widths[0] + shape.statistics_width + OUTLINES, width), nn.SiLU(),
             nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 4),
         )  # fmt: skip
+        with torch.no_grad():  # it starts as the visual hull
+            self.body[-1].weight[0].zero_()
+            self.body[-1].bias[0].zero_()
 
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(..., grid_widths[0] + statistics_width) to distances (...,) of the cube's half side, and sRGB (..., 3)."""
-        out = self.body(features).float()
-        return DISTANCE_UNIT * out[..., 0], out[..., 1:].sigmoid()
+    def forward(self, features: torch.Tensor, outlines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode points.
+
+        Args:
+            features: (..., grid_widths[0] + statistics_width).
+            outlines: (..., OUTLINES) float32, see `look_ups.outline_at`.
+
+        Returns:
+            Distances (...,) in half sides of the cube, and sRGB (..., 3).
+        """
+        out = self.body(torch.cat([features, scaled_outlines(outlines).to(features.dtype)], -1)).float()
+        hull = scaled_outlines(outlines[..., 0])
+        return DISTANCE_UNIT * (hull + out[..., 0]), out[..., 1:].sigmoid()
 
 
-DISTANCE_UNIT = 0.1
-"""What the decoder's output of 1 means, in half sides of the cube."""
+OUTLINES = 2
+"""Distances from the cones of the outlines that a point has."""
+
+
+def scaled_outlines(outlines: torch.Tensor) -> torch.Tensor:
+    """Distances from the outlines as the networks take them: of the size of their other inputs."""
+    return (outlines / DISTANCE_UNIT).clamp(-MOST_UNITS, MOST_UNITS)
 
 
 class ShapePrior(nn.Module):
@@ -190,12 +212,15 @@ class ShapePrior(nn.Module):
         self.shape = shape
         self.encoder, self.grid, self.decoder = PictureEncoder(shape), GridNetwork(shape), PointDecoder(shape)
 
-    def encode_volume(self, maps: torch.Tensor, matrices: torch.Tensor, size: int | None = None) -> torch.Tensor:
+    def encode_volume(
+        self, maps: torch.Tensor, outlines: torch.Tensor, matrices: torch.Tensor, size: int | None = None
+    ) -> torch.Tensor:
         """Features of the voxels.
 
         Args:
             maps: (B, V, C, H, W) of the encoder.
-            matrices: (B, V, 3, 4) float32, see `statistics_at`.
+            outlines: (B, V, S, S) float32, of `framing.picture_outline`.
+            matrices: (B, V, 3, 4) float32, see `look_ups.statistics_at`.
             size: voxels along an axis, G, a multiple of 8; None takes the final one. Training starts coarse.
 
         Returns:
@@ -204,86 +229,18 @@ class ShapePrior(nn.Module):
         size = size or self.shape.grid
         places = voxel_centres(size, maps.device)[None].expand(len(maps), -1, -1)
         found = statistics_at(maps, matrices, places)  # (B, G^3, K)
-        found = torch.cat([found, places.to(found.dtype)], -1)
+        near = scaled_outlines(outline_at(outlines, matrices, places))
+        found = torch.cat([found, places.to(found.dtype), near.to(found.dtype)], -1)
         return self.grid(found.reshape(len(maps), size, size, size, -1).movedim(-1, 1))
 
     def decode(
-        self, volume: torch.Tensor, maps: torch.Tensor, matrices: torch.Tensor, points: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, volume: torch.Tensor, maps: torch.Tensor, outlines: torch.Tensor, matrices: torch.Tensor,
+        points: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
         """Distances (B, N) and colours (B, N, 3) at points (B, N, 3) in the cube [-1, 1]^3."""
         # grid_sample's x is the last axis of the volume, which is z here.
         where = points.flip(-1)[:, None, None]
         local = functional.grid_sample(volume.float(), where, align_corners=False, padding_mode="border")
         local = local[:, :, 0, 0].transpose(1, 2).to(maps.dtype)  # (B, N, C)
-        return self.decoder(torch.cat([local, statistics_at(maps, matrices, points)], -1))
-
-
-def voxel_centres(size: int, device: torch.device | str = "cpu") -> torch.Tensor:
-    """(size^3, 3) in [-1, 1]^3, x slowest."""
-    axis = (torch.arange(size, device=device) + 0.5) / size * 2 - 1
-    return torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-
-
-def statistics_at(maps: torch.Tensor, matrices: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Mean, deviation and maximum over the pictures of what they show at points; 0 outside of a picture.
-
-    Args:
-        maps: (B, V, C, H, W).
-        matrices: (B, V, 3, 4) float32; take homogeneous points to (u w, v w, w), u and v in [-1, 1] over the picture.
-        points: (B, N, 3) float32.
-
-    Returns:
-        (B, N, 3 C) of the maps' type.
-    """
-    batch, views, channels, height, width = maps.shape
-    seen = torch.einsum("bvij,bnj->bvni", matrices[..., :3], points) + matrices[..., None, :, 3]
-    uv = seen[..., :2] / seen[..., 2:].clamp(min=1e-3)
-    found = functional.grid_sample(
-        maps.float().reshape(batch * views, channels, height, width),
-        uv.reshape(batch * views, 1, -1, 2),
-        align_corners=False,
-    )
-    found = found.reshape(batch, views, channels, -1)
-    return _Statistics.apply(found).transpose(1, 2).to(maps.dtype)
-
-
-class _Statistics(torch.autograd.Function):
-    """(B, V, C, N) to mean, deviation and maximum over V, (B, 3 C, N); several times faster than composed of parts."""
-
-    @staticmethod
-    def forward(context: torch.autograd.function.FunctionCtx, found: torch.Tensor) -> torch.Tensor:
-        if found.shape[1] == 1:
-            context.views = 1
-            return torch.cat([found[:, 0], torch.full_like(found[:, 0], _LEAST_DEVIATION), found[:, 0]], 1)
-        context.views = found.shape[1]
-        mean, squares = found[:, 0].clone(), found[:, 0].square()
-        largest, place = found[:, 0].clone(), torch.zeros_like(mean, dtype=torch.int8)
-        for view in range(1, context.views):
-            values = found[:, view]
-            mean += values
-            squares.addcmul_(values, values)
-            larger = values > largest
-            largest = torch.where(larger, values, largest)
-            place.masked_fill_(larger, view)
-        mean /= context.views
-        deviation = (squares / context.views - mean.square()).clamp_(min=_LEAST_DEVIATION**2).sqrt_()
-        context.save_for_backward(found, mean, deviation, place)
-        return torch.cat([mean, deviation, largest], 1)
-
-    @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> torch.Tensor:
-        of_mean, of_deviation, of_largest = gradient.chunk(3, 1)
-        if context.views == 1:
-            return (of_mean + of_largest)[:, None]
-        found, mean, deviation, place = context.saved_tensors
-        result = torch.empty_like(found)
-        slope = of_deviation / (deviation * context.views)
-        offset = of_mean / context.views - slope * mean
-        for view in range(context.views):
-            torch.addcmul(offset, slope, found[:, view], out=result[:, view])
-            result[:, view].add_(of_largest * (place == view))
-        return result
-
-
-_LEAST_DEVIATION = 1e-3
-"""Under the root of the variance, whose slope there is infinite."""
+        features = torch.cat([local, statistics_at(maps, matrices, points)], -1)
+        return self.decoder(features, outline_at(outlines, matrices, points))

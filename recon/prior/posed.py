@@ -35,7 +35,7 @@ class PosedGuess:
             where: (N, N, N) bool with n nodes chosen.
         """
         nodes = np.stack(np.nonzero(where), -1).astype(np.float32) * np.float32(2 / (resolution - 1)) - 1
-        distances, colors = self.prior.decode(self.volume, self.encoded.maps, self.matrices, nodes)
+        distances, colors = self.prior.decode(self.volume, self.encoded, self.matrices, nodes)
         return distances * np.float32(self.half_extent), colors
 
 
@@ -45,7 +45,7 @@ def guess(views: Sequence[View], half_extent: float, prior: "Prior") -> PosedGue
     chosen = [resampled(view, prior.picture_px, prior.picture_px) for view in views[::step]]
     matrices = np.stack([_matrix(view.camera, half_extent) for view in chosen]).astype(np.float32)
     encoded = prior.encode(np.stack([network_picture(view) for view in chosen]))
-    return PosedGuess(prior, encoded, prior.volume(encoded.maps, matrices), matrices, half_extent)
+    return PosedGuess(prior, encoded, prior.volume(encoded, matrices), matrices, half_extent)
 
 
 def with_normals(views: Sequence[View], prior: "Prior") -> list[View]:

@@ -11,11 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from zero123pp.recon.prior.framing import picture_outline
+
 FOLDER = Path(__file__).with_name("weights")
 WEIGHTS_NAME = "prior.safetensors"
 
 ELEVATION_UNIT_DEG = 30.0
 """What the encoder's elevation of 1 means."""
+
+DISTANCE_UNIT = 0.1
+"""What the decoder's output of 1 means, in half sides of the cube; distances from outlines go in by it as well."""
+
+MOST_UNITS = 3.0
+"""Distances from outlines count up to this many units."""
 
 _CHUNK = 16_384
 """Points decoded together."""
@@ -29,6 +37,8 @@ class Encoded:
 
     maps: np.ndarray
     """(V, H, W, C) float32, channels last."""
+    outlines: np.ndarray
+    """(V, S, S) float32, of `framing.picture_outline`."""
     normals: np.ndarray
     """(V, S, S, 3) float32, view space, unit length."""
     elevations_deg: np.ndarray
@@ -49,25 +59,31 @@ class Prior:
         maps, normals, elevation = self._encoder.run(None, {"pictures": channels_first})
         normals = normals.transpose(0, 2, 3, 1)
         normals = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
-        return Encoded(np.ascontiguousarray(maps.transpose(0, 2, 3, 1)), normals, elevation * ELEVATION_UNIT_DEG)
+        outlines = np.stack([picture_outline(picture[..., 3]) for picture in pictures])
+        maps = np.ascontiguousarray(maps.transpose(0, 2, 3, 1))
+        return Encoded(maps, outlines, normals, elevation * ELEVATION_UNIT_DEG)
 
-    def volume(self, maps: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-        """Features (G, G, G, C) of the voxels, from maps and projections (V, 3, 4) of `framing.projection`."""
+    def volume(self, encoded: Encoded, matrices: np.ndarray) -> np.ndarray:
+        """Features (G, G, G, C) of the voxels, from pictures and projections (V, 3, 4) of `framing.projection`."""
+        from zero123pp.recon.prior.kernels import outline_distances
+
         places = _voxel_centres(self.grid_size)
-        found = np.concatenate([_statistics(maps, matrices, places), places], 1)
+        near = np.clip(outline_distances(encoded.outlines, matrices, places) / DISTANCE_UNIT, -MOST_UNITS, MOST_UNITS)
+        found = np.concatenate([_statistics(encoded.maps, matrices, places), places, near], 1)
         cube = found.reshape(*3 * [self.grid_size], -1).transpose(3, 0, 1, 2)[None]
         (volume,) = self._grid.run(None, {"statistics": np.ascontiguousarray(cube)})
         return np.ascontiguousarray(volume[0].transpose(1, 2, 3, 0))
 
     def decode(
-        self, volume: np.ndarray, maps: np.ndarray, matrices: np.ndarray, points: np.ndarray
+        self, volume: np.ndarray, encoded: Encoded, matrices: np.ndarray, points: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Distances (N,) in half sides of the cube and sRGB (N, 3) at points (N, 3) in [-1, 1]^3."""
-        from zero123pp.recon.prior.kernels import trilinear
+        from zero123pp.recon.prior.kernels import outline_distances, trilinear
 
         def decode(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            features = np.concatenate([trilinear(volume, part), _statistics(maps, matrices, part)], 1)
-            return self._decoder.run(None, {"features": features})
+            features = np.concatenate([trilinear(volume, part), _statistics(encoded.maps, matrices, part)], 1)
+            outlines = outline_distances(encoded.outlines, matrices, part)
+            return self._decoder.run(None, {"features": features, "outlines": outlines})
 
         points = np.ascontiguousarray(points, np.float32)
         if not len(points):

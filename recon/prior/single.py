@@ -60,13 +60,13 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     elevation = float(np.clip(encoded.elevations_deg[0], *config.elevation_range))
     view = replace(flat, camera=_camera(elevation, len(rgba)))
     matrix = assumed_matrix(elevation)[None].astype(np.float32)
-    volume = prior.volume(encoded.maps, matrix)
+    volume = prior.volume(encoded, matrix)
 
     cone = _cone(view, config.resolution)
     voxel = 2 / (config.resolution - 1)
     where = cone < 2 * voxel
     nodes = _nodes(config.resolution)
-    distances, shades = prior.decode(volume, encoded.maps, matrix, nodes[where])
+    distances, shades = prior.decode(volume, encoded, matrix, nodes[where])
     sdf, colors = cone.copy(), np.full((*cone.shape, 3), 0.5, np.float32)
     sdf[where], colors[where] = distances, shades
     sdf = with_outline(sdf, cone, view.camera, config.thinnest * voxel)

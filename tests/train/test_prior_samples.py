@@ -123,7 +123,7 @@ def test_tiles_are_what_the_order_says(passed):
 @pytest.mark.parametrize("mode", ["one", "rig", "some"])
 def test_solid_points_lie_behind_the_outlines(passed, mode):
     """Whatever is inside projects into every outline; the mirror image and the turn to the front keep that true."""
-    from zero123pp.recon.prior.network import statistics_at
+    from zero123pp.recon.prior.look_ups import statistics_at
     from zero123pp.train.prior.samples import SampleConfig, draw
 
     config = dataclasses.replace(SampleConfig(), picture_px=64, stale_elevation=0.0)

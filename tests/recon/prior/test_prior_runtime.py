@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from zero123pp.recon.prior.framing import projection  # noqa: E402
+from zero123pp.recon.prior.framing import picture_outline, projection  # noqa: E402
 from zero123pp.recon.prior.network import ShapePrior  # noqa: E402
 from zero123pp.rigs import get_rig  # noqa: E402
 
@@ -46,14 +46,16 @@ def test_runtime_equals_the_module(network, prior):
     points = rng.uniform(-1, 1, (500, 3)).astype(np.float32)
 
     encoded = prior.encode(pictures)
-    volume = prior.volume(encoded.maps, matrices)
-    distances, colors = prior.decode(volume, encoded.maps, matrices, points)
+    volume = prior.volume(encoded, matrices)
+    distances, colors = prior.decode(volume, encoded, matrices, points)
 
     with torch.no_grad():
         maps, normals, elevation = network.encoder(torch.from_numpy(pictures).permute(0, 3, 1, 2))
-        expected_volume = network.encode_volume(maps[None], torch.from_numpy(matrices)[None])
+        outlines = torch.from_numpy(np.stack([picture_outline(picture[..., 3]) for picture in pictures]))[None]
+        projections = torch.from_numpy(matrices)[None]
+        expected_volume = network.encode_volume(maps[None], outlines, projections)
         expected, expected_colors = network.decode(
-            expected_volume, maps[None], torch.from_numpy(matrices)[None], torch.from_numpy(points)[None]
+            expected_volume, maps[None], outlines, projections, torch.from_numpy(points)[None]
         )
     unit = torch.nn.functional.normalize(normals, dim=1).permute(0, 2, 3, 1)
     np.testing.assert_allclose(encoded.maps, maps.permute(0, 2, 3, 1), atol=2e-4)
@@ -76,8 +78,8 @@ def test_weights_are_one_readable_safetensors_file(prior, tmp_path_factory):
 
 
 def test_no_points_are_no_error(prior):
-    maps = np.zeros((1, 64, 64, 20), np.float32)
+    encoded = prior.encode(np.zeros((1, 128, 128, 8), np.float32))
     matrices = np.zeros((1, 3, 4), np.float32)
-    distances, colors = prior.decode(np.zeros((32, 32, 32, 32), np.float32), maps, matrices, np.zeros((0, 3)))
+    distances, colors = prior.decode(np.zeros((32, 32, 32, 32), np.float32), encoded, matrices, np.zeros((0, 3)))
     assert distances.shape == (0,)
     assert colors.shape == (0, 3)

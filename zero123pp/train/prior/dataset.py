@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from zero123pp.errors import BadInput
+from zero123pp.recon.prior.framing import picture_outline
 from zero123pp.train.held_out import is_held_out
 from zero123pp.train.prior.degrade import degraded
 from zero123pp.train.prior.samples import Mode, Sample, SampleConfig, draw
@@ -82,6 +83,7 @@ class Batches(Dataset):
         return rest | {
             "pictures": inputs,
             "normals": normals,
+            "outlines": _outlines(pictures[:, :, 3]),
             "matrices": _stack([sample.matrices[:views] for sample in samples]),
             "elevation": _stack([sample.elevation[:views] for sample in samples]),
         }
@@ -93,6 +95,12 @@ class Batches(Dataset):
 
 def _stack(arrays: Sequence[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(arrays))
+
+
+def _outlines(alphas: torch.Tensor) -> torch.Tensor:
+    """`picture_outline` of alphas (B, V, S, S)."""
+    flat = alphas.flatten(0, 1).numpy()
+    return torch.from_numpy(np.stack([picture_outline(alpha) for alpha in flat])).reshape(alphas.shape)
 
 
 def _with_normals(pictures: torch.Tensor, given: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from zero123pp.recon.prior.network import INPUT_CHANNELS, PICTURE_PX, ShapePrior
+from zero123pp.recon.prior.network import INPUT_CHANNELS, OUTLINES, PICTURE_PX, ShapePrior
 from zero123pp.recon.prior.runtime import WEIGHTS_NAME
 from zero123pp.train.onnx_graphs import save_with_shared_weights, traced
 from zero123pp.train.weights import load_checkpoint
@@ -29,11 +29,11 @@ def export_prior(checkpoint: str | Path, folder: str | Path) -> Path:
             {name: {0: "views"} for name in ("pictures", "maps", "normals", "elevation")},
         ),
         "grid": traced(
-            network.grid, [torch.zeros(1, shape.statistics_width + 3, size, size, size)], ["statistics"], ["volume"], {}
+            network.grid, [torch.zeros(1, shape.grid_inputs, size, size, size)], ["statistics"], ["volume"], {}
         ),
         "decoder": traced(
-            network.decoder, [torch.zeros(4, width)], ["features"], ["distances", "colors"],
-            {name: {0: "points"} for name in ("features", "distances", "colors")},
+            network.decoder, [torch.zeros(4, width), torch.zeros(4, OUTLINES)], ["features", "outlines"],
+            ["distances", "colors"], {name: {0: "points"} for name in ("features", "outlines", "distances", "colors")},
         ),
     }  # fmt: skip
     folder = Path(folder)

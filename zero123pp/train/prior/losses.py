@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional
 
-from zero123pp.recon.prior.network import ELEVATION_UNIT_DEG, ShapePrior
+from zero123pp.recon.prior.network import ShapePrior
+from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG
 
 DISTANCE_SCALE = 0.05
 """Distances d count through tanh(d / this), half sides of the cube: far from the surface only the side matters."""
@@ -25,9 +26,9 @@ def prior_losses(
     flat = pictures.flatten(0, 1).to(dtype, memory_format=torch.channels_last)
     maps, normals, elevation = network.encoder(flat)
     maps = maps.reshape(count, views, *maps.shape[1:])
-    volume = network.encode_volume(maps, matrices, grid)
+    volume = network.encode_volume(maps, batch["outlines"], matrices, grid)
     places = torch.cat([batch["points"], batch["surface"]], 1)
-    distances, colors = network.decode(volume, maps, matrices, places)
+    distances, colors = network.decode(volume, maps, batch["outlines"], matrices, places)
     free, shown = batch["points"].shape[1], batch["surface"].shape[1]
     target = torch.cat([batch["sdf"], torch.zeros(count, shown, device=pictures.device)], 1)
     error = (torch.tanh(distances / DISTANCE_SCALE) - torch.tanh(target / DISTANCE_SCALE)).abs()

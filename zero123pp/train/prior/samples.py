@@ -29,7 +29,7 @@ class Sample:
     pictures: np.ndarray
     """(V, 7, S, S) float32: colour times alpha, alpha, normal times alpha."""
     matrices: np.ndarray
-    """(V, 3, 4) float32, see `zero123pp.recon.prior.network.statistics_at`."""
+    """(V, 3, 4) float32, see `zero123pp.recon.prior.look_ups.statistics_at`."""
     elevation: np.ndarray
     """(V,) float32, degrees; NaN for the views of a rig, which are no photographs."""
     points: np.ndarray

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from zero123pp.recon.prior.network import ELEVATION_UNIT_DEG, ShapePrior
+from zero123pp.recon.prior.network import ShapePrior
+from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG
 from zero123pp.train.prior.dataset import Batch, Batches, Passes
 from zero123pp.train.prior.losses import prior_losses, weighted
 from zero123pp.train.prior.samples import SampleConfig
