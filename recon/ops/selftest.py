@@ -75,6 +75,21 @@ def _raster_error(name: str, device: str) -> float:
     return _relative(found.depth[same], expected.depth[same])
 
 
+def _drawer_error(name: str, device: str) -> float:
+    from zero123pp.rigs import get_rig
+
+    random = np.random.default_rng(0)
+    vertices = (random.uniform(-0.3, 0.3, (8, 1, 3)) + random.normal(0, 0.15, (8, 3, 3))).reshape(-1, 3)
+    faces, values = np.arange(24).reshape(8, 3), random.uniform(0, 1, (24, 3))
+    camera = get_rig("v1.2").cameras(64)[0]
+    gradient = random.normal(size=(64, 64, 4))
+    expected = raster.draw_and_pull(vertices, faces, values, camera, gradient, "torch")
+    found = raster.draw_and_pull(vertices, faces, values, camera, gradient, name, device)
+    if name == "nvdiffrast":  # it snaps vertices to 1/16 px, so single pixels may see another triangle
+        return float(np.median(np.abs(found[0] - expected[0])[expected[0][..., -1] > 0]))
+    return max(_relative(*pair) for pair in zip(found, expected))
+
+
 def _relative(found, expected) -> float:
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     if found.shape != expected.shape:
@@ -92,6 +107,7 @@ def _raster_cause(name: str, device: str) -> str | None:
 
 FAMILIES = (
     Family("rasteriser", raster.BACKENDS, _raster_cause, _raster_error, on_device=False),
+    Family("differentiable rasteriser", raster.DRAWERS, lambda *at: choice.why_not(raster.DRAWERS, *at), _drawer_error),
     Family("hash encoding", encoding.BACKENDS, lambda *at: choice.why_not(encoding.BACKENDS, *at), _encoding_error),
     Family("rays of the hash field", rays.BACKENDS, lambda *at: choice.why_not(rays.BACKENDS, *at), _rays_error),
 )
