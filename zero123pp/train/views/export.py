@@ -34,8 +34,10 @@ def export_model(
         dtype: of the weights.
 
     Raises:
-        BadInput: the checkpoint belongs to another start.
+        BadInput: the checkpoint belongs to another start, or predicts what no pipeline samples.
     """
+    if config.prediction != "v":
+        raise BadInput(f"the run predicts {config.prediction}; the public layout is that of v-prediction")
     controlnet = new_controlnet(pipeline, config.seed) if config.phase in CONTROLLED else None
     ramp = torch.tensor(pipeline.config.ramping_coefficients)
     denoiser = ViewDenoiser(pipeline.unet, pipeline.vision_encoder, ramp, controlnet)
