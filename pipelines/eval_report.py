@@ -132,8 +132,9 @@ def methods_to_csv(methods: Mapping[str, Sequence[Row]]) -> str:
 
 def method_lines(methods: Mapping[str, Sequence[Row]], spread: Sequence[str] = ()) -> list[str]:
     """The means as lines for a terminal."""
+    wide = max(map(len, methods)) + 2
     return [
-        f"{row['method']:<28}" + "  ".join(f"{key} {_cell(key, row[key], True)}" for key in row if key != "method")
+        f"{row['method']:<{wide}}" + "  ".join(f"{key} {_cell(key, row[key], True)}" for key in row if key != "method")
         for row in _method_means(methods, spread)
     ]
 

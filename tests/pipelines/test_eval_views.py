@@ -5,10 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from paths import ROOT
 from render_files import write_lights, write_meshes
 
 from zero123pp.errors import BadInput
-from zero123pp.images import tile_sheet, untile_sheet
+from zero123pp.images import tile_sheet, to_uint8, untile_sheet
 from zero123pp.pipelines import models as sources
 from zero123pp.pipelines.cli import main
 from zero123pp.pipelines.eval_sheets import (
@@ -140,6 +141,34 @@ def test_a_whole_run(meshes, truth, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "t.png").stat().st_size > 1000
     assert "LPIPS" not in page.replace("neither LPIPS's weights", "").replace("not LPIPS", "")
     assert "oracle" in capsys.readouterr().out
+
+
+def test_a_checkpoint_and_its_depth_control(meshes, tmp_path, capsys):
+    pytest.importorskip("diffusers")
+    models = ROOT / "tests" / "golden" / "models"
+    command = ["eval", "views", "--meshes", str(meshes / "tower_0.glb"), "--model", str(models / "tiny-zero123plus")]
+    command += ["--tile", "32", "--steps", "2", "--out", str(tmp_path)]
+    control = ["--controlnet", str(models / "tiny-controlnet-depth")]
+    assert main([*command, "--depth-control", "1.0", *control]) == 0
+    page = (tmp_path / "views.md").read_text()
+    assert "| models/tiny-zero123plus |" in page and "| models/tiny-zero123plus + depth |" in page
+    assert str(models) not in page
+    assert main([*command, *control]) == 2
+    assert "--depth-control" in capsys.readouterr().err
+
+
+def test_sheets_on_white_are_put_on_gray(truth):
+    true = truth.sheets["v1.2"]
+
+    class OnWhite:
+        name, rig, controls = "white", "v1.2", frozenset()
+
+        def generate_sheet(self, cutout, **options):
+            return to_uint8(true.rgb + (1 - GRAY) * (1 - true.alpha[..., None]))
+
+    found = drawn_by(OnWhite(), truth, TILE, seed=0, steps=None, guidance=None)
+    assert np.abs(found.rgb[true.alpha == 0] - GRAY).mean() < 0.01
+    assert differences(found, true)["PSNR"] > 22 and differences(found, true)["alpha_IoU"] > 0.85
 
 
 def test_light_and_failures(meshes, tmp_path):
