@@ -13,7 +13,7 @@ from zero123pp.recon.ops.raster.zbuffer import intrinsic_matrix, screen_points
 from zero123pp.types import Camera
 
 torch = pytest.importorskip("torch")
-from zero123pp.recon.ops.raster import antialias, nvdr  # noqa: E402
+from zero123pp.recon.ops.raster import antialias, nvdr, torch_visibility  # noqa: E402
 
 CAMERA = orbit_camera(30, 20, 1.8660254, 30, 64)
 
@@ -32,7 +32,7 @@ def _ball(subdivisions, seed=0):
     return torch.tensor(ball.vertices, dtype=torch.float64), torch.tensor(ball.faces), torch.tensor(values)
 
 
-@pytest.mark.parametrize("scene", [_soup(0), _soup(1), _ball(1)])
+@pytest.mark.parametrize("scene", [_soup(0, 6), _soup(1, 6), _ball(1)])
 def test_gradients_with_the_visibility_held(scene):
     vertices, faces, values = scene
     small = orbit_camera(30, 20, 1.8660254, 30, 16)
@@ -147,6 +147,31 @@ def test_neighbours_across_edges():
     fan = np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]])  # three faces share an edge: no neighbour is the right one
     assert (edge_neighbours(fan) == -1).all()
     assert edge_neighbours(np.zeros((0, 3), int)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("scene", [_soup(0, 60), _ball(1), _ball(3), _ball(5)])
+@pytest.mark.parametrize("reach", [0, REACH])
+def test_torch_sees_what_numba_sees(scene, reach, monkeypatch):
+    monkeypatch.setattr(torch_visibility, "_CANDIDATES", 500)  # in several parts
+    vertices, faces, _ = scene
+    cut = Camera(CAMERA.world_from_cam, CAMERA.fx, CAMERA.fy, 5.0, 33.0, 50, 40)  # part of the mesh is outside
+    for camera in (CAMERA, cut):
+        one, other = (antialias.see(vertices, faces, camera, name, reach) for name in ("numba", "torch"))
+        assert (one.face != other.face).sum() <= 1  # rounding at an edge
+        if (one.face == other.face).all():
+            rows = []
+            for seen in (one, other):
+                row = torch.cat([seen.owner[:, None], seen.other[:, None], seen.edge], dim=1)
+                rows.append(sorted(map(tuple, row.tolist())))
+            assert rows[0] == rows[1] and (reach == 0 or len(rows[0]) > 20)
+
+
+def test_torch_leaves_out_what_reaches_behind_the_camera_and_draws_nothing_of_nothing():
+    eye = torch.tensor(CAMERA.world_from_cam[:3, 3])
+    behind = torch.stack([eye * 0, eye * 2, eye * 0 + torch.tensor([0.1, 0, 0])])
+    for vertices, faces in ((behind, [[0, 1, 2]]), (behind, np.zeros((0, 3), int))):
+        seen = antialias.see(vertices, torch.tensor(faces), CAMERA, "torch")
+        assert (seen.face == -1).all() and not len(seen.owner)
 
 
 def test_one_call_for_every_backend():

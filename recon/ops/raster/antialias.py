@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from zero123pp.recon.ops.raster import rasterize
+from zero123pp.recon.ops.raster import rasterize, torch_visibility
 from zero123pp.recon.ops.raster.crossings import REACH, edge_neighbours, find_crossings
 from zero123pp.recon.ops.raster.zbuffer import intrinsic_matrix, screen_points
 from zero123pp.types import Camera
@@ -50,7 +50,7 @@ def draw(
         faces: (F, 3) integer.
         values: (N, C) interpolated over the triangles; nothing is drawn with the value 0.
         camera: the viewer.
-        visibility: the rasteriser, a key of `zero123pp.recon.ops.raster.BACKENDS` or "auto".
+        visibility: the rasteriser, a key of `zero123pp.recon.ops.raster.BACKENDS`, "torch" or "auto", see `see`.
         reach: see `zero123pp.recon.ops.raster.crossings.find_crossings`; 0 is the rule of the paper.
 
     Returns:
@@ -74,13 +74,26 @@ class Drawer:
 def see(
     vertices: torch.Tensor, faces: torch.Tensor, camera: Camera, backend: str = "auto", reach: int = REACH
 ) -> Visibility:
-    """What ``camera`` sees of the mesh; arguments as of `draw`."""
+    """What ``camera`` sees of the mesh; arguments as of `draw`.
+
+    "auto" looks with Numba on the processor and with torch elsewhere, so that nothing leaves the device.
+    """
+    if backend == "torch" or (backend == "auto" and vertices.device.type != "cpu"):
+        return _seen_by_torch(vertices, faces, camera, reach)
     positions, triangles = vertices.detach().cpu().double().numpy(), faces.cpu().numpy().astype(np.int32)
     fragments = rasterize(positions, triangles, camera, backend)
     points = screen_points(positions, camera)
     found = find_crossings(points, triangles, edge_neighbours(triangles), fragments.face, fragments.depth, reach)
     tensors = (fragments.face, found.owner, found.other, found.edge)
     return Visibility(*(torch.as_tensor(each, dtype=torch.int64, device=vertices.device) for each in tensors))
+
+
+@torch.no_grad()
+def _seen_by_torch(vertices: torch.Tensor, faces: torch.Tensor, camera: Camera, reach: int) -> Visibility:
+    points, triangles = to_screen(vertices.double(), camera), faces.long()
+    face, depth = torch_visibility.rasterize(points, triangles, camera.width, camera.height)
+    neighbours = torch.as_tensor(edge_neighbours(faces.cpu().numpy()), dtype=torch.int64, device=faces.device)
+    return Visibility(face, *torch_visibility.find_crossings(points, triangles, neighbours, face, depth, reach))
 
 
 def shade(
