@@ -191,12 +191,17 @@ class PointDecoder(nn.Module):
             Distances (...,) in half sides of the cube, and sRGB (..., 3).
         """
         out = self.body(torch.cat([features, scaled_outlines(outlines).to(features.dtype)], -1)).float()
-        hull = scaled_outlines(outlines[..., 0])
-        return DISTANCE_UNIT * (hull + out[..., 0]), out[..., 1:].sigmoid()
+        hull = outlines[..., 0].clamp(-_INSIDE, _OUTSIDE)
+        return hull + DISTANCE_UNIT * out[..., 0], out[..., 1:].sigmoid()
 
 
 OUTLINES = 2
 """Distances from the cones of the outlines that a point has."""
+
+
+_INSIDE, _OUTSIDE = 0.03, 0.1
+"""Half sides of the cube up to which the start follows the hull. Outside of it there is nothing; but inside, above all
+in the cone of one picture, most is empty, and the loss is flat where a start is surely solid."""
 
 
 def scaled_outlines(outlines: torch.Tensor) -> torch.Tensor:

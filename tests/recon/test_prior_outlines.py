@@ -70,4 +70,4 @@ def test_a_fresh_network_is_the_visual_hull(scene):
         volume = network.encode_volume(maps[None], outlines, matrices, 24)
         distances, _ = network.decode(volume, maps[None], outlines, matrices, points)
     hull = outline_at(outlines, matrices, points)[..., 0]
-    torch.testing.assert_close(distances, hull.clamp(-0.3, 0.3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(distances, hull.clamp(-0.03, 0.1), atol=1e-6, rtol=0)
