@@ -63,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
         failures = _finish(layout, folder, shard)
     except OSError as error:
         raise BadInput(f"cannot write to {folder}: {error}") from error
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; run the same command again to go on\n")
+        return 130
     each = (
         f", {wall / tally.samples:.3f} s and {cpu / tally.samples:.3f} processor seconds each" if tally.samples else ""
     )

@@ -143,6 +143,7 @@ def test_a_whole_run(meshes, truth, tmp_path, monkeypatch, capsys):
     assert "oracle" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_checkpoint_and_its_depth_control(meshes, tmp_path, capsys):
     pytest.importorskip("diffusers")
     models = ROOT / "tests" / "golden" / "models"

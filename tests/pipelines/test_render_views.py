@@ -111,6 +111,24 @@ def test_killed_and_resumed_equals_uninterrupted(data, whole, tmp_path):
     assert content(out) == content(whole)
 
 
+def test_interrupted_by_hand_it_says_how_to_go_on(data, whole, tmp_path, capsys, monkeypatch):
+    from zero123pp.pipelines.views import layouts
+
+    written = layouts.TarShards.write
+
+    def interrupted(self, part, samples, failures):
+        if part == 2:
+            raise KeyboardInterrupt
+        return written(self, part, samples, failures)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(layouts.TarShards, "write", interrupted)
+        assert main(arguments(data, tmp_path)) == 130
+    assert "run the same command again" in capsys.readouterr().err
+    assert main(arguments(data, tmp_path)) == 0
+    assert content(tmp_path) == content(whole)
+
+
 def test_processes_side_by_side_make_the_same(data, whole, tmp_path):
     out = tmp_path / "out"
     for shard in ("2/3", "1/3", "3/3"):
