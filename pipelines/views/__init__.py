@@ -9,9 +9,13 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines import common_flags
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.views.layouts import Layout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--layout", choices=("shards", "instantmesh"), default="shards", help=f"{layouts} (default: shards)")
     add("--shard", default="1/1", metavar="I/N", help="do the I-th of N parts only, for N processes side by side")
     add("--passes", type=int, metavar="N", help="passes over a mesh, 12 queries and their mirror images each (1)")
+    add("--passes-of", action="append", default=[], metavar="GROUP=N", help="passes over the meshes of a group of the "
+        "manifest, for rare ones; repeatable")  # fmt: skip
     add("--rig", metavar="NAME", help="cameras of the targets: v1.1 or v1.2 (default: v1.2)")
     add("--tile-px", type=int, metavar="PX", help="side of a target view (default: 320)")
     add("--query-px", type=int, metavar="PX", help="side of a query view (default: 512)")
@@ -37,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Renders what is missing; 0, or 1 when no mesh gave a sample."""
     from zero123pp.configs import load
     from zero123pp.pipelines.evaluate import find_meshes
+    from zero123pp.pipelines.manifest import read_manifest
     from zero123pp.pipelines.progress import terminal_bars
     from zero123pp.pipelines.shard import Shard
     from zero123pp.pipelines.views.job import Job, keep_settings
@@ -51,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
     lights = sorted(Path(args.hdri).glob("*.hdr"))
     if not lights:
         raise BadInput(f"{args.hdri} has no .hdr environment maps to light with")
-    job = Job(find_meshes(args.meshes, args.only), lights, config, seed=args.seed, per_part=args.per_shard)
+    groups = {name: str(entry["group"]) for name, entry in read_manifest(args.meshes).items() if entry.get("group")}
+    more = {"groups": groups, "passes_of": _passes_of(args.passes_of), "seed": args.seed, "per_part": args.per_shard}
+    job = Job(find_meshes(args.meshes, args.only), lights, config, **more)
     folder = Path(args.out)
     layout = _layout(args, folder)
     try:
@@ -60,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         with terminal_bars(sys.stderr.isatty()) as bars:
             tally = job.run(layout, shard, None if bars is None else lambda fraction: bars("render", fraction))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        failures = _finish(layout, folder, shard)
+        failures = _finish(layout, folder)
     except OSError as error:
         raise BadInput(f"cannot write to {folder}: {error}") from error
     except KeyboardInterrupt:
@@ -76,17 +85,24 @@ def run(args: argparse.Namespace) -> int:
     return 0 if tally.samples or tally.found else 1
 
 
-def _layout(args: argparse.Namespace, folder: Path) -> "object":
-    from zero123pp.pipelines.manifest import read_manifest
+def _layout(args: argparse.Namespace, folder: Path) -> "Layout":
     from zero123pp.pipelines.views.layouts import InstantMeshFolders, TarShards
 
-    if args.layout == "shards":
-        return TarShards(folder)
-    groups = {name: str(entry.get("group", "object")) for name, entry in read_manifest(args.meshes).items()}
-    return InstantMeshFolders(folder, groups)
+    return TarShards(folder) if args.layout == "shards" else InstantMeshFolders(folder)
 
 
-def _finish(layout: "object", folder: Path, shard: "object") -> dict[str, str]:
+def _passes_of(texts: list[str]) -> dict[str, int]:
+    """Group to number of passes, from texts like 'ycb=4'."""
+    passes = {}
+    for text in texts:
+        group, _, count = text.rpartition("=")
+        if not group or not count.isdigit() or not 1 <= int(count) <= 4096:
+            raise BadInput(f"--passes-of is {text!r}; expected GROUP=N with N from 1 on, for example ycb=4")
+        passes[group] = int(count)
+    return passes
+
+
+def _finish(layout: "Layout", folder: Path) -> dict[str, str]:
     """Lists failures and whatever the layout sums up; of all parts that are here, whoever made them."""
     from zero123pp.pipelines.views.layouts import FAILURES
     from zero123pp.render.shards import write_whole

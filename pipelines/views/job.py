@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from zero123pp.recon.load import load_parts
 from zero123pp.render.draw import ViewsConfig, draw_pass
 from zero123pp.render.environment import Environment
 from zero123pp.render.sample import ViewSample
-from zero123pp.render.shards import write_whole
+from zero123pp.render.shards import UNGROUPED, write_whole
 
 SETTINGS = "render.json"
 _LONGEST_NAME = 60
@@ -34,6 +34,8 @@ class Pass:
     name: str
     """Of the mesh, unique and fit for keys."""
     number: int
+    group: str = UNGROUPED
+    """Of the mesh."""
 
     @property
     def key(self) -> str:
@@ -54,8 +56,9 @@ class Job:
     """The passes over all meshes of a folder in a fair order, cut into parts that are kept whole."""
 
     def __init__(
-        self, meshes: Sequence[Path], lights: Sequence[Path], config: ViewsConfig, *, seed: int = 0, per_part: int = 16
-    ) -> None:
+        self, meshes: Sequence[Path], lights: Sequence[Path], config: ViewsConfig, *, seed: int = 0,
+        per_part: int = 16, groups: Mapping[str, str] | None = None, passes_of: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
         """Plans; renders nothing.
 
         Args:
@@ -64,9 +67,20 @@ class Job:
             config: of the samples.
             seed: of all draws.
             per_part: passes in a part.
+            groups: name of a mesh (without suffix) to its group.
+            passes_of: group to passes, where it is not ``config.passes``.
         """
-        names = key_names([mesh.name for mesh in meshes])
-        passes = [Pass(mesh, names[mesh.name], number) for mesh in meshes for number in range(config.passes)]
+        names, groups = key_names([mesh.name for mesh in meshes]), groups or {}
+        unknown = set(passes_of or {}) - set(groups.values())
+        if unknown:
+            raise BadInput(
+                f"the manifest has no group {', '.join(sorted(unknown))}; it has {sorted(set(groups.values()))}"
+            )
+        passes = []
+        for mesh in meshes:
+            group = groups.get(mesh.stem, UNGROUPED)
+            count = (passes_of or {}).get(group, config.passes)
+            passes += [Pass(mesh, names[mesh.name], number, group) for number in range(count)]
         passes.sort(key=lambda each: (zlib.crc32(each.key.encode()), each.key))  # any part is a fair sample of all
         self.parts = [passes[first : first + per_part] for first in range(0, len(passes), per_part)]
         self.lights = {light.stem: light for light in sorted(lights)}
@@ -134,7 +148,8 @@ class Job:
 
         loaded = load_parts(each.mesh)
         parts = normalise(loaded)
-        meta = {"mesh": each.mesh.stem, "pass": each.number, "seed": self.seed} | world_from_file(loaded, parts)
+        meta = {"mesh": each.mesh.stem, "group": each.group, "pass": each.number, "seed": self.seed}
+        meta |= world_from_file(loaded, parts)
         return list(render_pass(parts, each.key, draw, environment, self.config, meta))
 
 

@@ -64,9 +64,8 @@ class TarShards:
 class InstantMeshFolders:
     """``rendering_zero123plus/MESH/PASS/QUERY/000.png ...``; a part is done when its list ``parts/000000.json`` is."""
 
-    def __init__(self, folder: Path, categories: Mapping[str, str]) -> None:
-        """Categories: of each mesh's name; the groups of valid_paths.json."""
-        self._folder, self._categories = folder, categories
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def is_done(self, part: int) -> bool:
         """See `Layout`."""
@@ -79,7 +78,7 @@ class InstantMeshFolders:
         for sample in samples:
             path = "/".join(sample.key.rsplit("-", 2))  # MESH-PASS-QUERY
             write_views(self._folder, path, sample)
-            paths.setdefault(self._categories.get(sample.meta["mesh"], "object"), []).append(path)
+            paths.setdefault(sample.meta["group"], []).append(path)
             count += 1
         self._list(part).parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._list(part), json.dumps({"paths": paths, "failures": dict(failures)}), alone=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,19 @@ def test_processes_side_by_side_make_the_same(data, whole, tmp_path):
     for shard in ("2/3", "1/3", "3/3"):
         assert main(arguments(data, out, "--shard", shard)) == 0
     assert content(out) == content(whole)
+
+
+def test_groups_come_from_the_manifest_and_rare_ones_get_more_passes(data, tmp_path):
+    meshes = write_meshes(tmp_path / "meshes", 2)
+    (meshes / "MANIFEST.json").write_text(json.dumps([{"name": "tower_1", "group": "scan"}]))
+    command = arguments(data, tmp_path / "out", "--meshes", str(meshes), "--passes-of")
+    assert main([*command, "scan=2"]) == 0
+    samples = open_samples(tmp_path / "out")
+    assert Counter(zip(samples.meshes, samples.groups)) == {("tower_0", "object"): 24, ("tower_1", "scan"): 48}
+    lights = {sample.meta["light"]["turn_deg"] for sample in read_samples(tmp_path / "out")}
+    assert len(lights) == 3
+    for text in ("other=2", "scan", "scan=0", "=3"):
+        assert main([*command, text]) == 2
 
 
 def test_a_folder_of_other_samples_is_refused(data, whole):

@@ -37,6 +37,7 @@ class InstantMeshFolder:
         try:
             listed = json.loads((Path(folder) / PATHS).read_bytes())
             self.keys = [path for paths in listed.values() for path in paths]
+            self.groups = [str(category) for category, paths in listed.items() for _ in paths]
             escaping = [key for key in self.keys if Path(key).is_absolute() or ".." in Path(key).parts]
         except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
             raise BadInput(f"{folder} has no {PATHS} that maps categories to lists of paths: {error}") from error

@@ -22,6 +22,9 @@ __all__ = ["SampleFolder", "ShardFolder", "ViewSample", "index_of", "open_sample
 MAX_KEY_CHARACTERS = 80
 """Longer names would need a second header block in the tar."""
 
+UNGROUPED = "object"
+"""Group of meshes that no manifest puts into one."""
+
 _MAX_MEMBER_BYTES = 2**28
 _MAX_INDEX_BYTES = 2**28
 
@@ -33,6 +36,8 @@ class SampleFolder(Protocol):
     """Of all samples."""
     meshes: Sequence[str]
     """Name of the mesh of each sample: split training from validation by it, never by sample."""
+    groups: Sequence[str]
+    """Group of each sample's mesh in the manifest, `UNGROUPED` where it has none: to balance rare kinds with others."""
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -93,6 +98,7 @@ class ShardFolder:
         skipped = [FILES[name] for name, wanted in (("depth", depth), ("normals", normals)) if not wanted]
         self.keys: list[str] = []
         self.meshes: list[str] = []
+        self.groups: list[str] = []
         self._places: list[_Place] = []
         tars = sorted(Path(folder).glob("*.tar"))
         if not tars:
@@ -102,6 +108,7 @@ class ShardFolder:
                 files = {name: tuple(place) for name, place in entry["files"].items() if name not in skipped}
                 self.keys.append(key)
                 self.meshes.append(entry["mesh"])
+                self.groups.append(str(entry.get("group", UNGROUPED)))
                 self._places.append(_Place(tar, files))
 
     def __len__(self) -> int:
@@ -132,7 +139,7 @@ def index_path(tar: Path) -> Path:
 
 
 def index_of(tar: Path) -> dict[str, Any]:
-    """The index of a shard: ``samples`` (key to ``files``, ``mesh``), ``failures`` (mesh to message), ``bytes``.
+    """The index of a shard: ``samples`` (key to ``files``, ``mesh``, ``group``), ``failures`` by mesh, ``bytes``.
 
     Raises:
         BadInput: shard or index damaged; the message names the file.
@@ -172,7 +179,7 @@ def _scan(tar: Path) -> dict[str, Any]:
                     files = samples.setdefault(key, {"files": {}, "mesh": key})["files"]
                     files[name] = (member.offset_data, member.size)
                     if name == FILES["meta"]:
-                        samples[key]["mesh"] = str(json.loads(archive.extractfile(member).read()).get("mesh", key))
+                        samples[key] |= _whose(json.loads(archive.extractfile(member).read()), key)
     except (tarfile.TarError, OSError, ValueError, AttributeError, RecursionError) as error:
         raise BadInput(f"{tar} is damaged: {error}; delete it and render again") from error
     return {"samples": samples, "failures": {}, "bytes": tar.stat().st_size}
@@ -215,7 +222,12 @@ def _add(archive: tarfile.TarFile, sample: ViewSample) -> dict[str, Any]:
         header.size = len(data)
         places[name] = (archive.offset + tarfile.BLOCKSIZE, len(data))
         archive.addfile(header, io.BytesIO(data))
-    return {"files": places, "mesh": str(sample.meta.get("mesh", sample.key))}
+    return {"files": places} | _whose(sample.meta, sample.key)
+
+
+def _whose(meta: Mapping[str, Any], key: str) -> dict[str, str]:
+    """Mesh and group of a sample."""
+    return {"mesh": str(meta.get("mesh", key)), "group": str(meta.get("group", UNGROUPED))}
 
 
 def write_whole(path: Path, text: str, *, alone: bool = False) -> None:
