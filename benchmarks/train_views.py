@@ -69,7 +69,8 @@ def measure(args: argparse.Namespace) -> dict:
     best = {name: min(each[1:]) for name, each in seconds.items()}
     unit = "samples_per_processor_second" if device.type == "cpu" else "samples_per_second"
     return {
-        "command": "python benchmarks/train_views.py " + " ".join(sys.argv[1:]),
+        "command": f"python benchmarks/train_views.py --data SHARDS --start RUN/start --device {args.device} "
+        f"--threads {args.threads} --turns {args.turns}" + "".join(f" --set {value}" for value in args.set),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else f"cpu, {args.threads} threads",
         "batch": config.batch,
         unit: {name: round(config.batch / value, 2) for name, value in best.items()},
@@ -111,7 +112,7 @@ def naive_step(pipeline: object, config: ViewsTrainConfig, device: torch.device)
         with torch.no_grad():
             for mean, parameter in zip(means, trained):
                 mean.mul_(config.ema).add_(parameter, alpha=1 - config.ema)
-        return float(losses["loss"])
+        return float(losses["loss"].detach())
 
     return step, state.geometry
 
