@@ -39,8 +39,8 @@ class RefineConfig:
     """Residual (sRGB) beyond which colour counts linearly."""
     weight_mask: float = 3.0
     """Weight of the squared difference between coverage and alpha."""
-    weight_normal: float = 3.0
-    """Weight of the squared difference between unit normals."""
+    weight_normal: float = 8.0
+    """Weight of the squared difference between unit normals of the faces and those of the views."""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or not 16 <= self.pixels <= 4096:

@@ -13,7 +13,7 @@ from zero123pp.errors import MissingBackend, StageFailed
 from zero123pp.recon.ops.raster import choose_drawer, fused
 from zero123pp.recon.ops.raster.crossings import edge_neighbours
 from zero123pp.recon.ops.raster.zbuffer import pull_screen_points, screen_points
-from zero123pp.recon.refine.vertex_normals import pull_vertex_normals, vertex_normals
+from zero123pp.recon.refine.face_normals import normal_loss, normal_sums
 from zero123pp.recon.targets import shrunk, trusted_normals
 from zero123pp.types import Camera, View
 
@@ -24,11 +24,15 @@ class Target:
 
     camera: Camera
     picture: np.ndarray
-    """(H, W, C + 1) float32: colour (and world normal) times alpha, then alpha."""
+    """(H, W, 4) float32: colour times alpha, then alpha."""
     weight: np.ndarray
-    """(H, W, C + 1) float32 weight of each squared residual."""
+    """(4,) float32 weight of each squared residual."""
     scale: np.ndarray
-    """(C + 1,) float32 residual beyond which it counts linearly."""
+    """(4,) float32 residual beyond which it counts linearly."""
+    normal: np.ndarray
+    """(H, W, 3) float32 unit normals, world frame."""
+    normal_weight: np.ndarray
+    """(H, W) float32 weight of their squared differences, 0 where there is none."""
 
 
 _MARGIN_PX = 12
@@ -41,9 +45,8 @@ def make_objective(
     """Name of the back-end, and the function of vertices and colours that gives the loss and both derivatives."""
     name, module, device = _back_end(config)
     trusted = [view for view in views if view.confidence > 0]
-    with_normals = config.weight_normal > 0 and any(view.normal is not None for view in trusted)
     small = [shrunk(view, max(view.alpha.shape) / config.pixels) for view in trusted]
-    targets = [make_target(view, config, with_normals) for view in small if view.alpha.any()]
+    targets = [make_target(view, config) for view in small if view.alpha.any()]
     if not targets:
         raise StageFailed(f"none of {len(views)} views shows an object and has a confidence above 0")
     if name == "numba":
@@ -71,32 +74,23 @@ def _back_end(config: "RefineConfig") -> tuple[str, ModuleType, str]:  # noqa: F
         return *choose_drawer("numba"), "cpu"
 
 
-def make_target(view: View, config: "RefineConfig", with_normals: bool) -> Target:  # noqa: F821
-    """The target of a view, cropped to its object.
-
-    Args:
-        view: with its object's silhouette.
-        config: has the weights.
-        with_normals: whether any view has normals, so that all have the same channels.
-    """
+def make_target(view: View, config: "RefineConfig") -> Target:  # noqa: F821
+    """The target of a view, cropped to its object, with the weights of the config per pixel of the object."""
     share = view.confidence / max(float(view.alpha.sum()), 1.0)
-    # Before the crop: near its border, normals would be compared with what lies outside.
-    normal, trust = (None, None) if view.normal is None else trusted_normals(view)
     rows, columns = (_reach(view.alpha.any(axis), _MARGIN_PX) for axis in (1, 0))
     crop = (rows, columns)
-    alpha, rgb = view.alpha[crop][..., None], view.rgb[crop]
-    parts, weight, scale = [rgb * alpha], [np.full_like(rgb, config.weight_rgb * share)], [config.rgb_scale] * 3
-    if with_normals:
-        known = normal is not None
-        parts.append(normal[crop] * alpha if known else np.zeros_like(rgb))
-        of_normals = trust[crop] * np.float32(config.weight_normal * share) if known else np.zeros_like(rgb[..., 0])
-        weight.append(np.repeat(of_normals[..., None], 3, axis=-1))
-        scale += [np.inf] * 3
-    parts.append(alpha)
-    weight.append(np.full_like(alpha, config.weight_mask * share))
-    scale.append(np.inf)
-    stacked = (np.ascontiguousarray(np.dstack(each), np.float32) for each in (parts, weight))
-    return Target(_cropped(view.camera, rows, columns), *stacked, np.array(scale, np.float32))
+    alpha = view.alpha[crop][..., None]
+    normal, trust = np.zeros_like(view.rgb), np.zeros_like(view.alpha)
+    if view.normal is not None:  # before the crop: its border would look like an edge
+        normal, trust = trusted_normals(view)
+    return Target(
+        _cropped(view.camera, rows, columns),
+        np.ascontiguousarray(np.dstack([view.rgb[crop] * alpha, alpha]), np.float32),
+        np.array([config.weight_rgb * share] * 3 + [config.weight_mask * share], np.float32),
+        np.array([config.rgb_scale] * 3 + [np.inf], np.float32),
+        np.ascontiguousarray(normal[crop], np.float32),
+        np.ascontiguousarray(config.weight_normal * share * trust[crop], np.float32),
+    )
 
 
 def _reach(occupied: np.ndarray, margin: int) -> slice:
@@ -117,30 +111,26 @@ class Objective:
     def __init__(self, targets: Sequence[Target], faces: np.ndarray, pool: ThreadPoolExecutor) -> None:
         self._targets, self._faces, self._pool = targets, np.ascontiguousarray(faces, np.int32), pool
         self._neighbours = edge_neighbours(faces)
-        self._normals = targets[0].picture.shape[-1] == 7
 
     def __call__(self, vertices: np.ndarray, colors: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Loss, and its derivatives (N, 3) by the vertices (N, 3) and by the colours (N, 3)."""
-        values = colors
-        if self._normals:
-            normals, length = vertex_normals(vertices, self._faces)
-            values = np.concatenate([colors, normals], axis=1)
-        values = np.ascontiguousarray(values, np.float32)
+        values = np.ascontiguousarray(colors, np.float32)
         parts = list(self._pool.map(lambda target: self._of_view(target, vertices, values), self._targets))
-        loss = sum(part[0] for part in parts)
-        of_vertices, of_values = sum(part[1] for part in parts), sum(part[2] for part in parts)
-        if self._normals:
-            of_vertices = of_vertices + pull_vertex_normals(vertices, self._faces, normals, length, of_values[:, 3:])
-        return loss, of_vertices, of_values[:, :3]
+        loss, of_vertices, of_colors, sums = (sum(part) for part in zip(*parts))
+        of_normals, by_normals = normal_loss(vertices, self._faces, sums)
+        return loss + of_normals, of_vertices + by_normals, of_colors
 
-    def _of_view(self, target: Target, vertices: np.ndarray, values: np.ndarray) -> tuple:
+    def _of_view(self, target: Target, vertices: np.ndarray, colors: np.ndarray) -> tuple:
+        """Loss of the picture, its derivatives by vertices and colours, and the `normal_sums` of the faces."""
         camera = target.camera
         points = screen_points(vertices, camera)
-        drawn = fused.draw(points, self._faces, values, camera.width, camera.height, self._neighbours)
+        drawn = fused.draw(points, self._faces, colors, camera.width, camera.height, self._neighbours)
+        sums = np.zeros((len(self._faces), 4))
+        normal_sums(drawn.fragments.face, target.normal, target.normal_weight, sums)
         gradient = np.empty_like(drawn.picture)
         loss = _residuals(drawn.picture, target.picture, target.weight, target.scale, gradient)
-        of_points, of_values = drawn.pull(gradient)
-        return loss, pull_screen_points(of_points, camera), of_values
+        of_points, of_colors = drawn.pull(gradient)
+        return loss, pull_screen_points(of_points, camera), of_colors, sums
 
 
 @numba.njit(cache=True, nogil=True)
@@ -159,6 +149,6 @@ def _residuals(
             for k in range(channels):
                 residual = picture[row, column, k] - wanted[row, column, k]
                 root = np.sqrt(1 + (residual / scale[k]) ** 2)
-                loss += weight[row, column, k] * 2 * residual**2 / (root + 1)
-                gradient[row, column, k] = weight[row, column, k] * 2 * residual / root
+                loss += weight[k] * 2 * residual**2 / (root + 1)
+                gradient[row, column, k] = weight[k] * 2 * residual / root
     return loss

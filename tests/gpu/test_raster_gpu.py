@@ -60,8 +60,9 @@ def test_pictures_and_gradients_of_nvdiffrast_agree_with_the_reference(nvdr, mes
     x, v, wanted, seen = reference(vertices, faces, values, camera, 0)
     gx, gv = (torch.tensor(each, dtype=torch.float32, device="cuda", requires_grad=True) for each in (vertices, values))
     triangles = torch.tensor(np.asarray(faces), device="cuda")
-    found = nvdr.Drawer(triangles)(gx, gv, camera)
+    found, face = nvdr.Drawer(triangles)(gx, gv, camera)
     assert found.shape == wanted.shape
+    assert (face.cpu() != seen.face).float().mean() < 0.02
     apart = (found.detach().cpu() - wanted.detach()).abs().amax(-1)
     borders = sum((seen.face != torch.roll(seen.face, 1, axis)).sum().item() for axis in (0, 1))
     same = apart < 5e-3

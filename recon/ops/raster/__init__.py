@@ -94,7 +94,7 @@ def draw_and_pull(
     import torch
 
     x, v = (torch.tensor(each, device=device, requires_grad=True) for each in (vertices, values))
-    picture = module.Drawer(torch.tensor(faces, device=device))(x, v, camera)
+    picture, _ = module.Drawer(torch.tensor(faces, device=device))(x, v, camera)
     wanted = torch.as_tensor(gradient, dtype=picture.dtype, device=device)
     found = torch.autograd.grad((picture * wanted).sum(), (x, v))
     return picture.detach().cpu().numpy(), *(each.cpu().numpy() for each in found)

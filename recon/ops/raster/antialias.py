@@ -66,9 +66,12 @@ class Drawer:
         """Prepare for faces (F, 3)."""
         self._faces = faces.long()
 
-    def __call__(self, vertices: torch.Tensor, values: torch.Tensor, camera: Camera) -> torch.Tensor:
-        """The picture (H, W, C + 1)."""
-        return draw(vertices, self._faces, values, camera)
+    def __call__(
+        self, vertices: torch.Tensor, values: torch.Tensor, camera: Camera
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The picture (H, W, C + 1), and the triangle (H, W) int64 that each pixel sees, -1 for none."""
+        seen = see(vertices, self._faces, camera)
+        return shade(vertices, self._faces, values, camera, seen), seen.face
 
 
 def see(

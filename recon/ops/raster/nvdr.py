@@ -43,14 +43,17 @@ class Drawer:
         self._library, self._raster = _context(faces.device.index or 0)
         self._topology = self._library.antialias_construct_topology_hash(self._faces)
 
-    def __call__(self, vertices: torch.Tensor, values: torch.Tensor, camera: Camera) -> torch.Tensor:
-        """The picture (H, W, C + 1) float32 of `zero123pp.recon.ops.raster.antialias.draw`."""
+    def __call__(
+        self, vertices: torch.Tensor, values: torch.Tensor, camera: Camera
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As of `zero123pp.recon.ops.raster.antialias.Drawer`; the picture is float32."""
         size = camera.height, camera.width
         clip = to_clip(vertices.float(), camera)[None].contiguous()  # (1, N, 4)
         seen, _ = self._library.rasterize(self._raster, clip, self._faces, size, grad_db=False)
         shown = torch.cat([values.float(), torch.ones_like(values[:, :1], dtype=torch.float32)], dim=1)
         picture, _ = self._library.interpolate(shown[None].contiguous(), seen, self._faces)
-        return self._library.antialias(picture, seen, clip, self._faces, topology_hash=self._topology)[0]
+        picture = self._library.antialias(picture, seen, clip, self._faces, topology_hash=self._topology)
+        return picture[0], seen[0, ..., 3].detach().long() - 1
 
 
 def to_clip(vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
