@@ -22,10 +22,6 @@ from zero123pp.recon.prior.runtime import DISTANCE_UNIT, MOST_UNITS
 INPUT_CHANNELS = 8
 """Of a picture: colour times alpha (3), alpha, view-space normal times alpha (3), 1 where normals are given."""
 
-PICTURE_PX = 128
-"""Side of the pictures."""
-
-
 @dataclass(frozen=True)
 class PriorShape:
     """Widths of the network."""

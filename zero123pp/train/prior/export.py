@@ -5,14 +5,18 @@ from pathlib import Path
 
 import torch
 
-from zero123pp.recon.prior.network import INPUT_CHANNELS, OUTLINES, PICTURE_PX, ShapePrior
+from zero123pp.recon.prior.network import INPUT_CHANNELS, OUTLINES, ShapePrior
 from zero123pp.recon.prior.runtime import WEIGHTS_NAME
 from zero123pp.train.onnx_graphs import save_with_shared_weights, traced
+from zero123pp.train.prior.train import PriorTrainConfig, stage_of
 from zero123pp.train.weights import load_checkpoint
 
 
 def export_prior(checkpoint: str | Path, folder: str | Path) -> Path:
     """Write the mean weights of a checkpoint of `zero123pp.train.prior.train.train`.
+
+    The graphs take pictures and grids of the size that the checkpoint was last trained at: of another size the network
+    knows nothing yet.
 
     Returns:
         Path of the safetensors file; ``encoder.onnx``, ``grid.onnx`` and ``decoder.onnx`` lie beside it.
@@ -20,11 +24,12 @@ def export_prior(checkpoint: str | Path, folder: str | Path) -> Path:
     network = ShapePrior()
     content = load_checkpoint(checkpoint)
     network.load_state_dict(content["mean"])
-    shape, size = network.shape, network.shape.grid
+    shape = network.shape
+    _, picture_px, size = stage_of(PriorTrainConfig(**content.get("config", {})), content["step"] - 1)
     width = shape.grid_widths[0] + shape.statistics_width
     models = {
         "encoder": traced(
-            network.encoder, [torch.zeros(1, INPUT_CHANNELS, PICTURE_PX, PICTURE_PX)], ["pictures"],
+            network.encoder, [torch.zeros(1, INPUT_CHANNELS, picture_px, picture_px)], ["pictures"],
             ["maps", "normals", "elevation"],
             {name: {0: "views"} for name in ("pictures", "maps", "normals", "elevation")},
         ),
