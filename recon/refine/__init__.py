@@ -33,6 +33,8 @@ class RefineConfig:
     """Learning rate of the vertex colours, sRGB."""
     smoothness: float = 10.0
     """How far a force spreads over the mesh: about the square of the number of edges."""
+    smoothness_end: float = 1.0
+    """The same over the second half of the steps: first patches move, then single bumps go."""
     weight_rgb: float = 0.3
     """Weight of the colour residuals (sRGB, squared while small), per pixel of the object."""
     rgb_scale: float = 0.3
@@ -48,7 +50,7 @@ class RefineConfig:
         for name in ("rate", "rgb_scale"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"refine.{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("rate_color", "smoothness", "weight_rgb", "weight_mask", "weight_normal"):
+        for name in ("rate_color", "smoothness", "smoothness_end", "weight_rgb", "weight_mask", "weight_normal"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigError(f"refine.{name} is {getattr(self, name)}; expected a number of at least 0")
 
@@ -94,6 +96,8 @@ def refine(
         for index in range(config.steps):
             loss, of_vertices, of_colors = objective(vertices, colors)
             losses.append(loss)
+            if index == config.steps // 2:
+                descent = SmoothDescent(vertices, mesh.faces, config.smoothness_end)
             fall = 0.1 ** max(2 * index / config.steps - 1, 0)
             vertices = descent.step(of_vertices, config.rate * fall)
             colors = np.clip(colors - config.rate_color * fall * adam.direction(of_colors), 0, 1)
