@@ -51,7 +51,8 @@ def swapped_schedule(result: dict, file: Path) -> None:
             axes[0, column].plot(TIMES, found["denoising_error"], label=label, color=colour)
             _show(axes[row, column], found["pictures"], f"{kind}, sampled {label.split(' (')[0]}")
         ratio = result[kind]["error_ratio"]
-        axes[0, column].set(title=f"{kind}: error x {ratio:.2f} after the swap", xlabel="step t", yscale="log")
+        axes[0, column].set(xlabel="step t", yscale="log")
+        axes[0, column].set_title(f"{kind}: error x {ratio:.2f} after the swap", fontsize=9)
     axes[0, 0].set_ylabel("error / that of the best linear guess")
     axes[0, 0].legend(fontsize=7)
     _save(figure, file)
