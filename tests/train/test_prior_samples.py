@@ -120,6 +120,19 @@ def test_tiles_are_what_the_order_says(passed):
         assert 0.75 < max(np.ptp(rows), np.ptp(columns)) / 64 < 0.97
 
 
+def test_one_view_is_told_that_nothing_lies_beyond_the_sphere(passed):
+    from zero123pp.train.prior.samples import SampleConfig, draw
+
+    config = dataclasses.replace(SampleConfig(), picture_px=64)
+    one = draw(passed, "one", LIGHTS, config, np.random.default_rng(0))
+    rig = draw(passed, "rig", LIGHTS, config, np.random.default_rng(0))
+    assert len(one.points) == config.points + config.far and len(rig.points) == config.points
+    far, sdf = one.points[config.points :], one.sdf[config.points :]
+    assert (sdf > 0).all() and np.abs(one.points[: config.points]).max() < 1
+    ends = np.abs(far[:, 2]) > 0.7  # the ends of the cone, where rendered passes have hardly a point
+    assert ends.sum() > 20
+
+
 @pytest.mark.parametrize("mode", ["one", "rig", "some"])
 def test_solid_points_lie_behind_the_outlines(passed, mode):
     """Whatever is inside projects into every outline; the mirror image and the turn to the front keep that true."""

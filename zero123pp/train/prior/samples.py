@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from zero123pp.cameras import VIEW_FROM_CAM_AXES
+from zero123pp.cameras import OBJECT_RADIUS, VIEW_FROM_CAM_AXES
 from zero123pp.recon.prior.framing import REACH_MARGIN, projection, single_view_matrix
 from zero123pp.recon.targets import area_matrix
 from zero123pp.train.prior.lighting import Light, random_light
@@ -50,6 +50,8 @@ class SampleConfig:
     """Side of the pictures, at most that of the rendered tiles."""
     points: int = 2560
     """With distances."""
+    far: int = 192
+    """More points for one view, beyond the sphere of the object: its cone reaches far, and passes have none there."""
     surface: int = 512
     """With colours."""
     lit: float = 0.5
@@ -91,10 +93,12 @@ def draw(
 
     points, sdf = _inside_cube((points - centre) / half_extent, data["sdf"].astype(np.float64) / half_extent)
     chosen = rng.integers(len(points), size=config.points)
+    far, far_sdf = _far_points(config.far if mode == "one" else 0, centre, half_extent, rng)
     shown = rng.integers(len(surface), size=config.surface)
     sample = Sample(
         np.ascontiguousarray(pictures, np.float32), matrices.astype(np.float32), elevation.astype(np.float32),
-        points[chosen].astype(np.float32), sdf[chosen].astype(np.float32),
+        np.concatenate([points[chosen], far]).astype(np.float32),
+        np.concatenate([sdf[chosen], far_sdf]).astype(np.float32),
         ((surface[shown] - centre) / half_extent).astype(np.float32), surface_rgb[shown].astype(np.float32),
     )  # fmt: skip
     return mirrored(sample) if rng.random() < 0.5 else sample
@@ -178,6 +182,18 @@ def _random_repaint(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarr
 def _inside_cube(points: np.ndarray, sdf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inside = (np.abs(points) < 1).all(1)
     return points[inside], sdf[inside]
+
+
+def _far_points(
+    count: int, centre: np.ndarray, half_extent: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (count, 3) of the cube beyond the sphere of the object, and their least distances from it, half sides."""
+    place = rng.uniform(-1, 1, (count, 3)) * half_extent + centre
+    # Points inside the sphere are pushed out of it, along their own direction.
+    length = np.linalg.norm(place, axis=1, keepdims=True)
+    least = OBJECT_RADIUS + 0.02 * rng.random((count, 1))
+    place *= np.maximum(1, least / np.maximum(length, 1e-6))
+    return (place - centre) / half_extent, (np.linalg.norm(place, axis=1) - OBJECT_RADIUS) / half_extent
 
 
 def mirrored(sample: Sample) -> Sample:
