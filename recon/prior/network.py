@@ -22,6 +22,7 @@ from zero123pp.recon.prior.runtime import DISTANCE_UNIT, MOST_UNITS
 INPUT_CHANNELS = 8
 """Of a picture: colour times alpha (3), alpha, view-space normal times alpha (3), 1 where normals are given."""
 
+
 @dataclass(frozen=True)
 class PriorShape:
     """Widths of the network."""
