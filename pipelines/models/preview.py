@@ -37,8 +37,9 @@ class PreviewModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10",)
-    """All views show the same solid, so their outlines can be trusted: thin parts keep their width."""
+    overrides = ("fit.weight_mask=10", "refine.use=never")
+    """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
+    they show is a guess, and not worth refining to."""
 
     def __init__(self, config: PreviewConfig = PreviewConfig()) -> None:
         self.config = config
