@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine(device: str, *, tests: bool = True) -> list[Finding]:
     """Every back-end of every family, for data on ``device``."""
-    from zero123pp.recon.ops.selftest import FAMILIES
+    from zero123pp.recon.ops.checkup import FAMILIES
 
     findings = []
     for family in FAMILIES:

@@ -22,7 +22,7 @@ class RefineConfig:
     use: Literal["never", "normals", "always"] = "normals"
     """When: where views have normals, always, or never. On colours and masks alone it gained nothing over the fit."""
     backend: Literal["auto", "numba", "nvdiffrast", "torch"] = "auto"
-    """Rasteriser: Numba on the CPU, nvdiffrast on CUDA (its licence forbids commercial use), or the torch reference."""
+    """Rasteriser: auto and numba run on the processor, torch and nvdiffrast (no commercial use) on CUDA."""
     steps: int = 30
     """Optimiser steps."""
     pixels: int = 320

@@ -9,7 +9,7 @@ from types import ModuleType
 import numba
 import numpy as np
 
-from zero123pp.errors import MissingBackend, StageFailed
+from zero123pp.errors import StageFailed
 from zero123pp.recon.ops.raster import choose_drawer, fused
 from zero123pp.recon.ops.raster.crossings import edge_neighbours
 from zero123pp.recon.ops.raster.zbuffer import pull_screen_points, screen_points
@@ -57,21 +57,13 @@ def make_objective(
 
 
 def _back_end(config: "RefineConfig") -> tuple[str, ModuleType, str]:  # noqa: F821
-    """Name, module and device of the rasteriser. Torch is imported only where something may use it."""
-    maybe_cuda = config.backend != "auto" or find_spec("nvdiffrast") is not None
-    if config.backend == "numba" or not maybe_cuda:
-        return *choose_drawer("numba"), "cpu"
-    if find_spec("torch") is None:
-        return *choose_drawer(config.backend), "cpu"
+    """Name, module and device of the rasteriser. Torch is imported only where it is asked for."""
+    if config.backend in ("auto", "numba") or find_spec("torch") is None:
+        return *choose_drawer("numba" if config.backend == "auto" else config.backend), "cpu"
     from zero123pp.recon.ops.device import device_of
 
     device = str(device_of("auto"))
-    try:
-        return *choose_drawer(config.backend, device), device
-    except MissingBackend:
-        if config.backend != "auto":
-            raise
-        return *choose_drawer("numba"), "cpu"
+    return *choose_drawer(config.backend, device), device
 
 
 def make_target(view: View, config: "RefineConfig") -> Target:  # noqa: F821

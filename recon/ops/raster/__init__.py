@@ -26,15 +26,16 @@ BACKENDS = {
 """Name -> (module, how to install what it needs), in the order in which ``auto`` tries them."""
 
 DRAWERS = {
+    "numba": ("zero123pp.recon.ops.raster.fused", "cpu", "pip install numba"),
+    "torch": ("zero123pp.recon.ops.raster.antialias", "any", "pip install 'zero123pp[diffusion]' (torch)"),
     "nvdiffrast": (
         "zero123pp.recon.ops.raster.nvdr", "cuda",
         "install nvdiffrast as docs/gpu.md says (its licence allows non-commercial use only)",
     ),
-    "numba": ("zero123pp.recon.ops.raster.fused", "cpu", "pip install numba"),
-    "torch": ("zero123pp.recon.ops.raster.antialias", "any", "pip install 'zero123pp[diffusion]' (torch)"),
 }  # fmt: skip
 """Differentiable rasterisers: name -> (module, kind of device it is for, how to install what it needs), in the order in
-which ``auto`` tries them."""
+which ``auto`` tries them. nvdiffrast comes last, so that nobody gets it without asking: its licence forbids commercial
+use, and it follows silhouettes of fine meshes less well."""
 
 
 def choose(name: str = "auto") -> tuple[str, ModuleType]:
