@@ -69,7 +69,7 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     distances, shades = prior.decode(volume, encoded, matrix, nodes[where])
     sdf, colors = cone.copy(), np.full((*cone.shape, 3), 0.5, np.float32)
     sdf[where], colors[where] = distances, shades
-    sdf = with_outline(sdf, cone, view.camera, config.thinnest * voxel)
+    sdf = with_outline(largest_piece(sdf, voxel), cone, view.camera, config.thinnest * voxel)
     return _in_world(extract(Field(sdf, colors, 1.0)), view.camera, elevation, config)
 
 
@@ -97,6 +97,21 @@ def _cone(view: View, resolution: int) -> np.ndarray:
         cone = Silhouettes((view,), pool).grid(resolution, 1.0, radius=2.0)
     border = 1 - np.abs(_nodes(resolution)).max(-1)
     return np.maximum(cone, -border).astype(np.float32)
+
+
+def largest_piece(sdf: np.ndarray, outside: float) -> np.ndarray:
+    """The distances (N, N, N) with all but the largest connected solid taken away: their nodes become ``outside``.
+
+    Far in front of and behind an object one picture says nothing, and what little is imagined there would decide the
+    scale of the whole. What the outline asks for comes back in `with_outline`.
+    """
+    from scipy.ndimage import label
+
+    pieces, count = label(sdf < 0)
+    if count < 2:
+        return sdf
+    largest = 1 + np.bincount(pieces.ravel())[1:].argmax()
+    return np.where((pieces > 0) & (pieces != largest), np.float32(outside), sdf)
 
 
 def with_outline(sdf: np.ndarray, cone: np.ndarray, camera: Camera, thinnest: float) -> np.ndarray:

@@ -71,3 +71,14 @@ def test_a_fresh_network_is_the_visual_hull(scene):
         distances, _ = network.decode(volume, maps[None], outlines, matrices, points)
     hull = outline_at(outlines, matrices, points)[..., 0]
     torch.testing.assert_close(distances, hull.clamp(-0.03, 0.1), atol=1e-6, rtol=0)
+
+
+def test_what_is_imagined_apart_from_the_solid_is_taken_away():
+    from zero123pp.recon.prior.single import largest_piece
+
+    axis = np.linspace(-1, 1, 40, dtype=np.float32)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    ball, island = np.sqrt(x**2 + y**2 + z**2) - 0.4, np.sqrt(x**2 + y**2 + (z - 0.9) ** 2) - 0.15
+    found = largest_piece(np.minimum(ball, island), 0.05)
+    assert ((found < 0) == (ball < 0)).all()
+    assert largest_piece(ball, 0.05) is ball

@@ -184,16 +184,25 @@ def _inside_cube(points: np.ndarray, sdf: np.ndarray) -> tuple[np.ndarray, np.nd
     return points[inside], sdf[inside]
 
 
+_CLEARLY_OUTSIDE = 0.1
+"""Half sides of the cube; twice the distance at which the loss levels off."""
+
+
 def _far_points(
     count: int, centre: np.ndarray, half_extent: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points (count, 3) of the cube beyond the sphere of the object, and their least distances from it, half sides."""
+    """Points (count, 3) of the cube beyond the sphere of the object, and distances that say so, half sides.
+
+    How far the surface is from them is not known, only the least it can be; but what the network is to learn of these
+    places is that they are outside, so they count as at least `_CLEARLY_OUTSIDE`.
+    """
     place = rng.uniform(-1, 1, (count, 3)) * half_extent + centre
     # Points inside the sphere are pushed out of it, along their own direction.
     length = np.linalg.norm(place, axis=1, keepdims=True)
-    least = OBJECT_RADIUS + 0.02 * rng.random((count, 1))
-    place *= np.maximum(1, least / np.maximum(length, 1e-6))
-    return (place - centre) / half_extent, (np.linalg.norm(place, axis=1) - OBJECT_RADIUS) / half_extent
+    beyond = OBJECT_RADIUS + 0.02 * rng.random((count, 1))
+    place *= np.maximum(1, beyond / np.maximum(length, 1e-6))
+    least = (np.linalg.norm(place, axis=1) - OBJECT_RADIUS) / half_extent
+    return (place - centre) / half_extent, np.maximum(least, _CLEARLY_OUTSIDE)
 
 
 def mirrored(sample: Sample) -> Sample:
