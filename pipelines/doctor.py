@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> int:
 def examine(device: str, *, tests: bool = True) -> list[Finding]:
     """Every back-end of every family, for data on ``device``."""
     from zero123pp.recon.ops.checkup import FAMILIES
+    from zero123pp.recon.ops.choice import why_not
 
     findings = []
     for family in FAMILIES:
         taken = False
         for name in family.backends:
-            where = device if family.on_device else "cpu"
-            cause = family.why_not(name, where)
-            result = _tested(lambda: family.error(name, where)) if tests and cause is None else ""  # noqa: B023
+            cause = why_not(family.backends, name, device)
+            result = _tested(lambda: family.error(name, device)) if tests and cause is None else ""  # noqa: B023
             findings.append(Finding(family.title, name, cause, cause is None and not taken, result))
             taken = taken or cause is None
     return findings

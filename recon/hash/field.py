@@ -16,6 +16,9 @@ from zero123pp.recon.ops.encoding.differences import encode_with_differences
 _BETA = 100.0
 """Of the softplus, as in NeuS: nearly a ReLU, with a second derivative."""
 
+POINTS_AT_ONCE = 65_536
+"""Points asked for together where no gradient is needed."""
+
 _ROOM = 3.0
 """Where the floor is higher than this, voxels, there is no surface."""
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zero123pp.recon.hash.config import HashConfig
-from zero123pp.recon.hash.field import HashField, base_channels
+from zero123pp.recon.hash.field import POINTS_AT_ONCE, HashField, base_channels
 from zero123pp.recon.hash.losses import Samples, ray_losses, shape_losses
 from zero123pp.recon.hash.space import Space, surface_states
 from zero123pp.recon.ops.device import device_of
@@ -23,8 +23,6 @@ _APART = 0.5
 """Voxels between the points whose slopes are compared."""
 _SHARPEST = 12.0
 """Largest sharpness, 1/voxel."""
-_CHUNK = 65_536
-"""Points asked for at once where no gradient is needed."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ class Fitter:
         """Distances (n, n, n) and colours (n, n, n, 3) at the nodes."""
         n = self.field.top + 1
         near, sdf, color = self.field.nodes_within(self._reach)
-        for rows in near.split(_CHUNK):
+        for rows in near.split(POINTS_AT_ONCE):
             points = torch.stack([rows // n**2, rows // n % n, rows % n], 1).float()
             sdf[rows] = self.field.distance(points)
             color[rows] = self.field.surface(points)[2]

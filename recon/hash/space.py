@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zero123pp.recon.hash.field import HashField
+from zero123pp.recon.hash.field import POINTS_AT_ONCE, HashField
 from zero123pp.recon.ops.field.rays import BAND
 from zero123pp.recon.ops.rays import EMPTY, SOLID, SURFACE
 
-_CHUNK = 65_536
 _NEAR = 1.0
 """Cells from the surface up to which a cell's centre counts as near."""
 
@@ -41,7 +40,7 @@ def surface_states(field: HashField, sharpness: float, reach: float, voxels: flo
     axis = (torch.arange(m, device=field.table.device, dtype=field.table.dtype) + 0.5) * cell
     centres = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
     band = BAND / sharpness + cell * 0.87  # half a cell's diagonal farther at its corners
-    distance = torch.cat([field.distance_within(part, reach + band) for part in centres.split(_CHUNK)])
+    distance = torch.cat([field.distance_within(part, reach + band) for part in centres.split(POINTS_AT_ONCE)])
     state = torch.full_like(distance, SURFACE, dtype=torch.uint8)
     state[distance > band] = EMPTY
     state[distance < -band] = SOLID

@@ -1,12 +1,11 @@
 """A quick check of every back-end against its family's reference, on small random data: seconds, not minutes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 
-from zero123pp.errors import MissingBackend
 from zero123pp.recon.ops import choice, encoding, raster, rays
 
 
@@ -15,13 +14,9 @@ class Family:
     """A family of back-ends, and how to try one."""
 
     title: str
-    backends: Mapping[str, tuple]
-    why_not: Callable[[str, str], str | None]
-    """(name, device) -> why it cannot be used; None where it can."""
+    backends: choice.Backends
     error: Callable[[str, str], float]
     """(name, device) -> largest difference from the reference, relative to its largest value."""
-    on_device: bool = True
-    """Whether its back-ends differ by device."""
 
 
 def _encoding_error(name: str, device: str) -> float:
@@ -101,18 +96,10 @@ def _relative(found, expected) -> float:
     return float(np.abs(found - expected).max(initial=0) / max(np.abs(expected).max(initial=0), 1e-12))
 
 
-def _raster_cause(name: str, device: str) -> str | None:
-    try:
-        raster.choose(name)
-    except MissingBackend as error:
-        return str(error)
-    return None
-
-
 FAMILIES = (
-    Family("rasteriser", raster.BACKENDS, _raster_cause, _raster_error, on_device=False),
-    Family("differentiable rasteriser", raster.DRAWERS, lambda *at: choice.why_not(raster.DRAWERS, *at), _drawer_error),
-    Family("hash encoding", encoding.BACKENDS, lambda *at: choice.why_not(encoding.BACKENDS, *at), _encoding_error),
-    Family("rays of the hash field", rays.BACKENDS, lambda *at: choice.why_not(rays.BACKENDS, *at), _rays_error),
+    Family("rasteriser", raster.BACKENDS, _raster_error),
+    Family("differentiable rasteriser", raster.DRAWERS, _drawer_error),
+    Family("hash encoding", encoding.BACKENDS, _encoding_error),
+    Family("rays of the hash field", rays.BACKENDS, _rays_error),
 )
 """The families, in the order in which they are reported."""

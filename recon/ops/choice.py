@@ -34,6 +34,10 @@ def first_usable(family: str, backends: Backends, name: str, device: str) -> tup
     raise MissingBackend("; ".join(failures))
 
 
+def _nothing() -> None:
+    """The cause of a module that has none of its own: it works wherever it can be imported."""
+
+
 def why_not(backends: Backends, name: str, device: str) -> str | None:
     """Why a back-end cannot be used on ``device`` and what to do about it; None where it can."""
     module, suits, install = backends[name]
@@ -41,7 +45,7 @@ def why_not(backends: Backends, name: str, device: str) -> str | None:
     if suits not in ("any", kind):
         return f"it is for {suits} and this is {kind}"
     try:
-        cause = import_module(module).cause()
+        cause = getattr(import_module(module), "cause", _nothing)()
     except ImportError as error:
         cause = str(error)
     return None if cause is None else f"{cause}; try: {install}"

@@ -157,9 +157,9 @@ def test_choosing_a_backend(monkeypatch):
     assert choose("auto")[0] == "numba"
     with pytest.raises(ConfigError, match="unknown rasteriser 'gl'"):
         choose("gl")
-    monkeypatch.setitem(raster.BACKENDS, "numba", ("zero123pp.no_such_module", "pip install something"))
+    monkeypatch.setitem(raster.BACKENDS, "numba", ("zero123pp.no_such_module", "any", "pip install something"))
     with pytest.raises(MissingBackend, match="pip install something"):
         choose("numba")
-    monkeypatch.setitem(raster.BACKENDS, "embree", ("zero123pp.no_such_module", "pip install other"))
+    monkeypatch.setitem(raster.BACKENDS, "embree", ("zero123pp.no_such_module", "any", "pip install other"))
     with pytest.raises(MissingBackend, match="pip install other"):
         choose("auto")

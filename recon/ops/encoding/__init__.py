@@ -2,9 +2,9 @@
 
 Mueller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", SIGGRAPH 2022, section 3.
 
-One module per back-end, each with ``encode(points, table, layout, active, slopes) -> (features, slopes or None)`` and
-``cause() -> str | None`` (why it cannot be used here). ``reference`` (torch, any device) is the specification; the
-others are tested against it. A new back-end is one file and one line in `BACKENDS`.
+One module per back-end, each with ``encode(points, table, layout, active, slopes) -> (features, slopes or None)``
+and, where importing it is not enough, ``cause() -> str | None`` (why it cannot be used here). ``reference`` (torch, any
+device) is the specification; the others are tested against it. A new back-end is one file and one line in `BACKENDS`.
 """
 
 from types import ModuleType

@@ -15,11 +15,6 @@ _POINTS_PER_THREAD = 2048
 """Points for which another thread is worth its start."""
 
 
-def cause() -> str | None:
-    """None: Numba comes with this package."""
-    return None
-
-
 def encode(
     points: Tensor, table: Tensor, layout: HashLayout, active: int | None = None, slopes: bool = False
 ) -> tuple[Tensor, Tensor | None]:

@@ -6,11 +6,6 @@ from torch import Tensor
 from zero123pp.recon.ops.encoding.layout import PRIMES, HashLayout
 
 
-def cause() -> str | None:
-    """None: torch is all it needs."""
-    return None
-
-
 def encode(
     points: Tensor, table: Tensor, layout: HashLayout, active: int | None = None, slopes: bool = False
 ) -> tuple[Tensor, Tensor | None]:

@@ -7,12 +7,11 @@ against it. A new back-end is one file and one line in `BACKENDS`.
 Differentiable ones are in `DRAWERS`, see `draw_and_pull`; ``antialias`` (torch) is their reference.
 """
 
-from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 
-from zero123pp.errors import BadInput, ConfigError, MissingBackend
+from zero123pp.errors import BadInput
 from zero123pp.recon.ops.choice import first_usable
 from zero123pp.recon.ops.raster.fragments import Fragments
 from zero123pp.types import Camera
@@ -20,10 +19,10 @@ from zero123pp.types import Camera
 __all__ = ["BACKENDS", "DRAWERS", "Fragments", "choose", "choose_drawer", "draw_and_pull", "rasterize", "rasterize_uv"]
 
 BACKENDS = {
-    "numba": ("zero123pp.recon.ops.raster.zbuffer", "pip install numba"),
-    "embree": ("zero123pp.recon.ops.raster.embree", "pip install embreex"),
+    "numba": ("zero123pp.recon.ops.raster.zbuffer", "any", "pip install numba"),
+    "embree": ("zero123pp.recon.ops.raster.embree", "any", "pip install embreex"),
 }
-"""Name -> (module, how to install what it needs), in the order in which ``auto`` tries them."""
+"""Name -> (module, kind of device it is for, how to install what it needs), in the order in which ``auto`` tries."""
 
 DRAWERS = {
     "numba": ("zero123pp.recon.ops.raster.fused", "cpu", "pip install numba"),
@@ -45,16 +44,7 @@ def choose(name: str = "auto") -> tuple[str, ModuleType]:
         ConfigError: there is no back-end of that name.
         MissingBackend: its library cannot be imported; the message has the install line.
     """
-    if name != "auto" and name not in BACKENDS:
-        raise ConfigError(f"unknown rasteriser {name!r}; choose one of auto, {', '.join(BACKENDS)}")
-    failures = []
-    for candidate in BACKENDS if name == "auto" else [name]:
-        module, install = BACKENDS[candidate]
-        try:
-            return candidate, import_module(module)
-        except ImportError as error:
-            failures.append(f"rasteriser {candidate!r} cannot be loaded ({error}); try: {install}")
-    raise MissingBackend("; ".join(failures))
+    return first_usable("rasteriser", BACKENDS, name, "cpu")
 
 
 def choose_drawer(name: str = "auto", device: str = "cpu") -> tuple[str, ModuleType]:

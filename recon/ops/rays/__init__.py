@@ -4,7 +4,7 @@ One module per back-end, each with
 
 * ``march(origins, directions, near, far, state, step, offset) -> (ray, distance)``
 * ``composite(alpha, ray, count) -> (weight, passes)``
-* ``cause() -> str | None`` (why it cannot be used here).
+* where importing it is not enough, ``cause() -> str | None`` (why it cannot be used here).
 
 ``reference`` (a loop over rays) is the specification; the others are tested against it. ``packed`` is plain torch on
 any device and needs nothing compiled. A new back-end is one file and one line in `BACKENDS`.

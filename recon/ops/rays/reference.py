@@ -6,11 +6,6 @@ from torch import Tensor
 from zero123pp.recon.ops.rays import EMPTY, SOLID
 
 
-def cause() -> str | None:
-    """None: torch is all it needs."""
-    return None
-
-
 @torch.no_grad()
 def march(
     origins: Tensor, directions: Tensor, near: Tensor, far: Tensor, state: Tensor, step: float, offset: Tensor
