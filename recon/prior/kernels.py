@@ -10,6 +10,19 @@ LEAST_DEVIATION = 1e-3
 """Under the root of the variance, whose slope there is infinite."""
 
 
+NEAREST_DEPTH = 1e-3
+"""Points nearer to a camera than this, in units of its projection matrix, are looked up as if they were so far."""
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _projected(m, p):
+    """Where a point lies in a picture, u and v in [-1, 1] over it, and its depth in units of the matrix."""
+    w = max(m[2, 0] * p[0] + m[2, 1] * p[1] + m[2, 2] * p[2] + m[2, 3], np.float32(NEAREST_DEPTH))
+    u = (m[0, 0] * p[0] + m[0, 1] * p[1] + m[0, 2] * p[2] + m[0, 3]) / w
+    v = (m[1, 0] * p[0] + m[1, 1] * p[1] + m[1, 2] * p[2] + m[1, 3]) / w
+    return u, v, w
+
+
 def statistics(maps: np.ndarray, matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Mean, deviation and maximum over the pictures of what they show at points; 0 outside of a picture.
 
@@ -38,9 +51,7 @@ def _statistics(maps, matrices, points):
         largest[:] = np.float32(-1e30)
         for view in range(views):
             m = matrices[view]
-            w = max(m[2, 0] * p[0] + m[2, 1] * p[1] + m[2, 2] * p[2] + m[2, 3], np.float32(1e-3))
-            u = (m[0, 0] * p[0] + m[0, 1] * p[1] + m[0, 2] * p[2] + m[0, 3]) / w
-            v = (m[1, 0] * p[0] + m[1, 1] * p[1] + m[1, 2] * p[2] + m[1, 3]) / w
+            u, v, _ = _projected(m, p)
             x, y = ((u + one) * width - one) * half, ((v + one) * height - one) * half
             value[:] = zero
             if x > -one and y > -one and x < width and y < height:
@@ -95,9 +106,7 @@ def _outline_distances(outlines, matrices, scale, points):
         largest, second = np.float32(-1e30), np.float32(-1e30)
         for view in range(views):
             m = matrices[view]
-            w = max(m[2, 0] * p[0] + m[2, 1] * p[1] + m[2, 2] * p[2] + m[2, 3], np.float32(1e-3))
-            u = (m[0, 0] * p[0] + m[0, 1] * p[1] + m[0, 2] * p[2] + m[0, 3]) / w
-            v = (m[1, 0] * p[0] + m[1, 1] * p[1] + m[1, 2] * p[2] + m[1, 3]) / w
+            u, v, w = _projected(m, p)
             x = min(max(((u + one) * width - one) * half, np.float32(0)), np.float32(width - 1))
             y = min(max(((v + one) * height - one) * half, np.float32(0)), np.float32(height - 1))
             left, top = min(int(x), width - 2), min(int(y), height - 2)

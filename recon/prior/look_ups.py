@@ -3,10 +3,7 @@
 import torch
 from torch.nn import functional
 
-from zero123pp.recon.prior.kernels import LEAST_DEVIATION
-
-NEAREST_DEPTH = 1e-3
-"""Points nearer to a camera than this, in units of its projection matrix, are looked up as if they were so far."""
+from zero123pp.recon.prior.kernels import LEAST_DEVIATION, NEAREST_DEPTH
 
 
 def voxel_centres(size: int, device: torch.device | str = "cpu") -> torch.Tensor:
