@@ -74,6 +74,86 @@ def test_each_generator_of_a_list_makes_its_own_picture(pipe, picture):
     assert torch.equal(single, run(7))
 
 
+@pytest.fixture(scope="module")
+def other(golden):
+    """Another picture, of another shape."""
+    return Image.open(golden / "inputs" / "cond_0.png").convert("RGB")
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("control", [False, True])
+def test_pictures_of_one_call_have_the_bits_of_calls_of_their_own(fast, control, pipe, control_pipe, picture, other):
+    chosen = (control_pipe if control else pipe).with_controlnet(control_pipe.controlnet if control else None)
+    if fast:
+        chosen.accelerate()
+    sheets = [Image.new("RGB", (128, 192), (90, 160, shade)) for shade in (20, 220)]
+    more = [{"depth_image": sheet} if control else {} for sheet in sheets]
+
+    def run(image, prompt, generator, **arguments):
+        return chosen(image, prompt, generator=generator, output_type="np", **arguments, **SMALL).images
+
+    alone = [
+        run(image, prompt, seeded(seed), **extra)
+        for image, prompt, seed, extra in zip((picture, other), ("", "a car"), (7, 8), more)
+    ]
+    both = {"depth_image": sheets} if control else {}
+    together = run([picture, other], ["", "a car"], [seeded(7), seeded(8)], **both)
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+    turned = run((other, picture), ("a car", ""), [seeded(8), seeded(7)], **{k: v[::-1] for k, v in both.items()})
+    np.testing.assert_array_equal(turned, together[::-1])
+    shared = run([picture, other], "", [seeded(7), seeded(8)], **more[0])  # one prompt and one control for all
+    np.testing.assert_array_equal(shared[0], alone[0][0])
+    assert (shared[1] != alone[1][0]).any()
+
+
+def test_several_sheets_of_several_pictures(pipe, picture, other):
+    def run(images, *seeds, each=2):
+        generator = [seeded(seed) for seed in seeds]
+        return pipe(images, generator=generator, num_images_per_prompt=each, output_type="latent", **SMALL).images
+
+    together = run([picture, other], 1, 2, 3, 4)
+    alone = [run(image, seed, each=1) for image, seed in ((picture, 1), (picture, 2), (other, 3), (other, 4))]
+    assert torch.equal(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_pictures_go_together_unless_a_processor_has_to_keep_their_bits(pipe, picture, other, record, separate):
+    generator = [seeded(1), seeded(2)] if separate else seeded(1)
+    seen = record(pipe, image=[picture, other], generator=generator, **SMALL)
+    # calls: write and read pass of two steps, both halves of the guidance
+    assert [len(x) for x in seen.unet_in] == ([2] * 8 if separate else [4] * 4)
+    assert [len(x) for x in seen.encoded] == [1] * 4 and len(seen.images) == 2
+    first, second = (rows for rows in seen.encoded[:2])
+    assert not torch.equal(first, second) and not any(x.any() for x in seen.encoded[2:])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"image": []},
+        {"prompt": ["a", "b"]},
+        {"prompt": []},
+        {"generator": [torch.Generator()]},
+        {"generator": [torch.Generator()] * 3},
+        {"image": [[np.zeros((64, 64, 3), np.uint8)]] * 3},
+    ],
+    ids=str,
+)
+def test_lists_that_do_not_fit_together(bad, pipe, picture):
+    arguments = {"image": [picture] * 3, "generator": [seeded(n) for n in range(3)]} | SMALL
+    if "image" not in bad and "generator" in bad:
+        arguments["image"] = [picture] * 2
+    with pytest.raises(BadInput) as caught:
+        pipe(**(arguments | bad))
+    assert "\n" not in str(caught.value)
+
+
+def test_control_sheets_that_do_not_fit_the_pictures(control_pipe, picture):
+    sheets = [Image.new("RGB", (128, 192))] * 3
+    with pytest.raises(BadInput, match="depth_image is a list of 3; expected one, or one for each of 2"):
+        control_pipe([picture] * 2, depth_image=sheets, **SMALL)
+
+
 @pytest.mark.parametrize("control", [False, True])
 @pytest.mark.parametrize("guidance", [4.0, 1.0])
 def test_several_images_are_those_of_single_calls_with_their_share_of_the_noise(

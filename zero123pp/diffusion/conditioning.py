@@ -42,15 +42,20 @@ def add_image(text: torch.Tensor, image_embeds: torch.Tensor, ramp: torch.Tensor
 
 
 def posterior_sample(vae: torch.nn.Module, pixels: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
-    """One sample (1 or images, 4, h, w) of the VAE's posterior of ``pixels`` (1, 3, H, W), unscaled."""
-    posterior = vae.encode(pixels).latent_dist
-    return posterior.mean + posterior.std * noise.posterior(tuple(posterior.mean.shape)).to(posterior.mean)
+    """Samples (pictures or images, 4, h, w) of the VAE's posterior of ``pixels`` (pictures, 3, H, W), unscaled.
+
+    Pictures are encoded one by one: a batch adds up in another order, and would give a picture other bits than alone.
+    """
+    posteriors = [vae.encode(picture).latent_dist for picture in pixels.split(1)]
+    mean, std = (torch.cat([getattr(posterior, name) for posterior in posteriors]) for name in ("mean", "std"))
+    eps = noise.posterior(tuple(mean.shape)).to(mean)
+    return _for_each(mean, len(eps)) + _for_each(std, len(eps)) * eps
 
 
 def reference_latents(
     vae: torch.nn.Module, pixels: torch.Tensor, noise: NoiseSource, *, images: int, guided: bool
 ) -> torch.Tensor:
-    """Latents (batch, 4, h, w) of the reference picture (1, 3, H, W), in the batch order of `Conditions`.
+    """Latents (batch, 4, h, w) of reference pictures (pictures, 3, H, W), in the batch order of `Conditions`.
 
     The negative picture is zero *after* normalisation, so mid-gray: the empty background of every sheet.
     """
@@ -60,6 +65,13 @@ def reference_latents(
 
 
 def both_halves(negative: torch.Tensor | None, positive: torch.Tensor, images: int) -> torch.Tensor:
-    """[negative x images, positive x images] of tensors (1 or images, ...); without ``negative`` only the latter."""
+    """[negative x images, positive x images] of tensors (rows, ...); without ``negative`` only the latter.
+
+    ``images`` is a multiple of the rows; each row is there for equally many images that follow each other.
+    """
     halves = [positive] if negative is None else [negative, positive]
-    return torch.cat([half.expand(images, *half.shape[1:]) for half in halves])
+    return torch.cat([_for_each(half, images) for half in halves])
+
+
+def _for_each(rows: torch.Tensor, images: int) -> torch.Tensor:
+    return rows.repeat_interleave(images // len(rows), dim=0)

@@ -20,7 +20,7 @@ class NoiseSource:
     """Standard normal draws for ``images`` pictures sampled together.
 
     One generator serves all pictures in turn. A list gives each picture its own, and then picture i is the one that
-    generator i alone would give.
+    generator i alone would give. Several of them may be drawn of the same input.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class NoiseSource:
         return isinstance(self.generator, list)
 
     def posterior(self, shape: tuple[int, ...]) -> torch.Tensor:
-        """Noise (1, C, h, w) for one VAE posterior; (images, C, h, w) when each picture has its own generator."""
+        """Noise for VAE posteriors ``shape`` = (inputs, C, h, w); (images, C, h, w) when each has its own generator."""
         if isinstance(self._side, list):
             shape = (len(self._side), *shape[1:])
         return self._draw(shape, self._side)

@@ -1,4 +1,4 @@
-"""The Zero123++ pipeline: one picture of an object in, one sheet of six views out."""
+"""The Zero123++ pipeline: a picture of an object in, a sheet of six views out; several at a time where asked."""
 
 import inspect
 import math
@@ -25,6 +25,8 @@ from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import GRAY_BACKGROUND, to_uint8
 from zero123pp.rigs import get_rig
+
+Picture = Image.Image | np.ndarray
 
 StepCallback = Callable[["Zero123PlusPipeline", int, torch.Tensor, dict[str, torch.Tensor]], dict | None]
 """``callback(pipeline, step, timestep, {"latents": ...})``; latents in what it returns replace the pipeline's."""
@@ -182,10 +184,10 @@ class Zero123PlusPipeline(DiffusionPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        image: Image.Image | np.ndarray,
-        prompt: str = "",
+        image: Picture | list[Picture],
+        prompt: str | list[str] = "",
         *,
-        depth_image: Image.Image | np.ndarray | None = None,
+        depth_image: Picture | list[Picture] | None = None,
         controlnet_conditioning_scale: float = 1.0,
         width: int | None = None,
         height: int | None = None,
@@ -201,21 +203,25 @@ class Zero123PlusPipeline(DiffusionPipeline):
 
         Args:
             image: RGB or RGBA, PIL or (H, W, 3|4) uint8, the object on a square; 320 px or more give the best results.
-            prompt: a text, on the positive half only. The models were trained with none.
-            depth_image: control sheet of the output's size, for a pipeline with a ControlNet (and only then).
+                A list samples all of its pictures together: at once on a GPU, in turn on a processor.
+            prompt: a text, on the positive half only; one for all pictures, or a list of one each. The models were
+                trained with none.
+            depth_image: control sheet of the output's size, for a pipeline with a ControlNet (and only then); one for
+                all pictures, or a list of one each.
             controlnet_conditioning_scale: weight of the control; 0.75 for depth, 1 for normals.
             width: of the sheet, px; None for two tiles of the checkpoint (640).
             height: of the sheet, px; None for three tiles of the checkpoint (960).
             num_inference_steps: 28 with "trailing" steps, about 75 as shipped ("linspace").
             guidance_scale: v = v_neg + g (v_pos - v_neg); at 1 or below the negative half is left out.
-            num_images_per_prompt: sheets to sample.
-            generator: all randomness comes from it; a list gives each sheet its own. None for torch's global one.
+            num_images_per_prompt: sheets to sample of each picture.
+            generator: all randomness comes from it; a list gives each sheet its own, and then a sheet does not depend
+                on its company (to the last bit on a processor). None for torch's global one.
             output_type: "pil", "np" for (N, H, W, 3) float32 in [0, 1], or "latent" for diffusion space.
             legacy_rng: draw the VAE's and the reference's noise from the global generator, as the original code did.
             callback_on_step_end: called after each step, see `StepCallback`.
 
         Returns:
-            An object whose ``images`` are the sheets: 3 rows x 2 columns, on gray.
+            An object whose ``images`` are the sheets: 3 rows x 2 columns, on gray; in the order of the pictures.
 
         Raises:
             BadInput: an argument that cannot be used.
@@ -235,28 +241,33 @@ class Zero123PlusPipeline(DiffusionPipeline):
             {"guidance_scale": guidance_scale, "controlnet_conditioning_scale": controlnet_conditioning_scale},
         )
         control.check_control(self.controlnet, depth_image)
+        pictures = _listed("image", image)
+        prompts = _listed("prompt", prompt, len(pictures))
+        images = len(pictures) * num_images_per_prompt
         device, dtype = self._execution_device, self.unet.dtype
         # The original draws in the model's own type; single precision makes a seed mean the same in every type.
         noise = NoiseSource(
             generator,
-            num_images_per_prompt,
+            images,
             device=device,
             dtype=dtype if legacy_rng else torch.float32,
             legacy=legacy_rng,
         )
         guided = guidance_scale > 1
-        rgb = on_gray(image, background=self.config.input_background)
-        conditions = self._encode(rgb, prompt, noise, num_images_per_prompt, guided)
+        rgb = [on_gray(picture, background=self.config.input_background) for picture in pictures]
+        conditions = self._encode(rgb, prompts, noise, images, guided)
         pixels = None
         if depth_image is not None:
-            pixels = control.control_pixels(depth_image, width, height).to(device, dtype)
+            sheets = _listed("depth_image", depth_image, len(pictures))
+            pixels = torch.cat([control.control_pixels(sheet, width, height) for sheet in sheets])
+            pixels = conditioning.both_halves(None, pixels.to(device, dtype), images)
 
         self.scheduler.set_timesteps(num_inference_steps, device=device)
         # From sigma(t), not from the scheduler, which knows only the sigma after the steps it has made.
         training_sigmas = schedule.training_sigmas(self.scheduler.config)
         sigmas = schedule.sigma_at(self.scheduler.timesteps.cpu().numpy(), training_sigmas)
         factor = self._vae_factor
-        shape = (num_images_per_prompt, self.unet.config.in_channels, height // factor, width // factor)
+        shape = (images, self.unet.config.in_channels, height // factor, width // factor)
         sample = noise.initial(shape) * self.scheduler.init_noise_sigma
         sample = self._denoise(
             sample,
@@ -274,16 +285,19 @@ class Zero123PlusPipeline(DiffusionPipeline):
         return ImagePipelineOutput(images=images)
 
     def _encode(
-        self, image: Image.Image, prompt: str, noise: NoiseSource, images: int, guided: bool
+        self, pictures: list[Image.Image], prompts: list[str], noise: NoiseSource, images: int, guided: bool
     ) -> conditioning.Conditions:
-        """The conditions of an RGB picture and a prompt."""
+        """The conditions of RGB pictures and of one prompt, or one each; encoded one by one, so that bits stay."""
         device, dtype = self._execution_device, self.unet.dtype
-        vae_pixels = self.feature_extractor_vae(image).to(device, self.vae.dtype)
+        vae_pixels = torch.cat([self.feature_extractor_vae(picture) for picture in pictures])
+        vae_pixels = vae_pixels.to(device, self.vae.dtype)
         cond = conditioning.reference_latents(self.vae, vae_pixels, noise, images=images, guided=guided)
-        clip_pixels = self.feature_extractor_clip(image).to(device, self.vision_encoder.dtype)
-        image_embeds = self.vision_encoder(clip_pixels).image_embeds
+        clip_pixels = [self.feature_extractor_clip(picture) for picture in pictures]
+        clip_pixels = [pixels.to(device, self.vision_encoder.dtype) for pixels in clip_pixels]
+        image_embeds = torch.cat([self.vision_encoder(pixels).image_embeds for pixels in clip_pixels])
         ramp = torch.tensor(self.config.ramping_coefficients)
-        text = conditioning.text_states(self.tokenizer, self.text_encoder, prompt, device)
+        texts = [conditioning.text_states(self.tokenizer, self.text_encoder, prompt, device) for prompt in prompts]
+        text = torch.cat(texts)
         negative = conditioning.text_states(self.tokenizer, self.text_encoder, "", device) if guided else None
         states = conditioning.both_halves(negative, conditioning.add_image(text, image_embeds, ramp), images)
         return conditioning.Conditions(latents=cond, hidden_states=states.to(device, dtype))
@@ -316,10 +330,10 @@ class Zero123PlusPipeline(DiffusionPipeline):
                 noised = reference.noised_reference(conditions.latents, eps, float(sigma)).to(dtype)
                 x = torch.cat([sample, sample]) if guided else sample
                 x = self.scheduler.scale_model_input(x, t).to(dtype)
-                parts = [
-                    self._predict(noised[rows], x[rows], t, states[rows], control_pixels, control_scale)
-                    for rows in batches
-                ]
+                parts = []
+                for rows in batches:
+                    pixels = None if control_pixels is None else control_pixels[[row % len(sample) for row in rows]]
+                    parts.append(self._predict(noised[rows], x[rows], t, states[rows], pixels, control_scale))
                 v = torch.empty_like(x, dtype=sample.dtype)
                 for rows, part in zip(batches, parts):
                     v[rows] = part.to(sample.dtype)
@@ -374,6 +388,16 @@ class Zero123PlusPipeline(DiffusionPipeline):
     def _vae_factor(self) -> int:
         """Pixels per latent along one side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+
+def _listed(name: str, value: object, count: int | None = None) -> list:
+    """A value as a list: of itself alone, or, where it is a list, of any length above 0 or of ``count``; BadInput."""
+    if not isinstance(value, list | tuple):
+        return [value]
+    if not value or len(value) != (count or len(value)):
+        wanted = "at least one" if count is None else f"one, or one for each of {count} pictures"
+        raise BadInput(f"{name} is a list of {len(value)}; expected {wanted}")
+    return list(value)
 
 
 def _check_call(factor: int, output_type: str, whole: dict[str, int], real: dict[str, float]) -> None:
