@@ -4,9 +4,13 @@ import argparse
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.model_options import BACKGROUNDS, SAMPLERS, SHEET_ALPHAS
+from zero123pp.pipelines.model_options import BACKGROUNDS, OFFLOADS, SAMPLERS, SHEET_ALPHAS
 
-_MODEL_FLAGS = ("revision", "unet", "unet_background", "controlnet", "normal_controlnet", "sheet_alpha", "sampler")
+_MEMORY_FLAGS = ("offload", "attention_slicing", "vae_tiling")
+_MODEL_FLAGS = (
+    *("revision", "unet", "unet_background", "controlnet", "normal_controlnet", "sheet_alpha", "sampler"),
+    *_MEMORY_FLAGS,
+)
 _CALL_FLAGS = ("depth", "depth_from", "depth_scale", "depth_refine", "with_normals", "prompt", "text_model")
 
 
@@ -51,6 +55,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unet-background",
         choices=tuple(BACKGROUNDS),
         help="background on which the UNet of --unet was trained (default: white, as InstantMesh's)",
+    )
+    _add_memory_arguments(parser)
+
+
+def _add_memory_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("diffusion model: memory").add_argument
+    add(
+        "--offload",
+        choices=OFFLOADS,
+        help="what leaves the GPU while it does not run: each network (model), each layer (sequential: least memory, "
+        "much the slowest) or nothing (default: auto, which is model on cards of less than 8 GB)",
+    )
+    add(
+        "--attention-slicing",
+        action="store_true",
+        help="attention one head at a time, for GPUs without a fused kernel of attention; others hold no scores anyway",
+    )
+    add(
+        "--vae-tiling",
+        action="store_true",
+        help="decode the sheet in overlapping tiles: half the memory of decoding, a slightly other picture",
     )
 
 

@@ -14,6 +14,9 @@ SHEET_ALPHAS = ("background", "rembg")
 BACKGROUNDS = {"gray": 127, "white": 255}
 """Backgrounds behind the input picture, and their 8-bit gray."""
 
+OFFLOADS = ("auto", "model", "sequential", "none")
+"""Ways to share a small card among the networks, see `ModelOptions.offload`."""
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -40,10 +43,21 @@ class ModelOptions:
     """How the alpha of a drawn sheet is found: one of `SHEET_ALPHAS`, see `zero123pp.pipelines.sheets`."""
     sampler: str = "euler-a"
     """One of `SAMPLERS`."""
+    offload: str = "auto"
+    """One of `OFFLOADS`. "model": each network is on the card only while it runs; "sequential": each layer, for the
+    least memory and much the slowest; "none": everything stays on the card; "auto": "model" on cards of less than 8 GB,
+    else "none"."""
+    attention_slicing: bool = False
+    """Whether attention works on one head at a time. Saves memory only where torch has no fused kernel of attention."""
+    vae_tiling: bool = False
+    """Whether sheets are decoded in overlapping tiles of the reference's size: half the memory of decoding, a slightly
+    other picture. Sheets are decoded one at a time in any case."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise BadInput(f"unknown sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}")
+        if self.offload not in OFFLOADS:
+            raise BadInput(f"unknown offload {self.offload!r}; choose one of {', '.join(OFFLOADS)}")
         if self.sheet_alpha not in SHEET_ALPHAS:
             raise BadInput(f"unknown sheet_alpha {self.sheet_alpha!r}; choose one of {', '.join(SHEET_ALPHAS)}")
         if self.unet_background not in BACKGROUNDS:

@@ -60,4 +60,5 @@ def _with_controlnet(
     control.check_rig(str(source), pipeline.rig)
     folder = hub.find_checkpoint(source, hub.CONTROLNET, local_files_only=not download, on_download=announce)
     controlnet = loading.load_controlnet(folder, pipeline.unet.dtype)
-    return pipeline.with_controlnet(controlnet.to(pipeline.unet.device))
+    # Not the UNet's device: an offloaded UNet is elsewhere between its calls. The ControlNet stays where it runs.
+    return pipeline.with_controlnet(controlnet.to(pipeline._execution_device))

@@ -10,7 +10,7 @@ import numpy as np
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.model_options import BACKGROUNDS, ModelOptions
-from zero123pp.pipelines.models import controlnets, licences
+from zero123pp.pipelines.models import controlnets, licences, placement
 from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.recon.ops.device import device_of
 from zero123pp.types import Cutout, MultiView
@@ -31,9 +31,6 @@ DEFAULT_GUIDANCE = 4.0
 """The strength of guidance that the authors use."""
 
 INSTALL = "pip install 'zero123pp[diffusion]'"
-
-_SMALL_GPU_BYTES = 8 * 2**30
-"""Cards with less memory keep only the network that is running on them; the others wait in main memory."""
 
 Progress = Callable[[float], None]
 
@@ -103,6 +100,7 @@ class Zero123PlusModel:
         except ImportError as error:
             raise MissingBackend(f"{str(name)!r} needs {error.name}, which is not installed; {INSTALL}") from error
         device = device_of(options.device)
+        placement.check(device, options)
         pipeline = Zero123PlusPipeline.from_pretrained(
             source,
             torch_dtype=_dtype(torch, device, options.dtype),
@@ -114,7 +112,7 @@ class Zero123PlusModel:
         )
         pipeline.scheduler = trailing_sampler(options.sampler, pipeline.scheduler)
         pipeline.set_progress_bar_config(disable=True)  # progress is reported to the caller instead
-        _place(torch, pipeline, device)
+        placement.place(pipeline, device, options)
         if device.type == "cpu":
             pipeline.accelerate()
         if options.dtype == "auto" and device.type == "cpu":
@@ -272,14 +270,6 @@ def _shares(progress: Progress | None, first: float) -> tuple[Progress | None, P
     if progress is None:
         return None, None
     return lambda done: progress(first * done), lambda done: progress(first + (1 - first) * done)
-
-
-def _place(torch: object, pipeline: "Zero123PlusPipeline", device: object) -> None:
-    """Put the networks where they run: all on the device, or each in its turn on a small card."""
-    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < _SMALL_GPU_BYTES:
-        pipeline.enable_model_cpu_offload(device=device)
-    else:
-        pipeline.to(device)
 
 
 def _dtype(torch: object, device: object, name: object) -> object:

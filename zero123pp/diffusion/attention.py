@@ -12,7 +12,9 @@ _MIN_SCORES = 2**18
 """Fewer scores a head than this are not worth the packing of the kernel."""
 
 
-def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int) -> torch.Tensor:
+def attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int, slice_size: int | None = None
+) -> torch.Tensor:
     """``softmax(q k^T / sqrt(d)) v`` for every head.
 
     Args:
@@ -20,14 +22,21 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: i
         key: (batch, m, heads d).
         value: (batch, m, heads d).
         heads: their number.
+        slice_size: heads (of all the batch) that are worked on at a time, as diffusers counts them; None for all. Saves
+            memory only where torch has no fused kernel and writes the scores out, (n, m) for each head.
 
     Returns:
         (batch, n, heads d) in the type of the query.
     """
     if _kernel_takes(query, key, heads):
-        return _by_kernel(query, key, value, heads)
+        return _by_kernel(query, key, value, heads)  # writes no scores out
     split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    return torch.nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+    dot_product = torch.nn.functional.scaled_dot_product_attention
+    if slice_size is None:
+        return dot_product(*split).transpose(1, 2).flatten(2)
+    parts = zip(*(x.flatten(0, 1).split(slice_size) for x in split))
+    attended = torch.cat([dot_product(*(x[None] for x in part))[0] for part in parts])  # (batch heads, n, d)
+    return attended.unflatten(0, (len(query), heads)).transpose(1, 2).flatten(2)
 
 
 def _kernel_takes(query: torch.Tensor, key: torch.Tensor, heads: int) -> bool:

@@ -16,6 +16,7 @@ from diffusers.models.attention_processor import Attention
 
 from zero123pp.diffusion import winograd
 from zero123pp.diffusion.attention import attend
+from zero123pp.diffusion.reference import Filled, slice_sizes
 
 Kept = dict[str, tuple[torch.Tensor, torch.Tensor]]
 """Keys and values (batch, positions, channels) of the reference by the name of the self-attention layer's processor."""
@@ -31,9 +32,12 @@ class _AllKept(Exception):
 class FastReferenceAttention:
     """Attention processor that keeps its keys and values, or attends to kept ones as well."""
 
-    def __init__(self, name: str | None, is_last: bool):
-        """``name`` of the self-attention layer, None for a cross-attention layer; the last one ends the write pass."""
-        self.name, self.is_last = name, is_last
+    def __init__(self, name: str | None, is_last: bool, slice_size: int | None = None):
+        """``name`` of the self-attention layer, None for a cross-attention layer; the last one ends the write pass.
+
+        ``slice_size`` is the heads that are worked on at a time, None for all.
+        """
+        self.name, self.is_last, self.slice_size = name, is_last, slice_size
 
     def __call__(
         self,
@@ -41,29 +45,31 @@ class FastReferenceAttention:
         hidden_states: torch.Tensor,
         encoder_hidden_states: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-        write_kept: Kept | None = None,
+        write_kept: Filled | None = None,
         read_kept: Kept | None = None,
     ) -> torch.Tensor:
         """Attention of ``hidden_states`` (batch, positions, channels); diffusers passes kept ones on by name."""
         source = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         key, value = attn.to_k(source), attn.to_v(source)
         if self.name is not None and write_kept is not None:
-            write_kept[self.name] = key, value
+            write_kept.by_layer[self.name] = key, value
             if self.is_last:
                 raise _AllKept
         if self.name is not None and read_kept is not None:
             more_keys, more_values = read_kept[self.name]
             key, value = torch.cat([key, more_keys], dim=1), torch.cat([value, more_values], dim=1)
-        return attn.to_out[0](attend(attn.to_q(hidden_states), key, value, attn.heads))
+        return attn.to_out[0](attend(attn.to_q(hidden_states), key, value, attn.heads, self.slice_size))
 
 
 def accelerate(unet: torch.nn.Module) -> None:
     """Let ``unet`` compute by the means of this module; does nothing where it does already."""
     if not all(isinstance(processor, FastReferenceAttention) for processor in unet.attn_processors.values()):
-        names = list(unet.attn_processors)
         keeping = [name for name in _order(unet) if name.endswith(".attn1.processor")]
         unet.set_attn_processor(
-            {n: FastReferenceAttention(n if n in keeping else None, n == keeping[-1]) for n in names}
+            {
+                name: FastReferenceAttention(name if name in keeping else None, name == keeping[-1], size)
+                for name, size in slice_sizes(unet).items()
+            }
         )
     unet.to(memory_format=torch.channels_last)
     for module in unet.modules():
@@ -96,7 +102,7 @@ def write_reference(
             reference.contiguous(memory_format=torch.channels_last),
             timestep,
             encoder_hidden_states=hidden_states,
-            cross_attention_kwargs={"write_kept": kept},
+            cross_attention_kwargs={"write_kept": Filled(kept)},
             return_dict=False,
         )
     except _AllKept:
