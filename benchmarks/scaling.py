@@ -189,13 +189,13 @@ def _in_turns(home: Path, count: int) -> tuple[list[float], list[float], list[fl
             pipe(views=home / f"{index:04d}.png").save(home / "loop.glb")
             loop.append(time.process_time() - start)
             data, start = (home / f"{count + 1 + index:04d}.png").read_bytes(), time.process_time()
-            watched.submit(Task(f"{index:064x}", "item", {}, "inflated", None, data))
+            watched.submit([Task(f"{index:064x}", "item", {}, "inflated", None, data)])
             process = psutil.Process(watched.pid)
             before = process.cpu_times()
-            while (outcome := watched.poll()) is None:
+            while not (outcomes := watched.poll()):
                 connection.wait([watched.pipe], 0.1)
             after = process.cpu_times()
-            assert outcome.kind == "done", outcome
+            assert outcomes[0].kind == "done", outcomes
             inside.append(after.user + after.system - before.user - before.system)
             driver.append(time.process_time() - start)
         watched.stop()

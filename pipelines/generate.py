@@ -1,6 +1,6 @@
 """Views from a cutout by a multi-view model: plain, under depth control, with normals, or refined over a proxy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.depth_control import Part, depth_sheet
+from zero123pp.pipelines.models.groups import part
 from zero123pp.pipelines.progress import Stages
 from zero123pp.pipelines.read_image import read_image
 from zero123pp.pipelines.reconstruct import ReconstructionConfig
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Generation:
-    """What to ask of a multi-view model."""
+    """What to ask of a multi-view model, for one object or for several."""
 
-    seed: int = 0
-    """Fixes every random choice."""
     steps: int | None = None
     """Denoising steps; None for the model's own default."""
     guidance: float | None = None
@@ -83,49 +82,63 @@ class Generation:
 
 
 def draw_views(
-    model: "MultiViewModel", cutout: Cutout, request: Generation, config: ReconstructionConfig, stages: Stages
-) -> MultiView:
-    """The posed views of the object in the cutout.
+    model: "MultiViewModel",
+    cutouts: Sequence[Cutout],
+    seeds: Sequence[int],
+    request: Generation,
+    config: ReconstructionConfig,
+    stages: Stages,
+) -> list[MultiView]:
+    """The posed views of the object in each cutout; drawn together by a model that can.
 
     Args:
         model: the source of views.
-        cutout: the object.
-        request: what to ask of it; `Generation.prepare` has been called.
-        config: of the proxy's reconstruction, for ``depth_refine``.
+        cutouts: the objects.
+        seeds: of each; a seed fixes every random choice.
+        request: what to ask of it for all of them; `Generation.prepare` has been called.
+        config: of the proxies' reconstruction, for ``depth_refine``.
         stages: gets the progress; 'views', and with ``depth_refine`` 'proxy' and 'refined'.
     """
     sheet = request.control_sheet(model)
+    depths = None if sheet is None else [sheet] * len(cutouts)
     with stages.stage("views") as report:
         # The first sheet of a refinement is thrown away: no normals for it.
         normals = request.with_normals and not request.depth_refine
-        views = _generate(model, cutout, request, sheet, normals, report)
+        views = _generate(model, cutouts, seeds, request, depths, normals, report)
     if not request.depth_refine:
         return views
     with stages.stage("proxy") as report:
-        proxy = _proxy(views, config, request.seed, report)
-        sheet = depth_sheet(proxy, model.rig, model.sheet_size[0] // 2)
+        size, count, depths = model.sheet_size[0] // 2, len(cutouts), []
+        for number, (drawn, seed) in enumerate(zip(views, seeds)):
+            proxy = _proxy(drawn, config, seed, part(report, number / count, (number + 1) / count))
+            depths.append(depth_sheet(proxy, model.rig, size))
     with stages.stage("refined") as report:
-        return _generate(model, cutout, request, sheet, request.with_normals, report)
+        return _generate(model, cutouts, seeds, request, depths, request.with_normals, report)
 
 
 def _generate(
     model: "MultiViewModel",
-    cutout: Cutout,
+    cutouts: Sequence[Cutout],
+    seeds: Sequence[int],
     request: Generation,
-    sheet: np.ndarray | None,
+    depths: Sequence[np.ndarray] | None,
     with_normals: bool,
     report: Callable[[float], None],
-) -> MultiView:
-    more: dict[str, object] = {}
-    if sheet is not None:
-        more["depth"] = sheet
-        if request.depth_scale is not None:
-            more["depth_scale"] = request.depth_scale
+) -> list[MultiView]:
+    common: dict[str, object] = {"steps": request.steps, "guidance": request.guidance}
+    if depths is not None and request.depth_scale is not None:
+        common["depth_scale"] = request.depth_scale
     if with_normals:
-        more["with_normals"] = True
-    return model.generate(
-        cutout, seed=request.seed, steps=request.steps, guidance=request.guidance, progress=report, **more
-    )
+        common["with_normals"] = True
+    count = len(cutouts)
+    if count > 1 and hasattr(model, "generate_many"):
+        return model.generate_many(cutouts, seeds=seeds, depths=depths, progress=report, **common)
+    views = []
+    for number, (cutout, seed) in enumerate(zip(cutouts, seeds)):
+        control = {} if depths is None else {"depth": depths[number]}
+        progress = part(report, number / count, (number + 1) / count)
+        views.append(model.generate(cutout, seed=seed, progress=progress, **control, **common))
+    return views
 
 
 def _proxy(views: MultiView, config: ReconstructionConfig, seed: int, report: Callable[[float], None]) -> Part:

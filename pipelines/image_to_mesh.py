@@ -1,7 +1,7 @@
 """The story: picture -> cutout -> views -> fit -> mesh -> texture -> asset. The only place that knows this order."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,12 +140,10 @@ class ImageTo3D:
         """
         tick = cancellable(progress, cancel)
         stages = Stages(tick)
-        model: MultiViewModel | GivenViews = self.model
-        cutout, posed = None, None
-        request = _request(seed=seed, steps=steps, guidance=guidance, **more)
         if views is None:
+            request = _request(steps=steps, guidance=guidance, **more)
             with turn(self._drawing, tick, "views"):
-                request.prepare(model)
+                request.prepare(self.model)
             if prompt is not None:
                 with stages.stage("picture") as report:
                     image = self._draw(prompt, text_model, seed, report)
@@ -154,23 +152,64 @@ class ImageTo3D:
             with stages.stage("cutout"):
                 cutout = cut_out(read_image(image), self.config.cutout)
             with turn(self._drawing, tick, "views"):
-                multiview = draw_views(model, cutout, request, self.config, stages)
-        else:
-            if more or prompt is not None:
-                raise BadInput(f"{', '.join([*more] or ['prompt'])} is about drawing views, but views were given")
-            with stages.stage("views"):
-                if is_folder(views) or cameras is not None:
-                    posed = _posed(views, cameras, up, rig, normals)
-                multiview = _given(views, rig or "v1.2", normals) if posed is None else posed.views
-            model = GivenViews(multiview.source)
-        config = self.config if views is None else self.config_of_given
+                (multiview,) = draw_views(self.model, [cutout], [seed], request, self.config, stages)
+            return self._finish(self.model, multiview, self.config, seed, stages, cutout=cutout)
+        if more or prompt is not None:
+            raise BadInput(f"{', '.join([*more] or ['prompt'])} is about drawing views, but views were given")
+        posed = None
+        with stages.stage("views"):
+            if is_folder(views) or cameras is not None:
+                posed = _posed(views, cameras, up, rig, normals)
+            multiview = _given(views, rig or "v1.2", normals) if posed is None else posed.views
+        given = GivenViews(multiview.source)
+        return self._finish(given, multiview, self.config_of_given, seed, stages, posed=posed)
+
+    def from_views(
+        self,
+        views: MultiView,
+        cutout: Cutout | None = None,
+        *,
+        seed: int = 0,
+        seconds: Mapping[str, float] | None = None,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Asset:
+        """What is left of a whole run after its views, for views that `views` or `views_together` has drawn.
+
+        Args:
+            views: posed views of the object.
+            cutout: what they were drawn from, for the asset and its report.
+            seed: of the whole run.
+            seconds: wall seconds of each stage so far, for the report.
+            progress: called with the stage's name and the fraction done.
+            cancel: as of a whole run.
+
+        Raises StageFailed when no surface can be made of the views, and Cancelled.
+        """
+        stages = Stages(cancellable(progress, cancel))
+        stages.seconds.update(seconds or {})
+        model = self.model if views.source == self.model.name else GivenViews(views.source)
+        return self._finish(model, views, self._config_for(views), seed, stages, cutout=cutout)
+
+    def _finish(
+        self,
+        model: "MultiViewModel | GivenViews",
+        multiview: MultiView,
+        config: PipelineConfig,
+        seed: int,
+        stages: Stages,
+        *,
+        cutout: Cutout | None = None,
+        posed: "PosedPictures | None" = None,
+    ) -> Asset:
+        """From posed views to the asset with its report."""
         made = reconstruct(multiview, config, seed=seed, stages=stages)
         with stages.stage("check"):
             agreed = agreement(made.textured, multiview.views)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
         if model.note:
             extras["note"] = model.note
-        report_of_run = {
+        report = {
             **extras,
             "rig": multiview.rig,
             "views": len(multiview),
@@ -183,7 +222,7 @@ class ImageTo3D:
             "config": describe(config),
             "peak_memory_mb": peak_memory_mb(),
         }
-        return Asset(made.textured, made.mesh, multiview, report_of_run, extras, cutout)
+        return Asset(made.textured, made.mesh, multiview, report, extras, cutout)
 
     def cutout(self, image: Any, *, progress: StageProgress | None = None, cancel: Cancel | None = None) -> Cutout:
         """The first stage alone: the object of a picture, centred on a transparent square. Raises as a whole run."""
@@ -202,11 +241,42 @@ class ImageTo3D:
         **more: object,
     ) -> MultiView:
         """The second stage alone: posed views of the object by the model. Arguments and errors as of a whole run."""
+        more |= {"steps": steps, "guidance": guidance, "progress": progress, "cancel": cancel}
+        return self.views_together([cutout], seeds=[seed], **more)[0]
+
+    def views_together(
+        self,
+        cutouts: Sequence[Cutout],
+        *,
+        seeds: Sequence[int],
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+        **more: object,
+    ) -> list[MultiView]:
+        """The second stage for several objects: a diffusion model draws them in one call, see `from_views`.
+
+        On a processor the views of an object do not depend on its company; on a GPU they may differ in rounding.
+
+        Args:
+            cutouts: the objects.
+            seeds: of each.
+            steps: as of a whole run, as all that follow; the same for all objects.
+            guidance: see there.
+            progress: see there.
+            cancel: see there.
+            more: see there.
+
+        Raises BadInput when there are not as many seeds as cutouts, and as a whole run.
+        """
+        if len(cutouts) != len(seeds):
+            raise BadInput(f"{len(seeds)} seeds for {len(cutouts)} cutouts; give one each")
         tick = cancellable(progress, cancel)
-        request = _request(seed=seed, steps=steps, guidance=guidance, **more)
+        request = _request(steps=steps, guidance=guidance, **more)
         with turn(self._drawing, tick, "views"):
             request.prepare(self.model)
-            return draw_views(self.model, cutout, request, self.config, Stages(tick))
+            return draw_views(self.model, cutouts, seeds, request, self.config, Stages(tick))
 
     def fit(
         self,

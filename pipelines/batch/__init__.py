@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cpus", type=float, default=1.0, metavar="F", help="processors of each Ray worker (default: 1)")
     add("--shard", default="1/1", metavar="I/N", help="only every N-th row, from the I-th on (default: 1/1)")
     add("--retry-failed", action="store_true", help="try again what earlier runs gave up")
+    add("--together", type=int, default=1, metavar="N", help="draw so many in one call; for large GPUs (default: 1)")
     add("--deadline", type=float, default=1800.0, metavar="S", help="seconds an item may take (default: 1800)")
     add("--memory", type=int, metavar="MB", help="resident memory an item may take (default: an equal share of all)")
     add("--model", default="auto", metavar="NAME", help="as for the main job; rows may name another (default: auto)")
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     common_identity(model, settings)  # refuses a wrong preset, value or model before anything is started
     with Store(args.out) as store:
-        batch = Batch(items, root, settings, store, retry_failed=args.retry_failed)
+        batch = Batch(items, root, settings, store, retry_failed=args.retry_failed, together=args.together)
         store.clean()
         stop = _Stop()
         try:
@@ -143,6 +144,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.workers < 0:
         raise BadInput(f"--workers is {args.workers}; expected a number of workers, or 0 for one a processor")
+    if not 1 <= args.together <= 1000:
+        raise BadInput(f"--together is {args.together}; expected 1 to 1000 items")
     if not 0 < args.deadline < 1e7:
         raise BadInput(f"--deadline is {args.deadline}; expected seconds above 0")
     if args.memory is not None and args.memory < 100:

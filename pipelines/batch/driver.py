@@ -64,20 +64,29 @@ class Batch:
         settings: of all items.
         store: open.
         retry_failed: try again what an earlier run gave up.
+        together: so many new items are handed to a worker at once, where one model draws all of them alike.
     """
 
     def __init__(
-        self, items: Sequence[Item], root: Path, settings: Settings, store: Store, *, retry_failed: bool = False
+        self,
+        items: Sequence[Item],
+        root: Path,
+        settings: Settings,
+        store: Store,
+        *,
+        retry_failed: bool = False,
+        together: int = 1,
     ) -> None:
         self.tally = Tally(len(items))
         self.keys: list[str | None] = [None] * len(items)
         """The key of each item, as far as the run has come."""
         self._items, self._root, self._settings, self._store = items, root, settings, store
-        self._retry_failed = retry_failed
+        self._retry_failed, self._together = retry_failed, together
         self._identities: dict[str, dict[str, Any] | Zero123ppError] = {}
         self._cursor = 0
         self._same_reason = 0
         self._last_reason = ""
+        self._alone: deque[int] = deque()
         self._again: deque[int] = deque()
         self._elsewhere: deque[int] = deque()
         self._rows: dict[str, list[int]] = {}
@@ -96,10 +105,10 @@ class Batch:
         """
         under_way = 0
         while not stopped():
-            while engine.idle() and (task := self._next(stopped, tick)) is not None:
-                engine.submit(task)
-                self.tally.tries += 1
-                under_way += 1
+            while engine.idle() and (tasks := self._next(stopped, tick)):
+                engine.submit(tasks)
+                self.tally.tries += len(tasks)
+                under_way += len(tasks)
                 tick(self.tally)
             if not under_way and not self._is_something_left():
                 break
@@ -110,22 +119,42 @@ class Batch:
         tick(self.tally)
 
     def _is_something_left(self) -> bool:
-        return bool(self._cursor < len(self._items) or self._again or self._elsewhere)
+        return bool(self._cursor < len(self._items) or self._alone or self._again or self._elsewhere)
 
-    def _next(self, stopped: Callable[[], bool], tick: Callable[[Tally], None]) -> Task | None:
-        """The next item that needs work: new ones first, then failed ones, then those that another run had."""
-        while self._cursor < len(self._items) and not stopped():
-            self._cursor += 1
-            if (task := self._task(self._cursor - 1)) is not None:
-                return task
-            tick(self.tally)
-        while self._again and not stopped():
-            if (task := self._task(self._again.popleft())) is not None:
-                return task
-        for _ in range(len(self._elsewhere)):
-            if not stopped() and (task := self._task(self._elsewhere.popleft())) is not None:
+    def _next(self, stopped: Callable[[], bool], tick: Callable[[Tally], None]) -> tuple[Task, ...]:
+        """What to do next; () for nothing now.
+
+        First what came to an end in company, so that whose fault that was is known soon; then new items; then failed
+        ones; then those that another run had. Only new items go together.
+        """
+        if task := self._first_of(self._alone, stopped):
+            return (task,)
+        if tasks := self._new(stopped, tick):
+            return tasks
+        task = self._first_of(self._again, stopped) or self._first_of(self._elsewhere, stopped)
+        return () if task is None else (task,)
+
+    def _first_of(self, rows: deque[int], stopped: Callable[[], bool]) -> Task | None:
+        """The first of these items that needs work and can be had."""
+        for _ in range(len(rows)):
+            if not stopped() and (task := self._task(rows.popleft())) is not None:
                 return task
         return None
+
+    def _new(self, stopped: Callable[[], bool], tick: Callable[[Tally], None]) -> tuple[Task, ...]:
+        """The next items of the list that need work, as many as go together."""
+        tasks: list[Task] = []
+        alike = None
+        while self._cursor < len(self._items) and len(tasks) < self._together and not stopped():
+            item = self._items[self._cursor]
+            if tasks and (alike is None or alike != _drawn_like(item)):
+                break
+            self._cursor += 1
+            if (task := self._task(self._cursor - 1)) is not None:
+                tasks.append(task)
+                alike = _drawn_like(item)
+            tick(self.tally)
+        return tuple(tasks)
 
     def _task(self, index: int) -> Task | None:
         """The task of an item, claimed; None when there is nothing to do for it now."""
@@ -185,6 +214,10 @@ class Batch:
         key, history = task.key, self._history.setdefault(task.key, _History())
         if outcome.kind == "storage":
             raise StageFailed(f"stopped: {outcome.reason}; what is done stays done, run the same command again")
+        if outcome.kind == "company":
+            self._store.release(key)
+            self._alone.append(self._rows[key][0])
+            return
         self._watch_for_hopelessness(outcome)
         if outcome.kind == "done":
             self._store.forgive(key)
@@ -235,6 +268,11 @@ class Batch:
 
 
 _CALL = ("prompt", "rig", "seed", "steps", "guidance")
+
+
+def _drawn_like(item: Item) -> tuple[object, ...] | None:
+    """Equal for items whose views one call can draw; None for those that need no drawing, or a picture first."""
+    return None if item.image is None else (item.model, item.steps, item.guidance)
 
 
 def _read_pictures(item: Item, root: Path) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
-"""Workers on this machine, one process each, one item each at a time."""
+"""Workers on this machine, one process each."""
 
+from collections.abc import Sequence
 from multiprocessing import connection
 from typing import Protocol
 
@@ -14,11 +15,11 @@ class Engine(Protocol):
     """What the driver asks of whatever runs the items. One call in flight for each worker; no retries of its own."""
 
     def idle(self) -> bool:
-        """Whether an item can be submitted."""
+        """Whether items can be submitted."""
         ...
 
-    def submit(self, task: Task) -> None:
-        """Begin an item."""
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Begin items on one worker, which prepares them together and makes them one after another."""
         ...
 
     def wait(self, seconds: float) -> list[tuple[Task, Outcome]]:
@@ -41,21 +42,20 @@ class LocalEngine:
 
     def idle(self) -> bool:
         """See `Engine`."""
-        return any(worker.task is None for worker in self.workers)
+        return any(not worker.tasks for worker in self.workers)
 
-    def submit(self, task: Task) -> None:
+    def submit(self, tasks: Sequence[Task]) -> None:
         """See `Engine`."""
-        next(worker for worker in self.workers if worker.task is None).submit(task)
+        next(worker for worker in self.workers if not worker.tasks).submit(tasks)
 
     def wait(self, seconds: float) -> list[tuple[Task, Outcome]]:
         """See `Engine`."""
-        busy = [worker for worker in self.workers if worker.task is not None]
+        busy = [worker for worker in self.workers if worker.tasks]
         connection.wait([worker.pipe for worker in busy], min(seconds, _POLL_SECONDS))
         ended = []
         for worker in busy:
-            task, outcome = worker.task, worker.poll()
-            if outcome is not None:
-                ended.append((task, outcome))
+            tasks = worker.tasks
+            ended += zip(tasks, worker.poll())
         return ended
 
     def close(self) -> None:

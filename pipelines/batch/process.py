@@ -1,4 +1,8 @@
-"""A worker in a process of its own, watched: whatever an item does to it, the caller gets an outcome."""
+"""A worker in a process of its own, watched: whatever an item does to it, the caller gets an outcome.
+
+Several items may be submitted at once. They are under way together until the worker has prepared them (their views are
+drawn in one call), then one by one. Only the item that is worked on alone is blamed for what happens to the worker.
+"""
 
 import os
 import signal
@@ -14,7 +18,7 @@ from pathlib import Path
 
 import zero123pp
 from zero123pp.pipelines.batch.job import Outcome, Settings, Task
-from zero123pp.pipelines.batch.worker import resident_mb
+from zero123pp.pipelines.batch.worker import PREPARED, READY, resident_mb
 
 MAKER = "zero123pp.pipelines.batch.make:Maker"
 
@@ -29,7 +33,8 @@ class Limits:
     """What a worker may use."""
 
     deadline_s: float = 1800.0
-    """Wall seconds of one item, the loading of its model included, the start of the process not."""
+    """Wall seconds of one item, the loading of its model included, the start of the process not. Items that are
+    prepared together may take so long each, and each is charged with its equal share."""
     memory_mb: int | None = None
     """Resident memory at which an item is stopped; None for no limit."""
     growth_mb: int = 1024
@@ -49,9 +54,9 @@ class WorkerProcess:
         self._process: subprocess.Popen | None = None
         self._pipe: Connection | None = None
         self._errors: object = None
-        self._task: Task | None = None
-        self._ready = False
-        self._begun = self._spawned = 0.0
+        self._tasks: list[Task] = []
+        self._ready = self._together = False
+        self._begun = self._spawned = self._share = 0.0
         self._made, self._first_mb = 0, 0
         self._ooms = 0
 
@@ -61,38 +66,36 @@ class WorkerProcess:
         return None if self._process is None else self._process.pid
 
     @property
-    def task(self) -> Task | None:
-        """What it works on."""
-        return self._task
+    def tasks(self) -> tuple[Task, ...]:
+        """What is under way, in the order in which it ends."""
+        return tuple(self._tasks)
 
     @property
     def pipe(self) -> Connection | None:
         """Readable when `poll` has something new."""
         return self._pipe
 
-    def submit(self, task: Task) -> None:
-        """Begin an item; there must be none under way."""
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Begin items; there must be none under way."""
         if self._process is None or self._process.poll() is not None:
             self._start()
-        self._task, self._begun = task, time.monotonic()
+        self._tasks, self._together = list(tasks), len(tasks) > 1
+        self._begun, self._share = time.monotonic(), 0.0
         self._ooms = _kernel_ooms()
         try:
-            self._pipe.send(task)
+            self._pipe.send(tuple(tasks))
         except OSError:
             pass  # it died between two items; `poll` sees that
 
-    def poll(self) -> Outcome | None:
-        """The outcome of the item under way, when there is one."""
+    def poll(self) -> list[Outcome]:
+        """The outcomes of the first items under way, in their order, as far as there are any."""
         now = time.monotonic()
         if self._process is None:
-            return Outcome("lost", "the worker was stopped")
+            return self._end(Outcome("lost", "the worker was stopped"))
         dead = self._process.poll() is not None  # looked at first: a last message is still in the pipe then
         try:
-            while self._pipe.poll():
-                message = self._pipe.recv()
-                if isinstance(message, Outcome):
-                    return self._ended(message)
-                self._ready, self._begun = True, now
+            if (outcome := self._heard(now)) is not None:
+                return [outcome]
         except (EOFError, OSError):
             try:
                 self._process.wait(5)
@@ -100,22 +103,38 @@ class WorkerProcess:
                 self._process.kill()
                 self._process.wait()
             dead = True
+        spent = now - self._begun
         if dead:
-            return self._ended(self._post_mortem(now - self._begun))
-        if not self._ready and now - self._spawned > _START_SECONDS:
-            return self._ended(Outcome("lost", f"the worker did not start in {_START_SECONDS:.0f} s"), kill=True)
-        if now - self._begun > self._limits.deadline_s:
-            reason = f"took longer than {self._limits.deadline_s:g} s; raise --deadline or make the item smaller"
-            return self._ended(Outcome("deadline", reason, now - self._begun), kill=True)
+            return self._end(self._post_mortem(spent))
+        if not self._ready:
+            late = now - self._spawned > _START_SECONDS
+            return self._end(Outcome("lost", f"the worker did not start in {_START_SECONDS:.0f} s")) if late else []
+        deadline = self._limits.deadline_s
+        if spent > (deadline * len(self._tasks) if self._together else deadline - self._share):
+            reason = f"took longer than {deadline:g} s; raise --deadline or make the item smaller"
+            return self._end(Outcome("deadline", reason, spent + self._share))
         used, limit = resident_mb(self._process.pid), self._limits.memory_mb
         if limit is not None and used > limit:
-            reason = f"needed {used} MB, more than --memory {limit}"
-            return self._ended(Outcome("memory", reason, now - self._begun, used), kill=True)
+            return self._end(Outcome("memory", f"needed {used} MB, more than --memory {limit}", spent, used))
+        return []
+
+    def _heard(self, now: float) -> Outcome | None:
+        """The first outcome among what the worker has said since, and, before it, where it stands."""
+        while self._pipe.poll():
+            message = self._pipe.recv()
+            begun, self._begun = self._begun, now
+            if message == READY:
+                self._ready = True
+            elif message == PREPARED:
+                self._together, self._share = False, (now - begun) / len(self._tasks)
+            else:
+                self._count(message)
+                return message
         return None
 
     def stop(self) -> None:
         """End the process at once, whatever it does."""
-        self._task = None
+        self._tasks = []
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -150,14 +169,22 @@ class WorkerProcess:
         except OSError:
             pass  # as in `submit`
 
-    def _ended(self, outcome: Outcome, *, kill: bool = False) -> Outcome:
-        self._task = None
+    def _count(self, outcome: Outcome) -> None:
+        """One item has ended; after the last one, a worker that has grown or made many is replaced."""
+        self._tasks.pop(0)
         self._made += 1
         self._first_mb = self._first_mb or outcome.memory_mb
         grown = outcome.memory_mb - self._first_mb > self._limits.growth_mb
-        if kill or grown or self._made >= self._limits.items:
+        if not self._tasks and (grown or self._made >= self._limits.items):
             self.stop()
-        return outcome
+
+    def _end(self, outcome: Outcome) -> list[Outcome]:
+        """The process is over, or has to be: the outcomes of all items under way, whose fault it is or is not."""
+        count, is_shared = len(self._tasks), self._together and self._ready
+        share = outcome.seconds / count if is_shared else self._share
+        company = Outcome("company", f"in company: {outcome.reason}", share)
+        self.stop()
+        return [company] * count if is_shared else [outcome, *[company] * (count - 1)]
 
     def _post_mortem(self, seconds: float) -> Outcome:
         """Why the process died: by its item, or by somebody else."""

@@ -10,8 +10,9 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,16 @@ class Host:
         share = share_of_cores(index % count, count)
         self._worker = WorkerProcess(self._settings, limits, cores=share, maker=self._maker)
 
-    def run(self, task: Task) -> Outcome:
-        """Make one item."""
-        self._worker.submit(task)
-        while (outcome := self._worker.poll()) is None:
+    def run(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Begin items; returns as `more`."""
+        self._worker.submit(tasks)
+        return self.more()
+
+    def more(self) -> list[Outcome]:
+        """The outcomes of the first items under way, as soon as there are any."""
+        while not (outcomes := self._worker.poll()):
             connection.wait([self._worker.pipe], 0.1)
-        return outcome
+        return outcomes
 
 
 @dataclass
@@ -67,7 +72,7 @@ class _Actor:
     handle: Any
     node: str = ""
     index: int = -1
-    task: Task | None = None
+    tasks: list[Task] = field(default_factory=list)
     begun: float = 0.0
     ready: bool = False
 
@@ -115,13 +120,13 @@ class RayEngine:
 
     def idle(self) -> bool:
         """See `Engine`."""
-        return any(actor.ready and actor.task is None for actor in self._actors)
+        return any(actor.ready and not actor.tasks for actor in self._actors)
 
-    def submit(self, task: Task) -> None:
+    def submit(self, tasks: Sequence[Task]) -> None:
         """See `Engine`."""
-        actor = next(actor for actor in self._actors if actor.ready and actor.task is None)
-        actor.task, actor.begun = task, time.monotonic()
-        self._calls[actor.handle.run.remote(task)] = actor
+        actor = next(actor for actor in self._actors if actor.ready and not actor.tasks)
+        actor.tasks, actor.begun = list(tasks), time.monotonic()
+        self._calls[actor.handle.run.remote(tuple(tasks))] = actor
 
     def wait(self, seconds: float) -> list[tuple[Task, Outcome]]:
         """See `Engine`. Raises StageFailed when the cluster gives no worker."""
@@ -138,9 +143,7 @@ class RayEngine:
             return ended
         ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=min(seconds, 0.5))
         for reference in ready:
-            outcome = self._answer(reference, self._calls.pop(reference))
-            if outcome is not None:
-                ended.append(outcome)
+            ended += self._answer(reference, self._calls.pop(reference))
         return ended
 
     def close(self) -> None:
@@ -198,14 +201,18 @@ class RayEngine:
             self._actors.append(actor)
             self._calls[actor.handle.node.remote()] = actor
 
-    def _answer(self, reference: Any, actor: _Actor) -> tuple[Task, Outcome] | None:
+    def _answer(self, reference: Any, actor: _Actor) -> list[tuple[Task, Outcome]]:
         try:
             said = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             return self._gone(actor, " ".join(str(error).split())[:300])
-        if isinstance(said, Outcome):
-            task, actor.task = actor.task, None
-            return task, said
+        if isinstance(said, list):
+            ended = list(zip(actor.tasks, said))
+            del actor.tasks[: len(ended)]
+            if actor.tasks:
+                actor.begun = time.monotonic()
+                self._calls[actor.handle.more.remote()] = actor
+            return ended
         if said is not None:
             actor.node = said
             used = {other.index for other in self._actors if other.node == said}
@@ -213,10 +220,10 @@ class RayEngine:
             self._calls[actor.handle.begin.remote(actor.index, self._cpus)] = actor
         else:
             actor.ready, self._failed_starts = True, 0
-        return None
+        return []
 
-    def _gone(self, actor: _Actor, reason: str) -> tuple[Task, Outcome] | None:
-        """An actor died: its item is tried elsewhere, and another takes its place."""
+    def _gone(self, actor: _Actor, reason: str) -> list[tuple[Task, Outcome]]:
+        """An actor died: its items are tried elsewhere, and another takes its place."""
         self._actors.remove(actor)
         with suppress(Exception):
             self._ray.kill(actor.handle, no_restart=True)
@@ -225,18 +232,17 @@ class RayEngine:
             if self._failed_starts >= 10:
                 raise StageFailed(f"workers do not start on the cluster: {reason}")
         self._grow()
-        if actor.task is None:
-            return None
-        return actor.task, Outcome("lost", f"lost a worker: {reason}", time.monotonic() - actor.begun)
+        seconds = (time.monotonic() - actor.begun) / max(1, len(actor.tasks))
+        return [(task, Outcome("lost", f"lost a worker: {reason}", seconds)) for task in actor.tasks]
 
     def _silent(self, now: float) -> list[tuple[Task, Outcome]]:
         """Items whose actors do not even say that the deadline has passed."""
         ended = []
         for reference, actor in list(self._calls.items()):
-            if actor.task is not None and now - actor.begun > self._limits.deadline_s + _SILENCE_SECONDS:
+            allowed = self._limits.deadline_s * len(actor.tasks) + _SILENCE_SECONDS
+            if actor.tasks and now - actor.begun > allowed:
                 del self._calls[reference]
-                gone = self._gone(actor, "no answer after the deadline")
-                ended += [] if gone is None else [gone]
+                ended += self._gone(actor, "no answer after the deadline")
         return ended
 
 

@@ -1,6 +1,7 @@
 """The process that makes items: `python -m zero123pp.pipelines.batch.worker`, started by `process.WorkerProcess`.
 
-It takes tasks from a pipe, one at a time, and ends with its parent.
+It takes tasks from a pipe, and ends with its parent. Several tasks of one submission are first prepared together, then
+made one after another; the parent is told where one ends and the other begins, and of each outcome as it comes.
 """
 
 import ctypes
@@ -11,6 +12,9 @@ import sys
 from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection
+
+READY, PREPARED = "ready", "prepared"
+"""What the worker says beside outcomes: it has started; what its tasks do together is done."""
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -26,10 +30,14 @@ def main() -> None:
         maker_path, settings = pipe.recv()
         module, _, name = maker_path.partition(":")
         make = getattr(import_module(module), name)(settings)
-        pipe.send("ready")
+        pipe.send(READY)
         while True:
-            outcome = make(pipe.recv())
-            pipe.send(replace(outcome, memory_mb=resident_mb(os.getpid())))
+            tasks = pipe.recv()
+            if len(tasks) > 1:
+                make.prepare(tasks)
+                pipe.send(PREPARED)
+            for task in tasks:
+                pipe.send(replace(make(task), memory_mb=resident_mb(os.getpid())))
     except (EOFError, BrokenPipeError):
         os._exit(0)  # the parent is gone or has closed the pipe
 

@@ -1,6 +1,6 @@
 """Zero123++ as a source of views: the official checkpoints by name, or any checkpoint by folder or hub id."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.model_options import BACKGROUNDS, ModelOptions
 from zero123pp.pipelines.models import controlnets, licences, placement
+from zero123pp.pipelines.models.groups import Progress, in_groups, part
 from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.recon.ops.device import device_of
 from zero123pp.types import Cutout, MultiView
@@ -31,8 +32,6 @@ DEFAULT_GUIDANCE = 4.0
 """The strength of guidance that the authors use."""
 
 INSTALL = "pip install 'zero123pp[diffusion]'"
-
-Progress = Callable[[float], None]
 
 
 def is_cached(name: str) -> bool:
@@ -155,30 +154,62 @@ class Zero123PlusModel:
         depth_scale: float = controlnets.DEPTH_SCALE,
         with_normals: bool = False,
     ) -> MultiView:
-        """The six views of `generate_sheet`, cut out of their background and posed; BadInput when nothing is on them.
+        """The views of one object, see `generate_many`."""
+        return self.generate_many(
+            [cutout],
+            seeds=[seed],
+            steps=steps,
+            guidance=guidance,
+            progress=progress,
+            depths=None if depth is None else [depth],
+            depth_scale=depth_scale,
+            with_normals=with_normals,
+        )[0]
+
+    def generate_many(
+        self,
+        cutouts: Sequence[Cutout],
+        *,
+        seeds: Sequence[int],
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Progress | None = None,
+        depths: Sequence[np.ndarray] | None = None,
+        depth_scale: float = controlnets.DEPTH_SCALE,
+        with_normals: bool = False,
+    ) -> list[MultiView]:
+        """The six views of `generate_sheet` of each object, cut out of their background and posed.
+
+        On a GPU all sheets are drawn together, or as many as there is memory for; a sheet may then differ in rounding
+        from one that is drawn alone. On a processor they are drawn in turn, and do not depend on their company.
 
         Args:
-            cutout: the object, centred on a square.
-            seed: fixes the sheet.
+            cutouts: the objects, each centred on a square.
+            seeds: of each; a seed fixes the sheet.
             steps: sampling steps; None for `DEFAULT_STEPS`.
             guidance: strength of the classifier-free guidance; None for `DEFAULT_GUIDANCE`.
             progress: called with fractions in [0, 1].
-            depth: control sheet, see `generate_sheet`.
+            depths: control sheet of each, see `generate_sheet`.
             depth_scale: weight of that control.
             with_normals: draw the normals of the views as well; the alpha then comes from them, and they stay in the
                 views for the reconstruction.
+
+        Raises:
+            BadInput: nothing is on one of the sheets, or the lists are not of one length.
         """
-        first, second = _shares(progress, 0.25 if with_normals else 1.0)
-        sheet = self.generate_sheet(
-            cutout, seed=seed, steps=steps, guidance=guidance, progress=first, depth=depth, depth_scale=depth_scale
-        )
+        first = 0.25 if with_normals else 1.0
+        sheets = self._sheets(cutouts, seeds, steps, guidance, part(progress, 0, first), depths, depth_scale)
         if not with_normals:
-            return views_from_sheet(sheet, self.rig, source=self.name, alpha_by=self._options.sheet_alpha)
+            by = self._options.sheet_alpha
+            return [views_from_sheet(sheet, self.rig, source=self.name, alpha_by=by) for sheet in sheets]
         from zero123pp.pipelines.normal_matting import matte_from_normals
 
-        drawn = self.generate_normals(cutout, sheet, seed=seed, steps=steps, guidance=guidance, progress=second)
-        cut, normals = matte_from_normals(sheet, drawn)
-        return replace(views_from_sheet(cut, self.rig, normals=normals, source=self.name), sheet=sheet)
+        drawn = self._normals(cutouts, sheets, seeds, steps, guidance, part(progress, first, 1))
+        views = []
+        for sheet, normal_sheet in zip(sheets, drawn):
+            cut, normals = matte_from_normals(sheet, normal_sheet)
+            views.append(replace(views_from_sheet(cut, self.rig, normals=normals, source=self.name), sheet=sheet))
+        return views
 
     def generate_sheet(
         self,
@@ -206,14 +237,8 @@ class Zero123PlusModel:
         Returns:
             Sheet (3 S, 2 S, 3) uint8 of tiles of the checkpoint's size S, on a plain background.
         """
-        if depth is not None:
-            self.check_controls(depth=True)
-            pipeline, control = self._controlled["depth"], {"controlnet_conditioning_scale": depth_scale}
-            return self._run(pipeline, cutout, seed, steps, guidance, progress, depth_image=depth, **control)
-        plain = self.pipeline
-        if plain.controlnet is not None:  # a checkpoint that brings its own can do without as well
-            plain = plain.with_controlnet(None)
-        return self._run(plain, cutout, seed, steps, guidance, progress)
+        depths = None if depth is None else [depth]
+        return self._sheets([cutout], [seed], steps, guidance, progress, depths, depth_scale)[0]
 
     def generate_normals(
         self,
@@ -230,46 +255,83 @@ class Zero123PlusModel:
         Returns:
             Sheet (3 S, 2 S, 3) uint8, n = 2 px / 255 - 1 (x right, y up, z towards the viewer), on gray.
         """
+        return self._normals([cutout], [sheet], [seed], steps, guidance, progress)[0]
+
+    def _sheets(
+        self,
+        cutouts: Sequence[Cutout],
+        seeds: Sequence[int],
+        steps: int | None,
+        guidance: float | None,
+        progress: Progress | None,
+        depths: Sequence[np.ndarray] | None,
+        depth_scale: float,
+    ) -> list[np.ndarray]:
+        if depths is not None:
+            self.check_controls(depth=True)
+            control = {"controls": depths, "scale": depth_scale}
+            return self._run(self._controlled["depth"], cutouts, seeds, steps, guidance, progress, **control)
+        plain = self.pipeline
+        if plain.controlnet is not None:  # a checkpoint that brings its own can do without as well
+            plain = plain.with_controlnet(None)
+        return self._run(plain, cutouts, seeds, steps, guidance, progress)
+
+    def _normals(
+        self,
+        cutouts: Sequence[Cutout],
+        sheets: Sequence[np.ndarray],
+        seeds: Sequence[int],
+        steps: int | None,
+        guidance: float | None,
+        progress: Progress | None,
+    ) -> list[np.ndarray]:
         self.check_controls(normals=True)
         steps = controlnets.NORMAL_STEPS if steps is None else steps
-        scale = {"controlnet_conditioning_scale": controlnets.NORMAL_SCALE}
-        generator = self._controlled["normals"]
-        return self._run(generator, cutout, seed, steps, guidance, progress, depth_image=sheet, **scale)
+        control = {"controls": sheets, "scale": controlnets.NORMAL_SCALE}
+        return self._run(self._controlled["normals"], cutouts, seeds, steps, guidance, progress, **control)
 
     def _run(
         self,
         pipeline: "Zero123PlusPipeline",
-        cutout: Cutout,
-        seed: int,
+        cutouts: Sequence[Cutout],
+        seeds: Sequence[int],
         steps: int | None,
         guidance: float | None,
         progress: Progress | None,
-        **control: object,
-    ) -> np.ndarray:
+        *,
+        controls: Sequence[np.ndarray] | None = None,
+        scale: float = 1.0,
+    ) -> list[np.ndarray]:
+        """One sheet of each cutout, under its control sheet where there are any."""
         import torch
 
+        counts = {"cutouts": len(cutouts), "seeds": len(seeds)}
+        counts |= {} if controls is None else {"control sheets": len(controls)}
+        if len(set(counts.values())) > 1:
+            raise BadInput(f"{', '.join(f'{n} {what}' for what, n in counts.items())}; give as many of each")
         steps = DEFAULT_STEPS if steps is None else steps
+        guidance = DEFAULT_GUIDANCE if guidance is None else guidance
 
-        def report(_pipeline: object, step: int, _timestep: object, _tensors: dict) -> None:
-            if progress is not None:
-                progress((step + 1) / steps)
+        def draw(rows: slice, progress: Progress | None) -> list[np.ndarray]:
+            def report(_pipeline: object, step: int, _timestep: object, _tensors: dict) -> None:
+                if progress is not None:
+                    progress((step + 1) / steps)
 
-        sheets = pipeline(
-            np.asarray(cutout.rgba),
-            num_inference_steps=steps,
-            guidance_scale=DEFAULT_GUIDANCE if guidance is None else guidance,
-            generator=torch.Generator("cpu").manual_seed(seed),
-            callback_on_step_end=report,
-            **control,
-        ).images
-        return np.asarray(sheets[0])
+            control = {}
+            if controls is not None:
+                control = {"depth_image": list(controls[rows]), "controlnet_conditioning_scale": scale}
+            sheets = pipeline(
+                [np.asarray(cutout.rgba) for cutout in cutouts[rows]],
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                # A generator each, so that a sheet is the same in any company.
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds[rows]],
+                callback_on_step_end=report,
+                **control,
+            ).images
+            return [np.asarray(sheet) for sheet in sheets]
 
-
-def _shares(progress: Progress | None, first: float) -> tuple[Progress | None, Progress | None]:
-    """Two reports of progress that fill [0, first] and [first, 1] of one."""
-    if progress is None:
-        return None, None
-    return lambda done: progress(first * done), lambda done: progress(first + (1 - first) * done)
+        return in_groups(draw, len(cutouts), progress)
 
 
 def _dtype(torch: object, device: object, name: object) -> object:

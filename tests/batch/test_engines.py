@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,71 @@ def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_bat
     assert "Segmentation fault" in reasons["003.png"]["reason"]  # and where it was
     assert "longer than 5 s" in reasons["009.png"]["reason"]
     assert len(glbs(out)) == 6 and not list(out.rglob("*.tmp"))
+
+
+def company(out):
+    """How many were drawn together with each result, by its key."""
+    return {path.stem: json.loads(path.read_text())["company"] for path in out.glob("??/*.json")}
+
+
+def test_items_that_are_drawn_together(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["ok"] * 7), tmp_path / "out"
+    items[2] = replace(items[2], steps=5)  # drawn in another way, as are those after it
+    items[4] = replace(items[4], image=None, views=items[4].image)  # not drawn at all
+    (tmp_path / "in" / "006.png").write_bytes((tmp_path / "in" / "005.png").read_bytes())
+    engine = make_engine(Settings(str(out)), workers=1)
+    tally = run_batch(engine, items, together=4)
+    assert (tally.done, tally.found, tally.tries, tally.failed) == (6, 1, 6, 0)
+    assert [company(out)[key] for key in tally.keys] == [2, 2, 1, 1, 1, 1, 1]
+    before = glbs(out)
+    out.rename(tmp_path / "before")
+    assert run_batch(engine, items[::-1], together=1).done == 6 and glbs(out) == before
+
+
+def test_bad_items_harm_no_company(tmp_path, make_engine, write_items, run_batch):
+    words = ["ok", "poison", "ok", "ok", "exit", "ok", "shy", "raise", "ok", "refuse", "stuck", "ok"]
+    items, out = write_items(words), tmp_path / "out"
+    tally = run_batch(make_engine(Settings(str(out)), Limits(deadline_s=3)), items, together=3)
+    reasons = quarantined(out)
+    assert {name: said["kind"] for name, said in reasons.items()} == {
+        "001.png": "crashed",
+        "004.png": "crashed",
+        "007.png": "failed",
+        "009.png": "refused",
+        "010.png": "deadline",
+    }
+    assert (tally.done, tally.failed, tally.total) == (7, 5, 12)
+    assert {said["tries"] for name, said in reasons.items() if name != "009.png"} == {2}
+    groups = [company(out).get(key) for key in tally.keys]
+    assert groups[3] == 3, "nothing was drawn together, so nothing was tested"
+    assert groups[:3] == [1, None, 1] and groups[5] == groups[6] == 1  # tried again alone
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_each_item_has_its_share_of_the_drawing(tmp_path, write_items, run_batch):
+    items, out = write_items(["draw 1.4 0", "draw 1.4 0", "draw 1.4 2"]), tmp_path / "out"
+    engine = LocalEngine(Settings(str(out)), Limits(deadline_s=3), 1, maker="batch_makers:Scripted")
+    try:
+        tally = run_batch(engine, items, together=3)
+    finally:
+        engine.close()
+    # 4.2 s of drawing are within three deadlines; 1.4 s of it and 2 s of its own are beyond that of the last item
+    assert [company(out).get(key) for key in tally.keys] == [3, 3, None]
+    assert quarantined(out)["002.png"]["kind"] == "deadline" and tally.tries == 4
+
+
+def test_a_worker_killed_in_company_blames_nobody(tmp_path, make_engine, write_items, run_batch):
+    items, out = write_items(["draw 0.4 0.1"] * 6), tmp_path / "out"
+    engine, killed = make_engine(Settings(str(out)), workers=1), []
+
+    def kill_once(tally):
+        found = worker_processes(out)
+        if found and not killed and tally.done >= 1:
+            os.kill(found[0], signal.SIGKILL)
+            killed.append(found[0])
+
+    tally = run_batch(engine, items, tick=kill_once, together=3)
+    assert killed and (tally.done + tally.found, tally.failed) == (6, 0) and not quarantined(out)
 
 
 def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, write_items, run_batch):

@@ -81,7 +81,7 @@ def test_depth_of_a_mesh_changes_the_views(folders, toy_png, toy_obj, tmp_path):
     for choice in ({}, {"depth_from": toy_obj}, {"depth": tmp_path / "depth.png"}):
         request = generate.Generation(steps=2, **choice)
         request.prepare(pipe.model)
-        sheets.append(generate.draw_views(pipe.model, cutout, request, config, Stages()).sheet)
+        sheets.append(generate.draw_views(pipe.model, [cutout], [0], request, config, Stages())[0].sheet)
     np.testing.assert_array_equal(sheets[1], sheets[2])
     assert (sheets[1] != sheets[0]).any()
     run(tmp_path, "--image", toy_png, "--model", folders / "v1.1", "--depth-from", toy_obj,
@@ -124,16 +124,16 @@ def test_normals_reach_the_reconstruction(folders, monkeypatch):
     model = Zero123PlusModel.from_pretrained(folders / "v1.2", "cpu", normal_controlnet=folders / "control")
     calls = []
 
-    def draw(pipeline, cutout, seed, steps, guidance, progress, **control):
+    def draw(pipeline, cutouts, seeds, steps, guidance, progress, **control):
         calls.append((pipeline, steps, control))
-        return normals if "depth_image" in control else sheet
+        return [normals if control else sheet]
 
     monkeypatch.setattr(model, "_run", draw)
     found = model.generate(Cutout(np.full((64, 64, 4), 255, np.uint8)), with_normals=True)
     (_, first, _), (generator, second, control) = calls
-    assert first is None and second == 75 and control["controlnet_conditioning_scale"] == 1.0
+    assert first is None and second == 75 and control["scale"] == 1.0
     assert generator.scheduler.config.timestep_spacing == "linspace"
-    np.testing.assert_array_equal(control["depth_image"], sheet)
+    np.testing.assert_array_equal(control["controls"][0], sheet)
     np.testing.assert_array_equal(found.sheet, sheet)
     for view, true in zip(found.views, views):
         known = (np.linalg.norm(view.normal, axis=-1) > 0) & (np.linalg.norm(true.normal, axis=-1) > 0)
