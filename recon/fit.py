@@ -62,7 +62,7 @@ class FitConfig:
     """Weight of the deviation from the prior's distances in voxels, per node near the surface, when it guides."""
     weight_predicted: float = 0.0
     """Weight of the squared difference to normals that the prior's network predicts for views that have none."""
-    weight_laplacian: float = 0.01
+    weight_laplacian: float = 0.005
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""

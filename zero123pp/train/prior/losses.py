@@ -6,8 +6,9 @@ from torch.nn import functional
 from zero123pp.recon.prior.network import ShapePrior
 from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG
 
-DISTANCE_SCALE = 0.05
-"""Distances d count through tanh(d / this), half sides of the cube: far from the surface only the side matters."""
+SOFTNESS = 0.02
+"""Half sides of the cube over which outside turns into inside: sigmoid(-d / this) of a distance d is how solid a place
+is. A third of a voxel of the coarsest grid; what lies nearer to the surface cannot be told apart."""
 
 WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
 
@@ -15,10 +16,12 @@ WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
 def prior_losses(
     network: ShapePrior, batch: dict[str, torch.Tensor], grid: int | None = None
 ) -> dict[str, torch.Tensor]:
-    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`, and the overlap 'iou' of the insides.
+    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`, and the overlap 'iou' of the insides where it is clear.
 
-    The distance's is an absolute error, whose minimum is the median of what is possible: where one picture leaves the
-    shape open, the network commits itself instead of blurring.
+    The distance's is a cross-entropy of how solid the points are (Mescheder et al., "Occupancy networks", CVPR 2019, eq.
+    3, of softened truths, less what those cost themselves). The surface then lies where solid and empty are as likely,
+    and distances shrink where the pictures leave the shape open. An absolute error of distances has the same surface,
+    but is so flat around it wherever the network is unsure that noise decides.
     """
     dtype = next(network.parameters()).dtype
     pictures, matrices = batch["pictures"], batch["matrices"]
@@ -29,16 +32,22 @@ def prior_losses(
     volume = network.encode_volume(maps, batch["outlines"], matrices, grid)
     places = torch.cat([batch["points"], batch["surface"]], 1)
     distances, colors = network.decode(volume, maps, batch["outlines"], matrices, places)
-    free, shown = batch["points"].shape[1], batch["surface"].shape[1]
-    target = torch.cat([batch["sdf"], torch.zeros(count, shown, device=pictures.device)], 1)
-    error = (torch.tanh(distances / DISTANCE_SCALE) - torch.tanh(target / DISTANCE_SCALE)).abs()
+    free = batch["points"].shape[1]
+    distances, true = distances[:, :free], batch["sdf"]
+    clear = true.abs() > SOFTNESS
     return {
-        "sdf": error.mean(),
+        "sdf": _solidity_loss(distances, true),
         "rgb": (colors[:, free:] - batch["surface_rgb"]).abs().mean(),
         "normal": _normal_loss(normals.float(), batch["normals"].flatten(0, 1), flat[:, 3].float()),
         "elevation": _elevation_loss(elevation.float(), batch["elevation"].flatten()),
-        "iou": overlap(distances[:, :free].detach() < 0, batch["sdf"] < 0),
+        "iou": overlap((distances.detach() < 0) & clear, (true < 0) & clear),
     }
+
+
+def _solidity_loss(distances: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    logits, solid = -distances / SOFTNESS, torch.sigmoid(-true / SOFTNESS)
+    own = functional.binary_cross_entropy_with_logits(-true / SOFTNESS, solid, reduction="none")
+    return (functional.binary_cross_entropy_with_logits(logits, solid, reduction="none") - own).mean()
 
 
 def _normal_loss(predicted: torch.Tensor, target: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:

@@ -56,8 +56,10 @@ class SampleConfig:
     """With colours."""
     lit: float = 0.5
     """Share of the samples under an environment's light instead of unlit."""
-    stale_elevation: float = 0.3
+    stale_elevation: float = 0.1
     """Share of the one-view samples whose assumed elevation is the customary 10 degrees or off by up to 25."""
+    elevation_error_deg: float = 4.0
+    """Standard deviation of the others': that of the network's own estimate, which is what it will be given."""
 
 
 def draw(
@@ -144,7 +146,7 @@ def _turn_to_front(world_from_cam: np.ndarray) -> np.ndarray:
 def _assumed_elevation(true: float, config: SampleConfig, rng: np.random.Generator) -> float:
     if rng.random() < config.stale_elevation:
         return 10.0 if rng.random() < 0.5 else true + rng.uniform(-25, 25)
-    return true + 7 * rng.normal()
+    return true + config.elevation_error_deg * rng.normal()
 
 
 def _colored(
