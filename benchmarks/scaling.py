@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py chaos --items 200 [--engine ray]    kill workers and drivers, then count what is there
     python benchmarks/scaling.py overhead --items 24                 the engine against a plain loop; two workers
-    python benchmarks/scaling.py hostile --count 1000                pictures and lists that mean no good
+    python benchmarks/scaling.py hostile --count 1000 --mesh 40      pictures and lists that mean no good
     python benchmarks/scaling.py simulate                            10^6 pictures on 100 nodes that fail now and then
 
 Each prints JSON. docs/scaling.md has the numbers.
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("experiment", choices=("chaos", "overhead", "hostile", "simulate"))
     parser.add_argument("--items", type=int, default=200, help="objects to make (chaos, overhead)")
     parser.add_argument("--count", type=int, default=1000, help="hostile files")
+    parser.add_argument("--mesh", type=int, default=40, help="so many of the hostile pictures that are read are meshed")
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
     parser.add_argument("--kill-seconds", type=float, default=10.0, help="between two kills of a worker")
     parser.add_argument("--pictures", type=int, default=1_000_000)
@@ -134,11 +135,11 @@ def _workers(out: Path, driver: int) -> list[int]:
     return found
 
 
-def _is_valid(path: Path) -> bool:
+def _is_valid(path: Path, faces: int = 50) -> bool:
     import trimesh
 
     mesh = trimesh.load(path, force="mesh")
-    return len(mesh.faces) > 50 and mesh.visual.uv is not None
+    return len(mesh.faces) > faces and mesh.visual.uv is not None
 
 
 def overhead(args: argparse.Namespace) -> dict[str, object]:
@@ -222,22 +223,70 @@ def _wall(home: Path, workers: int, count: int) -> float:
 
 
 def hostile(args: argparse.Namespace) -> dict[str, object]:
-    """Changed pictures and lists through the loaders: outcomes, the longest time, the memory."""
+    """Changed pictures and lists through the loaders, and a sample of the pictures that are read through whole runs."""
     sys.path.insert(0, str(ROOT / "tests" / "security"))
     from fuzz_inputs import CORPUS, TARGETS
 
     chance, slowest, outcomes = random.Random(0), 0.0, {"read": 0, "refused": 0}
     reasons: set[str] = set()
+    readable: list[bytes] = []
     seeds = {name: [path.read_bytes() for path in sorted((CORPUS / name).iterdir())] for name in TARGETS}
     for _ in range(args.count):
         name = chance.choice(list(TARGETS))
         start = time.monotonic()
-        said = TARGETS[name](_spoilt(chance.choice(seeds[name]), chance))
+        spoilt = _spoilt(chance.choice(seeds[name]), chance)
+        said = TARGETS[name](spoilt)
         slowest = max(slowest, time.monotonic() - start)
         outcomes["read" if said == "read" else "refused"] += 1
         reasons.add(said[:25])
+        if said == "read" and name == "pictures":
+            readable.append(spoilt)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
-    return {"files": args.count, **outcomes, "slowest_s": round(slowest, 2), "peak_mb": peak, "kinds": len(reasons)}
+    return {
+        "files": args.count,
+        **outcomes,
+        "slowest_s": round(slowest, 2),
+        "peak_mb": peak,
+        "kinds": len(reasons),
+        "pictures_read": len(readable),
+        "runs": _meshed(chance.sample(readable, min(args.mesh, len(readable)))),
+    }
+
+
+def _meshed(pictures: list[bytes]) -> dict[str, object]:
+    """Pictures through whole runs of 'preview', each in a worker that is watched: how they end, the longest time."""
+    from multiprocessing import connection
+
+    from zero123pp.pipelines.batch.job import Settings, Task
+    from zero123pp.pipelines.batch.process import Limits, WorkerProcess
+    from zero123pp.pipelines.batch.store import Store
+
+    counts, reasons, slowest, memory = dict.fromkeys(("meshed", "refused", "crashed"), 0), set(), 0.0, 0
+    with TemporaryDirectory() as folder, Store(Path(folder) / "out") as store:
+        worker = WorkerProcess(Settings(str(store.out), "fast", SMALL, thumbnail_px=0), Limits(), cores=(0,))
+        for index, picture in enumerate(pictures):
+            task = Task(f"{index:064x}", "item", {"seed": 0}, "preview", picture)
+            worker.submit([task])
+            while not (outcomes := worker.poll()):
+                connection.wait([worker.pipe], 0.1)
+            (outcome,) = outcomes
+            slowest, memory = max(slowest, outcome.seconds), max(memory, outcome.memory_mb)
+            if outcome.kind == "done" and _is_valid(store.path(task.key, ".glb"), 3):
+                counts["meshed"] += 1
+            elif outcome.kind == "refused":
+                counts["refused"] += 1
+            else:
+                counts["crashed"] += 1
+            if outcome.reason:
+                reasons.add(f"{outcome.kind}: {outcome.reason[:150]}")
+        worker.stop()
+    return {
+        "tried": len(pictures),
+        **counts,
+        "slowest_s": round(slowest, 1),
+        "memory_mb": memory,
+        "reasons": sorted(reasons),
+    }
 
 
 def _spoilt(data: bytes, chance: random.Random) -> bytes:
