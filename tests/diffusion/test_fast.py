@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention import FeedForward
 
 from zero123pp import Zero123PlusPipeline
-from zero123pp.diffusion import attention, fast, reference, winograd
+from zero123pp.diffusion import attention, fast, feed_forward, reference, winograd
 from zero123pp.diffusion.processor import has_bfloat16
 from zero123pp.errors import BadInput
 
@@ -76,6 +77,45 @@ def test_the_kernel_takes_scores_of_any_size(shift):
     want = torch.nn.functional.scaled_dot_product_attention(*(x.double()[:, None] for x in (q, k, v)))[:, 0]
     got = attention.attend(q, k, v, 1)
     assert torch.isfinite(got).all() and relative(got.float(), want) < 0.004
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("keys", [64, 65, 95, 128, 191, 257])
+def test_keys_are_paired_with_their_own_weights(keys):
+    """Values that are one-hot bring out each key's weight; panels, groups of panels and the padding meet here."""
+    g = torch.Generator().manual_seed(0)
+    q, k = torch.randn(1, 2**18 // keys + 1, 64, generator=g), torch.randn(1, keys, 64, generator=g)
+    q, k = q.bfloat16(), k.bfloat16()
+    weights = (q[0].double() @ k[0].double().T / 8).softmax(-1)
+    for first in range(0, keys, 64):
+        v = torch.zeros(1, keys, 64)
+        count = min(64, keys - first)
+        v[0, torch.arange(first, first + count), torch.arange(count)] = 1
+        got = attention.attend(q, k, v.bfloat16(), 1)[0, :, :count]
+        assert relative(got.float(), weights[:, first : first + count]) < 0.004
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_feed_forward_in_blocks_is_the_layer(rows, monkeypatch):
+    monkeypatch.setattr(feed_forward, "_ROWS", 16)
+    torch.manual_seed(0)
+    layer, x = FeedForward(24, activation_fn="geglu").eval(), 2 * torch.randn(2, rows, 24)
+    assert feed_forward.has_blocks(layer) and not feed_forward.has_blocks(FeedForward(24, activation_fn="gelu"))
+    blocked = feed_forward.BlockedFeedForward(layer)
+    with torch.no_grad():
+        torch.testing.assert_close(blocked(x), layer(x), rtol=1e-5, atol=1e-6)
+    assert blocked(x).requires_grad, "gradients take the plain way"
+    want = layer.double()(x.double())
+    with torch.no_grad():
+        plain = layer.bfloat16()(x.bfloat16())
+        assert relative(blocked(x.bfloat16()), want) < 1.2 * relative(plain, want)
+
+
+def test_the_gate_is_gelu_at_both_ends():
+    gate = torch.tensor([-300.0, -20.0, -8.0, -4.0, -1.0, -0.0, 0.0, 1e-3, 1.0, 4.0, 8.0, 300.0]).bfloat16()[:, None]
+    got = feed_forward._gate(torch.cat([torch.full_like(gate, 3.0), gate], 1)).double()
+    want = 3 * torch.nn.functional.gelu(gate.double())
+    torch.testing.assert_close(got, want, rtol=0.004, atol=6e-6)
 
 
 @torch.no_grad()

@@ -19,13 +19,15 @@ HEAD = 64
 
 _ROWS = 6
 """Rows of a register tile: 6 x 4 sums of 16 numbers, 4 panel rows and 1 broadcast fit into 32 registers."""
-_QUERIES = 96
+_QUERIES = 48
 """Queries of a task: a multiple of `_ROWS`."""
 _PANELS = 4
 """Panels of keys (64 each) between two updates of the running maximum."""
 
 _INT32, _INT64, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
 _LANES = 16
+_CUBIC = (0.07826791, 0.22630763, 0.69542446, 1.0)
+"""2^f on [0, 1], highest power first: exact at both ends, least relative error between (1.03e-4)."""
 _FLOATS, _PAIRS = ir.VectorType(_FLOAT, _LANES), ir.VectorType(_INT32, _LANES)
 
 
@@ -99,40 +101,8 @@ def _tile(typingctx, a, a_stride, b, c, c_stride, pairs, clear):
 
 
 @intrinsic
-def _exp2(typingctx, x):
-    """2^x of a float32 from -126 to 0, to 4e-6 of its value: far below the rounding to bfloat16 that follows."""
-    signature = types.float32(types.float32)
-
-    def codegen(context, builder, signature, args):
-        (x,) = args
-        floor = builder.module.declare_intrinsic("llvm.floor", (_FLOAT,))
-        whole = builder.call(floor, (x,))
-        part = builder.fsub(x, whole)
-        value = ir.Constant(_FLOAT, np.float32(0.0135479).item())
-        # Least-squares fit of 2^f on [0, 1] that is exact at both ends.
-        for coefficient in (0.0520249, 0.2414041, 0.6930232, 1.0):
-            value = builder.fadd(builder.fmul(value, part), ir.Constant(_FLOAT, np.float32(coefficient).item()))
-        exponent = builder.shl(builder.fptosi(whole, _INT32), ir.Constant(_INT32, 23))
-        return builder.bitcast(builder.add(builder.bitcast(value, _INT32), exponent), _FLOAT)
-
-    return signature, codegen
-
-
-@intrinsic
-def _bfloat16(typingctx, x):
-    """The bits of a float32 of at least 0, rounded to bfloat16."""
-    signature = types.uint16(types.float32)
-
-    def codegen(context, builder, signature, args):
-        bits = builder.add(builder.bitcast(args[0], _INT32), ir.Constant(_INT32, 0x8000))
-        return builder.trunc(builder.lshr(bits, ir.Constant(_INT32, 16)), ir.IntType(16))
-
-    return signature, codegen
-
-
-@intrinsic
 def _peak(typingctx, address, vectors):
-    """Largest of 16 ``vectors`` float32 at an address; LLVM turns no loop of comparisons into such a reduction."""
+    """Largest of 16 ``vectors`` float32 at an address, a multiple of 4; LLVM makes no such reduction of a loop."""
     signature = types.float32(types.int64, types.int64)
 
     def codegen(context, builder, signature, args):
@@ -144,27 +114,112 @@ def _peak(typingctx, address, vectors):
         done = builder.append_basic_block("peaked")
         builder.branch(loop)
         builder.position_at_end(loop)
-        index, best = builder.phi(_INT64), builder.phi(_FLOATS)
-        at = builder.add(address, builder.mul(index, ir.Constant(_INT64, 4 * _LANES)))
-        value = builder.load(builder.inttoptr(at, _FLOATS.as_pointer()), align=4)
-        better = builder.select(builder.fcmp_ordered(">", value, best), value, best)
-        following = builder.add(index, ir.Constant(_INT64, 1))
+        index, best = builder.phi(_INT64), [builder.phi(_FLOATS) for _ in range(4)]  # four: none waits for another
         index.add_incoming(ir.Constant(_INT64, 0), entry)
-        best.add_incoming(ir.Constant(_FLOATS, [-3e38] * _LANES), entry)
+        better = []
+        for part, old in enumerate(best):
+            old.add_incoming(ir.Constant(_FLOATS, [-3e38] * _LANES), entry)
+            at = builder.add(index, ir.Constant(_INT64, part))
+            at = builder.add(address, builder.mul(at, ir.Constant(_INT64, 4 * _LANES)))
+            better.append(_larger(builder, _load(builder, at, _FLOATS), old))
+            old.add_incoming(better[-1], loop)
+        following = builder.add(index, ir.Constant(_INT64, 4))
         index.add_incoming(following, loop)
-        best.add_incoming(better, loop)
         builder.cbranch(builder.icmp_signed("<", following, vectors), loop, done)
         builder.position_at_end(done)
-        return builder.call(largest, (better,))
+        pairs = [_larger(builder, better[0], better[1]), _larger(builder, better[2], better[3])]
+        return builder.call(largest, (_larger(builder, *pairs),))
 
     return signature, codegen
+
+
+@intrinsic
+def _weigh(typingctx, scores, weights, groups, scale, peak):
+    """Weights ``2^(scale s - peak)`` of scores, as bfloat16, and their sum.
+
+    Of 32 ``groups`` float32 at the address ``scores`` to as many bfloat16 at ``weights``, each 32 as 16 pairs (key i,
+    key 16 + i), see `pack`. ``peak`` is at least the largest of ``scale s``.
+
+    2^x = 2^floor(x) 2^f with a cubic for the fraction f, exact at both ends and to 1e-4 between them: far below the
+    rounding to bfloat16 that follows.
+    """
+    signature = types.float32(types.int64, types.int64, types.int64, types.float32, types.float32)
+
+    def codegen(context, builder, signature, args):
+        scores, weights, groups, scale, peak = args
+        kind = (_FLOATS, _FLOATS, _FLOATS)
+        fma = builder.module.declare_intrinsic("llvm.fma.v16f32", (), ir.FunctionType(_FLOATS, kind))
+        masks = (ir.IntType(16), _INT32)
+        fraction = builder.module.declare_intrinsic(
+            "llvm.x86.avx512.mask.reduce.ps.512", (), ir.FunctionType(_FLOATS, (_FLOATS, _INT32, _FLOATS, *masks))
+        )
+        shift = builder.module.declare_intrinsic(
+            "llvm.x86.avx512.mask.scalef.ps.512", (), ir.FunctionType(_FLOATS, (*kind, *masks))
+        )
+        plus = builder.module.declare_intrinsic(
+            "llvm.vector.reduce.fadd.v16f32", (), ir.FunctionType(_FLOAT, (_FLOAT, _FLOATS))
+        )
+        all_lanes, current = ir.Constant(masks[0], -1), ir.Constant(_INT32, 4)
+        zero = ir.Constant(_FLOATS, [0.0] * _LANES)
+        scale, below = _spread(builder, scale), builder.fneg(_spread(builder, peak))
+
+        def power(address):
+            x = builder.call(fma, (_load(builder, address, _FLOATS), scale, below))
+            f = builder.call(fraction, (x, ir.Constant(_INT32, 9), zero, all_lanes, current))  # 9: x - floor(x)
+            value = ir.Constant(_FLOATS, [_CUBIC[0]] * _LANES)
+            for coefficient in _CUBIC[1:]:
+                value = builder.call(fma, (value, f, ir.Constant(_FLOATS, [coefficient] * _LANES)))
+            return builder.call(shift, (value, x, zero, all_lanes, current))
+
+        def rounded(value):
+            return builder.add(builder.bitcast(value, _PAIRS), ir.Constant(_PAIRS, [0x8000] * _LANES))
+
+        entry, loop = builder.block, builder.append_basic_block("weigh")
+        done = builder.append_basic_block("weighed")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        index, sums = builder.phi(_INT64), [builder.phi(_FLOATS) for _ in range(2)]
+        index.add_incoming(ir.Constant(_INT64, 0), entry)
+        at = builder.add(scores, builder.mul(index, ir.Constant(_INT64, 8 * _LANES)))
+        halves = [power(at), power(builder.add(at, ir.Constant(_INT64, 4 * _LANES)))]
+        added = []
+        for old, half in zip(sums, halves):
+            old.add_incoming(zero, entry)
+            added.append(builder.fadd(old, half))
+            old.add_incoming(added[-1], loop)
+        low = builder.lshr(rounded(halves[0]), ir.Constant(_PAIRS, [16] * _LANES))
+        high = builder.and_(rounded(halves[1]), ir.Constant(_PAIRS, [-0x10000] * _LANES))
+        target = builder.add(weights, builder.mul(index, ir.Constant(_INT64, 4 * _LANES)))
+        builder.store(builder.or_(low, high), builder.inttoptr(target, _PAIRS.as_pointer()), align=2)
+        following = builder.add(index, ir.Constant(_INT64, 1))
+        index.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, groups), loop, done)
+        builder.position_at_end(done)
+        both = builder.fadd(*added)
+        return builder.call(plus, (ir.Constant(_FLOAT, 0.0), both), fastmath=("reassoc",))  # in a tree
+
+    return signature, codegen
+
+
+def _load(builder, address, kind):
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=4)
+
+
+def _larger(builder, one, other):
+    return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+
+def _spread(builder, number):
+    one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(one, ir.Constant(_FLOATS, ir.Undefined), ir.Constant(_PAIRS, [0] * _LANES))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def pack(keys, values, heads, key_panels, value_panels):
     """Keys and values (B, n, heads 64) uint16 to panels (B heads, ceil(n / 64), 32, 64) int32, padded with zeros.
 
-    A row of a key panel is a pair of channels of 64 keys; a row of a value panel 64 channels of a pair of keys.
+    A row of a key panel is a pair of channels of 64 keys; a row of a value panel 64 channels of a pair of keys: in each
+    32 of them, key i and key 16 + i, as `_weigh` writes their weights.
     """
     count, panels = keys.shape[1], key_panels.shape[1]
     for task in numba.prange(key_panels.shape[0] * panels):
@@ -179,13 +234,13 @@ def pack(keys, values, heads, key_panels, value_panels):
                     high = np.int32(keys[batch, source, first + 2 * pair + 1])
                 key_panels[head, panel, pair, key] = low | (high << 16)
         for pair in range(HEAD // 2):
-            source = panel * HEAD + 2 * pair
+            source = panel * HEAD + (pair // _LANES) * 2 * _LANES + pair % _LANES
             for channel in range(HEAD):
                 low, high = np.int32(0), np.int32(0)
                 if source < count:
                     low = np.int32(values[batch, source, first + channel])
-                if source + 1 < count:
-                    high = np.int32(values[batch, source + 1, first + channel])
+                if source + _LANES < count:
+                    high = np.int32(values[batch, source + _LANES, first + channel])
                 value_panels[head, panel, pair, channel] = low | (high << 16)
 
 
@@ -251,23 +306,14 @@ def attend(queries, key_panels, value_panels, heads, keys, scale, result):
 def _soften(scores, weights, sums, top, total, valid, padded, scale):
     """One step of online softmax: scores (q, k) to weights, with ``sums`` (q, 64) brought to the new maximum."""
     for row in range(scores.shape[0]):
-        line, bits = scores[row], weights[row]
-        full = valid // _LANES
-        peak = _peak(line.ctypes.data, full) if full else line[0]
-        for key in range(full * _LANES, valid):
-            peak = max(peak, line[key])
-        peak = max(peak * scale, top[row])
+        line = scores[row]
+        for key in range(valid, padded):
+            line[key] = np.float32(-1e30)  # weighs nothing
+        peak = max(_peak(line.ctypes.data, padded // _LANES) * scale, top[row])
         if peak > top[row]:
-            shrink = _exp2(max(top[row] - peak, np.float32(-126)))
+            shrink = np.exp2(top[row] - peak)
             total[row] *= shrink
             for channel in range(sums.shape[1]):
                 sums[row, channel] *= shrink
             top[row] = peak
-        added = np.float32(0)
-        for key in range(valid):
-            weight = _exp2(max(line[key] * scale - peak, np.float32(-126)))
-            added += weight
-            bits[key] = _bfloat16(weight)
-        for key in range(valid, padded):
-            bits[key] = 0
-        total[row] += added
+        total[row] += _weigh(line.ctypes.data, weights[row].ctypes.data, padded // (2 * _LANES), scale, peak)

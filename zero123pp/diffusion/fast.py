@@ -5,7 +5,8 @@ Same mathematics, other order of work:
 - the write pass keeps keys and values instead of tokens, so the read pass does not project them a second time;
 - the write pass ends at the last layer that keeps something; what would follow is dropped anyway;
 - attention in bfloat16 uses the processor's dot products (`zero123pp.diffusion.attention`);
-- 3x3 convolutions use fewer products (`zero123pp.diffusion.winograd`) where that was measured to help.
+- 3x3 convolutions use fewer products (`zero123pp.diffusion.winograd`) where that was measured to help;
+- feed-forward layers go through the cache in blocks (`zero123pp.diffusion.feed_forward`).
 
 `accelerate` changes how a UNet computes, not its weights or their names. With gradients, or outside of the two passes,
 it computes as before.
@@ -16,6 +17,7 @@ from diffusers.models.attention_processor import Attention
 
 from zero123pp.diffusion import winograd
 from zero123pp.diffusion.attention import attend
+from zero123pp.diffusion.feed_forward import BlockedFeedForward, has_blocks
 from zero123pp.diffusion.reference import Filled, slice_sizes
 
 Kept = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -75,12 +77,14 @@ def accelerate(unet: torch.nn.Module) -> None:
     for module in unet.modules():
         if isinstance(module, torch.nn.Conv2d) and _has_winograd_form(module):
             module.forward = _WinogradForward(module)
+        elif has_blocks(module):
+            module.forward = BlockedFeedForward(module)
 
 
 def restore(unet: torch.nn.Module) -> None:
-    """Undo `accelerate` for the convolutions; the attention is whatever is installed next."""
+    """Undo `accelerate` for all but the attention, which is whatever is installed next."""
     for module in unet.modules():
-        if isinstance(module.__dict__.get("forward"), _WinogradForward):
+        if isinstance(module.__dict__.get("forward"), (_WinogradForward, BlockedFeedForward)):
             del module.forward
 
 

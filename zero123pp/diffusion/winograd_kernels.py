@@ -13,7 +13,7 @@ _INT32, _FLOAT = ir.IntType(32), ir.FloatType()
 
 
 @intrinsic
-def _wide(typingctx, bits):
+def wide(typingctx, bits):
     """The bits of a bfloat16 as float32."""
 
     def codegen(context, builder, signature, args):
@@ -23,7 +23,7 @@ def _wide(typingctx, bits):
 
 
 @intrinsic
-def _narrow(typingctx, x):
+def narrow(typingctx, x):
     """The bits of a float32 rounded to bfloat16, to nearest, ties to even."""
 
     def codegen(context, builder, signature, args):
@@ -63,34 +63,34 @@ def transform_output(products, bias, out):
             b0, b1 = _across(products, 1, row, column, n)
             c0, c1 = _across(products, 2, row, column, n)
             d0, d1 = _across(products, 3, row, column, n)
-            add = _wide(bias[n])
-            out[row, 0, column, 0, n] = _narrow(a0 + b0 + c0 + add)
-            out[row, 0, column, 1, n] = _narrow(a1 + b1 + c1 + add)
-            out[row, 1, column, 0, n] = _narrow(b0 - c0 - d0 + add)
-            out[row, 1, column, 1, n] = _narrow(b1 - c1 - d1 + add)
+            add = wide(bias[n])
+            out[row, 0, column, 0, n] = narrow(a0 + b0 + c0 + add)
+            out[row, 0, column, 1, n] = narrow(a1 + b1 + c1 + add)
+            out[row, 1, column, 0, n] = narrow(b0 - c0 - d0 + add)
+            out[row, 1, column, 1, n] = narrow(b1 - c1 - d1 + add)
 
 
 @numba.njit(inline="always")
 def _down(block, top, left, n):
     """``B^T d`` of one column of four inputs."""
-    d0, d1 = _wide(block[top, left, n]), _wide(block[top + 1, left, n])
-    d2, d3 = _wide(block[top + 2, left, n]), _wide(block[top + 3, left, n])
+    d0, d1 = wide(block[top, left, n]), wide(block[top + 1, left, n])
+    d2, d3 = wide(block[top + 2, left, n]), wide(block[top + 3, left, n])
     return d0 - d2, d1 + d2, d2 - d1, d1 - d3
 
 
 @numba.njit(inline="always")
 def _store(out, i, row, column, n, m0, m1, m2, m3):
-    out[i, 0, row, column, n] = _narrow(m0)
-    out[i, 1, row, column, n] = _narrow(m1)
-    out[i, 2, row, column, n] = _narrow(m2)
-    out[i, 3, row, column, n] = _narrow(m3)
+    out[i, 0, row, column, n] = narrow(m0)
+    out[i, 1, row, column, n] = narrow(m1)
+    out[i, 2, row, column, n] = narrow(m2)
+    out[i, 3, row, column, n] = narrow(m3)
 
 
 @numba.njit(inline="always")
 def _across(products, i, row, column, n):
     """``m A`` of one row of four products."""
-    m0, m1 = _wide(products[i, 0, row, column, n]), _wide(products[i, 1, row, column, n])
-    m2, m3 = _wide(products[i, 2, row, column, n]), _wide(products[i, 3, row, column, n])
+    m0, m1 = wide(products[i, 0, row, column, n]), wide(products[i, 1, row, column, n])
+    m2, m3 = wide(products[i, 2, row, column, n]), wide(products[i, 3, row, column, n])
     return m0 + m1 + m2, m1 - m2 - m3
 
 
