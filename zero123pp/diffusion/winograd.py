@@ -35,13 +35,17 @@ def convolve(pixels: torch.Tensor, transformed: torch.Tensor, bias: torch.Tensor
     Returns:
         (batch, out, height, width), channels last in memory.
     """
-    batch, channels, height, width = pixels.shape
-    rows, columns = (height + 1) // 2, (width + 1) // 2
+    rows, columns = (pixels.shape[2] + 1) // 2, (pixels.shape[3] + 1) // 2
+    row_bytes = 16 * columns * max(transformed.shape[1:]) * pixels.element_size()
+    step = max(1, _BLOCK_BYTES // row_bytes)
+    batch, _, height, width = pixels.shape
     padding = (0, 0, 1, 2 * columns + 1 - width, 1, 2 * rows + 1 - height)
     padded = torch.nn.functional.pad(pixels.permute(0, 2, 3, 1), padding)  # (b, 2 rows + 2, 2 columns + 2, in)
+    if pixels.dtype == torch.bfloat16:
+        result = pixels.new_empty(batch, height, width, transformed.shape[2])
+        _convolve_bfloat16(padded, transformed, bias, step, result)
+        return result.permute(0, 3, 1, 2)
     result = pixels.new_empty(batch, 2 * rows, 2 * columns, transformed.shape[2])
-    row_bytes = 16 * columns * max(channels, transformed.shape[2]) * pixels.element_size()
-    step = max(1, _BLOCK_BYTES // row_bytes)
     for image in range(batch):
         for top in range(0, rows, step):
             count = min(step, rows - top)
@@ -57,9 +61,6 @@ def _convolve_block(
     """A band (2 r + 2, 2 c + 2, in) of padded input to ``target`` (r, 2, c, 2, out)."""
     rows, _, columns, _, outputs = target.shape
     channels = block.shape[-1]
-    if block.dtype == torch.bfloat16:
-        _convolve_block_bfloat16(block, transformed, bias, target)
-        return
     down = block.new_empty(4, rows, 2 * columns + 2, channels)
     _input_transform([block[i : i + 2 * rows : 2] for i in range(4)], down)
     both = block.new_empty(4, 4, rows, columns, channels)
@@ -73,20 +74,28 @@ def _convolve_block(
     _output_transform(down.transpose(0, 1), *target.permute(3, 1, 0, 2, 4))
 
 
-def _convolve_block_bfloat16(
-    block: torch.Tensor, transformed: torch.Tensor, bias: torch.Tensor | None, target: torch.Tensor
+def _convolve_bfloat16(
+    padded: torch.Tensor, transformed: torch.Tensor, bias: torch.Tensor | None, step: int, result: torch.Tensor
 ) -> None:
-    """The same with each transform in one pass over memory."""
+    """The same into ``result`` (b, h, w, out) with each transform in one pass over memory, ``step`` rows at a time.
+
+    Rows of tiles are counted through all the batch, so that small pictures share a product: each reads all filters.
+    """
     from zero123pp.diffusion import winograd_kernels as kernels
 
-    rows, _, columns, _, outputs = target.shape
-    both = block.new_empty(4, 4, rows, columns, block.shape[-1])
-    with as_many_as_torch():
-        kernels.transform_input(bits(block), bits(both))
-    products = torch.bmm(both.view(16, rows * columns, -1), transformed).view(4, 4, rows, columns, outputs)
-    with as_many_as_torch():
-        constant = kernels.zero_bias(outputs) if bias is None else bits(bias)
-        kernels.transform_output(bits(products), constant, bits(target))
+    if not padded.is_contiguous():
+        padded = padded.contiguous()
+    batch, height, width, channels = padded.shape
+    rows, columns = batch * (height // 2 - 1), width // 2 - 1
+    constant = kernels.zero_bias(transformed.shape[2]) if bias is None else bits(bias)
+    for first in range(0, rows, step):
+        count = min(step, rows - first)
+        both = padded.new_empty(4, 4, count, columns, channels)
+        with as_many_as_torch():
+            kernels.transform_input(bits(padded), first, bits(both))
+        products = torch.bmm(both.view(16, count * columns, channels), transformed).view(4, 4, count, columns, -1)
+        with as_many_as_torch():
+            kernels.transform_output(bits(products), constant, first, bits(result))
 
 
 def _input_transform(d: list[torch.Tensor], out: torch.Tensor) -> None:

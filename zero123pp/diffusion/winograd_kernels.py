@@ -36,16 +36,24 @@ def narrow(typingctx, x):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def transform_input(block, out):
-    """``B^T d B`` of a band (2 r + 2, 2 c + 2, n) into (4, 4, r, c, n), both uint16."""
+def transform_input(pictures, first, out):
+    """``B^T d B`` of rows of tiles from ``first`` on.
+
+    Args:
+        pictures: (b, 2 r + 2, 2 c + 2, n) uint16 with their borders.
+        first: row of tiles, counted through all pictures.
+        out: (4, 4, rows, c, n) uint16, written.
+    """
     rows, columns, channels = out.shape[2:]
+    each = pictures.shape[1] // 2 - 1
     for task in numba.prange(rows * columns):
         row, column = task // columns, task % columns
+        picture, top = (first + row) // each, 2 * ((first + row) % each)
         for n in range(channels):
-            a0, a1, a2, a3 = _down(block, 2 * row, 2 * column, n)
-            b0, b1, b2, b3 = _down(block, 2 * row, 2 * column + 1, n)
-            c0, c1, c2, c3 = _down(block, 2 * row, 2 * column + 2, n)
-            d0, d1, d2, d3 = _down(block, 2 * row, 2 * column + 3, n)
+            a0, a1, a2, a3 = _down(pictures, picture, top, 2 * column, n)
+            b0, b1, b2, b3 = _down(pictures, picture, top, 2 * column + 1, n)
+            c0, c1, c2, c3 = _down(pictures, picture, top, 2 * column + 2, n)
+            d0, d1, d2, d3 = _down(pictures, picture, top, 2 * column + 3, n)
             _store(out, 0, row, column, n, a0 - c0, b0 + c0, c0 - b0, b0 - d0)
             _store(out, 1, row, column, n, a1 - c1, b1 + c1, c1 - b1, b1 - d1)
             _store(out, 2, row, column, n, a2 - c2, b2 + c2, c2 - b2, b2 - d2)
@@ -53,28 +61,36 @@ def transform_input(block, out):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def transform_output(products, bias, out):
-    """``A^T m A`` of (4, 4, r, c, n) plus the bias (n,) into (r, 2, c, 2, n), all uint16."""
+def transform_output(products, bias, first, pictures):
+    """``A^T m A`` of (4, 4, rows, columns, n) plus the bias (n,) into their place in (b, h, w, n), all uint16.
+
+    ``first`` is their row of tiles, counted through all pictures.
+    """
     rows, columns, channels = products.shape[2:]
+    height, width = pictures.shape[1:3]
+    each = (height + 1) // 2
     for task in numba.prange(rows * columns):
         row, column = task // columns, task % columns
+        picture, y, x = (first + row) // each, 2 * ((first + row) % each), 2 * column
+        below, beside = min(y + 1, height - 1), min(x + 1, width - 1)
         for n in range(channels):
             a0, a1 = _across(products, 0, row, column, n)
             b0, b1 = _across(products, 1, row, column, n)
             c0, c1 = _across(products, 2, row, column, n)
             d0, d1 = _across(products, 3, row, column, n)
             add = wide(bias[n])
-            out[row, 0, column, 0, n] = narrow(a0 + b0 + c0 + add)
-            out[row, 0, column, 1, n] = narrow(a1 + b1 + c1 + add)
-            out[row, 1, column, 0, n] = narrow(b0 - c0 - d0 + add)
-            out[row, 1, column, 1, n] = narrow(b1 - c1 - d1 + add)
+            # What lies beyond an odd side is written first, and then over.
+            pictures[picture, below, beside, n] = narrow(b1 - c1 - d1 + add)
+            pictures[picture, below, x, n] = narrow(b0 - c0 - d0 + add)
+            pictures[picture, y, beside, n] = narrow(a1 + b1 + c1 + add)
+            pictures[picture, y, x, n] = narrow(a0 + b0 + c0 + add)
 
 
 @numba.njit(inline="always")
-def _down(block, top, left, n):
+def _down(pictures, picture, top, left, n):
     """``B^T d`` of one column of four inputs."""
-    d0, d1 = wide(block[top, left, n]), wide(block[top + 1, left, n])
-    d2, d3 = wide(block[top + 2, left, n]), wide(block[top + 3, left, n])
+    d0, d1 = wide(pictures[picture, top, left, n]), wide(pictures[picture, top + 1, left, n])
+    d2, d3 = wide(pictures[picture, top + 2, left, n]), wide(pictures[picture, top + 3, left, n])
     return d0 - d2, d1 + d2, d2 - d1, d1 - d3
 
 
