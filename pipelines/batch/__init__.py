@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder of pictures (with its sub-folders), or a .csv or .jsonl list with the columns image, views or "
         "prompt, and rig, model, seed, steps, guidance; its paths are relative to its own folder and stay inside",
     )
-    add("--out", required=True, metavar="DIR", help="where the results go; the same folder again: go on there")
+    add(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="where the results go, a folder or an address such as s3://bucket/results; the same again: go on there",
+    )
     add("--workers", type=int, default=0, metavar="N", help="items at the same time (default: one a processor)")
     add("--engine", choices=ENGINES, default="local", help="local: this machine; ray: a cluster (default: local)")
     add("--ray-address", metavar="ADDRESS", help="auto or host:port of a cluster (default: start one on this machine)")
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.batch.driver import Batch
     from zero123pp.pipelines.batch.identity import common_identity
     from zero123pp.pipelines.batch.items import Item, Shard, read_items
-    from zero123pp.pipelines.batch.store import Store
+    from zero123pp.pipelines.batch.places import open_store
     from zero123pp.pipelines.multiview import resolve_auto
 
     _check(args)
@@ -72,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     items = [item if item.model != "auto" else _of_model(item, auto) for item in items]
     settings = _settings(args)
     common_identity(model, settings)  # refuses a wrong preset, value or model before anything is started
-    with Store(args.out) as store:
+    with closing(open_store(settings.out)) as store:
         batch = Batch(items, root, settings, store, retry_failed=args.retry_failed, together=args.together)
         store.clean()
         stop = _Stop()
@@ -84,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     tally = batch.tally
     sys.stderr.write(
         f"{tally.done} made, {tally.found} found done, {tally.failed} failed, "
-        f"{tally.total - tally.settled} open, in {store.out}\n"
+        f"{tally.total - tally.settled} open, in {args.out}\n"
     )
     if stop.signal:
         sys.stderr.write("interrupted; run the same command again to go on\n")
@@ -126,11 +131,10 @@ def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engi
 
 def _settings(args: argparse.Namespace) -> "Settings":
     from zero123pp.pipelines.batch.job import Settings
+    from zero123pp.pipelines.batch.places import place
 
     preset = str(Path(args.preset).resolve()) if args.preset.endswith((".yaml", ".yml")) else args.preset
-    return Settings(
-        str(Path(args.out).absolute()), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail
-    )
+    return Settings(place(args.out), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail)
 
 
 def _of_model(item: object, model: str) -> object:
@@ -171,8 +175,9 @@ def _write_tables(batch: "Batch", store: "Store", items: list, shard: "Shard") -
 
     try:
         table = list(rows(items, batch.keys, store))
-        write_index(table, store.out, shard)
-        write_contact_sheets(table, store.out, shard)
+        with store.tables() as folder:
+            write_index(table, folder, shard)
+            write_contact_sheets(table, folder, shard, store.has_picture)
     except (Zero123ppError, OSError) as error:
         sys.stderr.write(f"no index: {error}\n")
 

@@ -1,7 +1,7 @@
 """Contact sheets of a batch as HTML: pictures of the results, pages of bounded size, nothing loaded from elsewhere."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,8 +21,20 @@ figure{{margin:0;width:164px;overflow-wrap:anywhere}}img{{width:160px;height:160
 <h1>{title}</h1><p>{summary}</p>"""
 
 
-def write_contact_sheets(table: Sequence[dict[str, Any]], out: Path, shard: Shard) -> list[Path]:
-    """Write contact_sheet.html and its further pages; returns the files. BadInput when the disk refuses."""
+def write_contact_sheets(
+    table: Sequence[dict[str, Any]], out: Path, shard: Shard, has_picture: Callable[[str], bool]
+) -> list[Path]:
+    """Write contact_sheet.html and its further pages.
+
+    Args:
+        table: of `zero123pp.pipelines.batch.index.rows`.
+        out: folder to write to.
+        shard: for the names of the pages.
+        has_picture: whether the result of a key has a thumbnail.
+
+    Returns:
+        The files. Raises BadInput when the disk refuses.
+    """
     from zero123pp.recon.export.files import write_files
 
     shown = [row for row in table if row["status"] != "open"]
@@ -33,28 +45,34 @@ def write_contact_sheets(table: Sequence[dict[str, Any]], out: Path, shard: Shar
     counts = {status: sum(row["status"] == status for row in table) for status in ("done", "failed", "open")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     for page, file in enumerate(names):
-        text = _page(shown[page * PAGE : (page + 1) * PAGE], names, page, summary, out)
+        text = _page(shown[page * PAGE : (page + 1) * PAGE], names, page, summary, has_picture)
         write_files(out, {file: text.encode("utf-8", "backslashreplace")}, file)
     return [out / file for file in names]
 
 
-def _page(rows: Sequence[dict[str, Any]], names: Sequence[str], page: int, summary: str, out: Path) -> str:
+def _page(
+    rows: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    page: int,
+    summary: str,
+    has_picture: Callable[[str], bool],
+) -> str:
     parts = [_HEAD.format(title=f"Results, page {page + 1} of {len(names)}", summary=html.escape(summary))]
     links = " ".join(f'<a href="{quote(file)}">{number + 1}</a>' for number, file in enumerate(names))
     if len(names) > 1:
         parts.append(f"<nav>{links}</nav>")
     parts.append("<main>")
-    parts += [_figure(row, out) for row in rows]
+    parts += [_figure(row, has_picture) for row in rows]
     parts.append("</main></body></html>\n")
     return "\n".join(parts)
 
 
-def _figure(row: dict[str, Any], out: Path) -> str:
+def _figure(row: dict[str, Any], has_picture: Callable[[str], bool]) -> str:
     source = html.escape(str(row["source"]))
     if row["status"] == "failed":
         return f'<figure class="failed"><figcaption>{source}<br>{html.escape(str(row["reason"]))}</figcaption></figure>'
     picture = str(row["glb"]).removesuffix(".glb") + ".png"
-    image = f'<img loading="lazy" alt="" src="{quote(picture)}">' if (out / picture).is_file() else ""
+    image = f'<img loading="lazy" alt="" src="{quote(picture)}">' if has_picture(str(row["key"])) else ""
     facts = [f"{row['faces']} faces", f"IoU {row['iou']}", f"{row['seconds']} s"]
     link = f'<a href="{quote(str(row["glb"]))}">{source}</a>'
     return f"<figure>{image}<figcaption>{link}<br>{html.escape(', '.join(facts))}</figcaption></figure>"

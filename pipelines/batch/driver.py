@@ -255,7 +255,7 @@ class Batch:
         }
         try:
             self._store.quarantine(key, said)
-        except BadInput as error:
+        except (BadInput, OSError) as error:
             raise StageFailed(f"stopped: {error}; what is done stays done, run the same command again") from error
         self.tally.failed += len(rows)
         self._close(key)

@@ -12,7 +12,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend
 from zero123pp.pipelines.batch.job import Outcome, Settings, Task
-from zero123pp.pipelines.batch.store import Store
+from zero123pp.pipelines.batch.places import open_store
 from zero123pp.pipelines.progress import Stages
 from zero123pp.types import Cutout
 
@@ -29,7 +29,7 @@ class Maker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = Store(settings.out).open()
+        self._store = open_store(settings.out)
         self._pipes: dict[str, ImageTo3D] = {}
         self._drawn: dict[str, dict[str, Any]] = {}
 
@@ -89,30 +89,29 @@ class Maker:
         return self._pipe(task.model)(**pictures, **task.call)
 
     def _write(self, task: Task, asset: "Asset", seconds: float) -> None:
-        glb = self._store.path(task.key, ".glb")
-        glb.parent.mkdir(exist_ok=True)
-        asset.save(glb)
-        content = glb.read_bytes()
+        from zero123pp.recon.export.glb import encode_glb
+
+        name = f"{task.key}.glb"
+        files = {".glb": encode_glb(asset.textured, task.key, asset.extras)[name]}
         if self._settings.thumbnail_px:
-            self._write_thumbnail(task, asset)
+            files[".png"] = self._thumbnail(asset)
         said = {
             "key": task.key,
-            "glb": f"{task.key[:2]}/{glb.name}",
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "glb": f"{task.key[:2]}/{name}",
+            "bytes": len(files[".glb"]),
+            "sha256": hashlib.sha256(files[".glb"]).hexdigest(),
             "seconds": round(seconds, 3),
             "report": asset.report,
         }
-        self._store.write_result(task.key, said)
+        self._store.write(task.key, files, said)
 
-    def _write_thumbnail(self, task: Task, asset: "Asset") -> None:
+    def _thumbnail(self, asset: "Asset") -> bytes:
         import io
 
         from PIL import Image
 
         from zero123pp.cameras import orbit_camera
         from zero123pp.images import to_uint8
-        from zero123pp.recon.export.files import write_files
         from zero123pp.recon.render import render
         from zero123pp.rigs import RIGS
 
@@ -121,8 +120,7 @@ class Maker:
         view = render(asset.textured, camera)
         buffer = io.BytesIO()
         Image.fromarray(to_uint8(np.dstack([view.rgb, view.alpha]))).save(buffer, "PNG", optimize=True)
-        path = self._store.path(task.key, ".png")
-        write_files(path.parent, {path.name: buffer.getvalue()}, path.name)
+        return buffer.getvalue()
 
 
 def _cutout(pipe: "ImageTo3D", task: Task) -> tuple[Cutout, dict[str, float]] | None:

@@ -13,12 +13,12 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.asset import write_json
 
 FAILED = "failed"
 _CLEAN_SECONDS = 3.0
@@ -64,37 +64,45 @@ class Store:
 
     def path(self, key: str, suffix: str) -> Path:
         """Where a file of a result lies."""
-        return self.out / key[:2] / f"{key}{suffix}"
+        return self.out / _name(key, suffix)
 
     def result(self, key: str) -> dict[str, Any] | None:
         """What the JSON of a finished item says; None when it is not done."""
-        said = _read(self.path(key, ".json"))
-        if said is None:
-            return None
-        try:
-            whole = self.path(key, ".glb").stat().st_size == said["bytes"]
-        except (OSError, KeyError):
-            return None
+        said = _parsed(self._read(_name(key, ".json")))
+        whole = said is not None and "bytes" in said and self._size(_name(key, ".glb")) == said["bytes"]
         return said if whole else None
 
     def failure(self, key: str) -> dict[str, Any] | None:
         """Why an item was given up; None when it was not."""
-        return _read(self.out / FAILED / f"{key}.json")
+        return _parsed(self._read(f"{FAILED}/{key}.json"))
 
-    def write_result(self, key: str, said: Mapping[str, Any]) -> None:
-        """Mark an item as done; its other files are on the disk already."""
-        folder = self.path(key, ".json").parent
-        sync_folder(folder)
-        write_json(said, self.path(key, ".json"))
-        sync_folder(folder)
+    def write(self, key: str, files: Mapping[str, bytes], said: Mapping[str, Any]) -> None:
+        """Write a result: its files by their suffix, then ``said`` as the JSON that marks it as done.
+
+        Raises BadInput or OSError when the place refuses.
+        """
+        for suffix, content in files.items():
+            self._put(_name(key, suffix), content)
+        self._sync(key[:2])
+        self._put(_name(key, ".json"), _text(said))
+        self._sync(key[:2])
 
     def quarantine(self, key: str, said: Mapping[str, Any]) -> None:
         """Give an item up, with the reason."""
-        write_json(said, self.out / FAILED / f"{key}.json")
+        self._put(f"{FAILED}/{key}.json", _text(said))
 
     def forgive(self, key: str) -> None:
         """Forget that an item was given up."""
         (self.out / FAILED / f"{key}.json").unlink(missing_ok=True)
+
+    def has_picture(self, key: str) -> bool:
+        """Whether a result has a thumbnail."""
+        return self._size(_name(key, ".png")) is not None
+
+    @contextmanager
+    def tables(self) -> Iterator[Path]:
+        """A folder whose files are beside the results when this is left."""
+        yield self.out
 
     def claim(self, key: str) -> bool:
         """Whether this run may work on an item: no other run does. Claims end with `release` or with the process."""
@@ -126,6 +134,28 @@ class Store:
         _lock(self._writers, fcntl.LOCK_SH)
         return len(left)
 
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return (self.out / name).read_bytes()
+        except OSError:
+            return None
+
+    def _size(self, name: str) -> int | None:
+        try:
+            return (self.out / name).stat().st_size
+        except OSError:
+            return None
+
+    def _put(self, name: str, content: bytes) -> None:
+        from zero123pp.recon.export.files import write_files
+
+        path = self.out / name
+        path.parent.mkdir(exist_ok=True)
+        write_files(path.parent, {path.name: content}, path.name)
+
+    def _sync(self, folder: str) -> None:
+        sync_folder(self.out / folder)
+
 
 def sync_folder(folder: Path) -> None:
     """Put the names in a folder on the disk: a rename is not there after a power cut until its folder is."""
@@ -137,6 +167,10 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _name(key: str, suffix: str) -> str:
+    return f"{key[:2]}/{key}{suffix}"
 
 
 def _offset(key: str) -> int:
@@ -152,9 +186,13 @@ def _lock(descriptor: int | None, how: int) -> bool:
     return True
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _text(said: Mapping[str, Any]) -> bytes:
+    return (json.dumps(said, indent=2, default=str) + "\n").encode()
+
+
+def _parsed(text: bytes | None) -> dict[str, Any] | None:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        said = None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) else None

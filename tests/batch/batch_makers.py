@@ -12,8 +12,7 @@ import sys
 import time
 
 from zero123pp.pipelines.batch.job import Outcome, Settings, Task
-from zero123pp.pipelines.batch.store import Store
-from zero123pp.recon.export.files import write_files
+from zero123pp.pipelines.batch.places import open_store
 
 MAKER = "batch_makers:Scripted"
 
@@ -22,7 +21,7 @@ class Scripted:
     """Does what the first word of the picture says, then writes a result that depends on the key alone."""
 
     def __init__(self, settings: Settings) -> None:
-        self._store = Store(settings.out).open()
+        self._store = open_store(settings.out)
         self._held = []
         self._drawn = {}
 
@@ -66,14 +65,11 @@ class Scripted:
             self._held.append(bytearray(os.urandom(1) * (int(megabytes) * 10**6)))
             time.sleep(float(seconds))
         content = b"glTF" + hashlib.sha256(task.key.encode()).digest() * 4000
-        glb = self._store.path(task.key, ".glb")
-        glb.parent.mkdir(exist_ok=True)
         try:
-            write_files(glb.parent, {glb.name: content}, glb.name)
-            said = {"key": task.key, "glb": f"{task.key[:2]}/{glb.name}", "bytes": len(content), "pid": os.getpid()}
+            said = {"key": task.key, "glb": f"{task.key[:2]}/{task.key}.glb", "bytes": len(content), "pid": os.getpid()}
             said["company"] = company
             said["sha256"] = hashlib.sha256(content).hexdigest()
-            self._store.write_result(task.key, said)
+            self._store.write(task.key, {".glb": content}, said)
         except (OSError, ValueError) as error:
             return Outcome("storage", str(error))
         return Outcome("done", "", 0.01)
