@@ -1,6 +1,7 @@
 """Seconds and memory of Zero123++ at full size, with random weights that are made in memory and never saved.
 
     python benchmarks/zero123.py                  # one denoising step on the processor, reference against fast
+    python benchmarks/zero123.py --only levels    # minutes less: one level of the UNet at a time, the two ways in turns
     python benchmarks/zero123.py --device cuda    # a whole sheet of 28 steps in half precision on a GPU
 
 writes benchmarks/results/zero123_DEVICE.md and .json. The networks have the shapes of the published v1.2 (a UNet of
@@ -182,6 +183,58 @@ def fast_case(args: argparse.Namespace) -> dict:
     return step(args, fast, "bfloat16" if has_bfloat16() else "float32", fast.accelerate)
 
 
+def levels_case(args: argparse.Namespace) -> dict:
+    """Processor seconds of both ways in turns, for small networks of one level each: tokens and channels of full size.
+
+    Each has three residual and three transformer blocks, and runs both passes on one half of the batch. Turns in one
+    process see the same load of the machine, which whole steps in processes of their own do not.
+    """
+    import copy
+
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from zero123pp.diffusion import fast, reference
+    from zero123pp.diffusion.processor import has_bfloat16
+
+    torch.set_num_threads(args.threads)
+    dtype = torch.bfloat16 if has_bfloat16() else torch.float32
+    result = {"dtype": str(dtype).removeprefix("torch.")}
+    for level, (channels, heads) in enumerate(zip(UNET["block_out_channels"][:3], UNET["attention_head_dim"])):
+        torch.manual_seed(0)
+        plain = UNet2DConditionModel(
+            block_out_channels=(channels,),
+            down_block_types=("CrossAttnDownBlock2D",),
+            mid_block_type=None,
+            up_block_types=("CrossAttnUpBlock2D",),
+            attention_head_dim=heads,
+            layers_per_block=1,
+            cross_attention_dim=1024,
+            use_linear_projection=True,
+        ).eval()
+        quick = copy.deepcopy(plain).to(dtype)
+        reference.install_reference_attention(plain)
+        fast.accelerate(quick)
+        height, width, side = SHEET[1] // 8 >> level, SHEET[0] // 8 >> level, 64 >> level
+        tensors = [torch.randn(shape) for shape in ((1, 4, height, width), (1, 4, side, side), (1, 77, 1024))]
+        ways = (("plain", plain, reference), ("fast", quick, fast))
+        seconds = {name: [] for name, *_ in ways}
+        for turn in range(args.repeats + 1):
+            for name, network, passes in ways:
+                sample, ref, states = (x.to(network.dtype) for x in tensors)
+                sample = sample if turn else sample[..., :24, :24]  # the first turn warms up
+                t, start = torch.tensor(500.0), time.process_time()
+                with torch.no_grad():
+                    kept = passes.write_reference(network, ref if turn else sample, t, states)
+                    passes.read_reference(network, sample, t, states, kept)
+                seconds[name].append(time.process_time() - start)
+        plain_s, fast_s = (min(seconds[name][1:]) for name, *_ in ways)
+        result |= {f"{channels}_plain_s": plain_s, f"{channels}_fast_s": fast_s}
+        result[f"{channels}_speedup"] = plain_s / fast_s
+        sys.stderr.write(f"{channels} channels: {seconds}\n")
+    return result
+
+
 def pipeline(dtype: object, device: str = "cpu") -> object:
     """A whole Zero123PlusPipeline of the published shapes; its tokenizer knows letters only."""
     import torch
@@ -276,6 +329,7 @@ def cuda_case(args: argparse.Namespace, offload: bool = False) -> dict:
 CASES = {
     "reference": reference_case,
     "fast": fast_case,
+    "levels": levels_case,
     "call": call_case,
     "cuda-fp16": cuda_case,
     "cuda-offload": lambda args: cuda_case(args, offload=True),
