@@ -6,6 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from zero123pp.errors import ConfigError
+from zero123pp.recon.bend import bent, premultiplied, straight
 from zero123pp.types import View
 
 _REFERENCE_PX = 320
@@ -45,14 +46,14 @@ def degrade(view: View, degradation: Degradation, *, key: str, index: int, seed:
     """``view`` after warp, blur, gain and noise, in that order.
 
     The draws depend on ``seed``, the object's ``key`` and the view's ``index`` alone, so that an object meets the
-    same disturbance whatever else is evaluated beside it. Depth and normals are warped along (nearest pixel, since
-    a mean across a depth edge lies on no surface) and otherwise kept.
+    same disturbance whatever else is evaluated beside it. Depth and normals are warped along and otherwise
+    kept.
     """
     rng = np.random.default_rng([seed, crc32(key.encode()), index])
     scale = view.camera.width / _REFERENCE_PX
     if degradation.warp_px:
         field = smooth_field(view.alpha.shape, degradation.warp_smoothness_px * scale, rng)
-        view = _warped(view, degradation.warp_px * scale * field)
+        view = bent(view, degradation.warp_px * scale * field)
     if degradation.blur_px:
         view = _blurred(view, degradation.blur_px * scale)
     rgb = view.rgb
@@ -80,33 +81,8 @@ def smooth_field(shape: tuple[int, int], smoothness_px: float, rng: np.random.Ge
     return field / np.sqrt(np.mean(field**2, axis=(1, 2), keepdims=True))
 
 
-def _warped(view: View, displacement: np.ndarray) -> View:
-    """The view resampled at each pixel plus its displacement (2, H, W), px; nothing lies outside the picture."""
-    from scipy.ndimage import map_coordinates
-
-    at = np.indices(view.alpha.shape) + displacement
-
-    def resample(channels: np.ndarray, order: int) -> np.ndarray:
-        planes = [map_coordinates(plane, at, order=order, mode="constant") for plane in np.moveaxis(channels, -1, 0)]
-        return np.stack(planes, axis=-1)
-
-    premultiplied = np.concatenate([view.rgb * view.alpha[..., None], view.alpha[..., None]], axis=-1)
-    rgb, alpha = _straight(resample(premultiplied, 1))
-    depth = None if view.depth is None else resample(view.depth[..., None], 0)[..., 0]
-    normal = None if view.normal is None else resample(view.normal, 0)
-    return replace(view, rgb=rgb, alpha=alpha, depth=depth, normal=normal)
-
-
 def _blurred(view: View, sigma: float) -> View:
     from scipy.ndimage import gaussian_filter
 
-    premultiplied = np.concatenate([view.rgb * view.alpha[..., None], view.alpha[..., None]], axis=-1)
-    rgb, alpha = _straight(gaussian_filter(premultiplied, (sigma, sigma, 0), mode="constant"))
+    rgb, alpha = straight(gaussian_filter(premultiplied(view), (sigma, sigma, 0), mode="constant"))
     return replace(view, rgb=rgb, alpha=alpha)
-
-
-def _straight(premultiplied: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Premultiplied RGBA (H, W, 4) to straight colour (H, W, 3) and alpha (H, W)."""
-    alpha = np.clip(premultiplied[..., 3], 0, 1)
-    rgb = np.clip(premultiplied[..., :3] / np.maximum(alpha, 1e-6)[..., None], 0, 1)
-    return np.where(alpha[..., None] > 1e-6, rgb, 0), alpha

@@ -131,7 +131,7 @@ def views_of(name: str, parts: Sequence[Part], settings: Settings) -> MultiView:
 def cost(stages: Stages) -> dict[str, float]:
     """Wall and processor seconds from views to the mesh before texturing, and of the texture."""
     result = {}
-    for name, parts in (("fit", ("fit", "mesh", "refine")), ("texture", ("texture",))):
+    for name, parts in (("fit", ("harmonise", "fit", "mesh", "refine")), ("texture", ("texture",))):
         result[f"{name}_wall"] = sum(stages.seconds.get(part, 0.0) for part in parts)
         result[f"{name}_cpu"] = sum(stages.cpu_seconds.get(part, 0.0) for part in parts)
     return result

@@ -1,4 +1,4 @@
-"""The story: picture -> cutout -> views -> fit -> mesh -> texture -> asset. The only place that knows this order."""
+"""The story: picture -> cutout -> views -> harmonise -> fit -> mesh -> texture -> asset. Its order is here alone."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from zero123pp.pipelines.generate import Generation, draw_views
 from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.read_image import read_image
-from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, reconstruct
+from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, harmonised, reconstruct
 from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
@@ -216,6 +216,7 @@ class ImageTo3D:
             "source_frame": None if posed is None else posed.report(),
             "cutout": None if cutout is None else cutout.method,
             "seconds": dict(stages.seconds),
+            "harmonise": made.views_report,
             "mesh": made.mesh_report,
             "texture": made.texture_report,
             "agreement": agreed,
@@ -277,6 +278,20 @@ class ImageTo3D:
         with turn(self._drawing, tick, "views"):
             request.prepare(self.model)
             return draw_views(self.model, cutouts, seeds, request, self.config, Stages(tick))
+
+    def harmonise(
+        self,
+        views: MultiView,
+        *,
+        seed: int = 0,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+    ) -> MultiView:
+        """Between the second stage and the third: views that contradict each other, bent into agreement.
+
+        Others stay as they are. `fit` and `texture` should then get the same views. Raises as `fit`.
+        """
+        return harmonised(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
 
     def fit(
         self,

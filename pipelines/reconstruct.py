@@ -1,4 +1,4 @@
-"""Posed views to a textured mesh: fit -> surface -> clean mesh -> refinement -> texture; shared by every source."""
+"""Posed views to a textured mesh: harmonise -> fit -> surface -> clean mesh -> refinement -> texture."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +7,7 @@ from zero123pp.pipelines.progress import Stages
 from zero123pp.recon.clean import CleanConfig, clean, facts
 from zero123pp.recon.extract import ExtractConfig, extract
 from zero123pp.recon.fit import FitConfig, fit
+from zero123pp.recon.harmonise import HarmoniseConfig, harmonise
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.texture import TextureConfig, texture
 from zero123pp.recon.topology import is_watertight, welded
@@ -17,6 +18,7 @@ from zero123pp.types import Mesh, MultiView, TexturedMesh
 class ReconstructionConfig:
     """The configs of the stages from views to textured mesh; each is described beside its stage."""
 
+    harmonise: HarmoniseConfig = field(default_factory=HarmoniseConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     extract: ExtractConfig = field(default_factory=ExtractConfig)
     clean: CleanConfig = field(default_factory=CleanConfig)
@@ -31,6 +33,7 @@ class Reconstruction:
     mesh: Mesh
     """Closed, with vertex colours."""
     textured: TexturedMesh
+    views_report: dict[str, Any]
     mesh_report: dict[str, Any]
     texture_report: dict[str, Any]
 
@@ -48,19 +51,28 @@ def reconstruct(
         views: any number of posed views.
         config: of the stages.
         seed: fixes every random choice.
-        stages: gets the progress and the cost of the stages 'fit', 'mesh', 'refine' (where there is one) and
-            'texture'.
+        stages: gets the progress and the cost of the stages 'harmonise', 'fit', 'mesh', 'refine' (where
+            there is one) and 'texture'.
 
     Raises:
         StageFailed: no surface can be made of the views.
     """
     stages = Stages() if stages is None else stages
+    views, views_report = harmonised(views, config, seed, stages)
     mesh, mesh_report = closed_mesh(views, config, seed, stages)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
-    return Reconstruction(mesh, textured, mesh_report, texture_report)
+    return Reconstruction(mesh, textured, views_report, mesh_report, texture_report)
+
+
+def harmonised(
+    views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages
+) -> tuple[MultiView, dict[str, Any]]:
+    """The views as the other stages take them, see `harmonise`; arguments and errors as of `reconstruct`."""
+    with stages.stage("harmonise") as report:
+        return harmonise(views, config.harmonise, config.fit, seed=seed, progress=report)
 
 
 def closed_mesh(

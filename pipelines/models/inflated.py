@@ -41,7 +41,7 @@ class InflatedModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never")
+    overrides = ("fit.weight_mask=10", "refine.use=never", "harmonise.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
     they show is a guess, and not worth refining to."""
 

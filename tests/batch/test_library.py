@@ -54,9 +54,10 @@ def test_the_stages_one_by_one_are_the_whole(pipe, picture, asset):
     note = {"progress": lambda stage, fraction: seen.append(stage)}
     cutout = pipe.cutout(picture, **note)
     views = pipe.views(cutout, seed=3, **note)
+    views = pipe.harmonise(views, seed=3, **note)
     mesh = pipe.fit(views, seed=3, **note)
     textured = pipe.texture(mesh, views, **note)
-    assert list(dict.fromkeys(seen)) == ["cutout", "views", "fit", "mesh", "texture"]
+    assert list(dict.fromkeys(seen)) == ["cutout", "views", "harmonise", "fit", "mesh", "texture"]
     assert glb(textured) == glb(asset.textured)
 
 
@@ -76,7 +77,7 @@ def test_threads_get_what_one_caller_gets(pipe, picture, sheet, asset):
     assert together[1:3] == [glb(pipe(**call).textured) for call in calls[1:3]]
 
 
-@pytest.mark.parametrize("stage", ["cutout", "views", "fit", "mesh", "texture", "check"])
+@pytest.mark.parametrize("stage", ["cutout", "views", "harmonise", "fit", "mesh", "texture", "check"])
 def test_cancelled_in_any_stage_and_fine_afterwards(pipe, picture, sheet, stage):
     now = threading.Event()
     call = {"image": picture} if stage in ("cutout", "views") else {"views": sheet}
