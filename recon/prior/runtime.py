@@ -25,6 +25,10 @@ DISTANCE_UNIT = 0.1
 MOST_UNITS = 3.0
 """Distances from outlines count up to this many units."""
 
+SOFTNESS = 0.02
+"""Half sides of the cube over which outside turns into inside: with probability sigmoid(-d / this) a place at the
+distance d is solid. A third of a voxel of the coarsest grid; what lies nearer to the surface cannot be told apart."""
+
 _CHUNK = 16_384
 """Points decoded together."""
 

@@ -4,6 +4,7 @@ The camera's elevation is the network's estimate, so the solid comes upright; it
 `framing`. Everything the picture does not show is guessed.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from zero123pp.recon.extract import extract
 from zero123pp.recon.field import Field
 from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix
 from zero123pp.recon.prior.posed import network_picture
+from zero123pp.recon.prior.runtime import SOFTNESS
 from zero123pp.recon.targets import resampled
 from zero123pp.types import Camera, Mesh, View
 
@@ -30,8 +32,11 @@ class SingleConfig:
     """Nodes along an axis of the grid on which the network is asked; the object fills about half of it."""
     elevation_range: tuple[float, ...] = (-20.0, 50.0)
     """Degrees; estimates beyond are cut off, since training saw none."""
-    thinnest: float = 1.0
-    """Voxels; where the network sees nothing behind the outline, something about this thick is put."""
+    solid_from: float = 0.4
+    """Probability from which a place is solid. Below a half: where one picture leaves the depth open, no place along a
+    ray may reach a half, and the solid would be too thin."""
+    thinnest: float = 0.7
+    """Voxels; half the least thickness of what is put where the network sees nothing behind the outline."""
     fill: float = 0.95
     """Radius of the object over that of the frame's sphere; above 0.966 it can leave a view of the rig v1.2."""
 
@@ -68,7 +73,8 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     nodes = _nodes(config.resolution)
     distances, shades = prior.decode(volume, encoded, matrix, nodes[where])
     sdf, colors = cone.copy(), np.full((*cone.shape, 3), 0.5, np.float32)
-    sdf[where], colors[where] = distances, shades
+    surface_at = SOFTNESS * np.log(1 / config.solid_from - 1)
+    sdf[where], colors[where] = distances - np.float32(surface_at), shades
     sdf = with_outline(largest_piece(sdf, voxel), cone, view.camera, config.thinnest * voxel)
     return _in_world(extract(Field(sdf, colors, 1.0)), view.camera, elevation, config)
 
@@ -117,38 +123,67 @@ def largest_piece(sdf: np.ndarray, outside: float) -> np.ndarray:
 def with_outline(sdf: np.ndarray, cone: np.ndarray, camera: Camera, thinnest: float) -> np.ndarray:
     """The solid changed so that the camera sees exactly the outline.
 
-    Outside of the cone it is cut off. Where a ray inside the outline meets no solid, the distances along that ray are
-    lowered until their least is negative: something appears where the solid comes nearest to the ray.
+    Outside of the cone it is cut off. Where rays inside the outline meet no solid (thin parts, mostly), a limb as thick
+    as it is wide is put: about the middle of the solid on the nearest ray that meets some.
 
     Args:
         sdf: (N, N, N) signed distances over [-1, 1]^3.
         cone: (N, N, N) those of the cone of the outline.
         camera: in the units of the cube.
-        thinnest: half the thickness of what appears.
+        thinnest: half the least thickness of what appears.
     """
-    from scipy.ndimage import map_coordinates
+    from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, maximum_filter
 
     resolution = len(sdf)
     nodes = _nodes(resolution)
     px, depth = project(camera, nodes)
     per_px = resolution / camera.width  # the rays are looked at on a picture as fine as the grid
     steps = np.linspace(depth.min(), depth.max(), resolution)
+    first, last = np.full((2, resolution, resolution), np.inf)
+    last = -last
+    within = np.full((resolution, resolution), False)
+    for z, solid, covered in _along_rays(np.maximum(sdf, cone), cone, camera, steps):
+        first, last = np.where(solid, np.minimum(first, z), first), np.where(solid, np.maximum(last, z), last)
+        within |= covered
+    met = last >= first
+    if not met.any():
+        return np.maximum(sdf, cone)
+    nearest = distance_transform_edt(~met, return_distances=False, return_indices=True)
+    first, last = np.where(met, first, 0), np.where(met, last, 0)
+    # Rays that only graze the solid say little about its middle.
+    blur, thick = resolution / _MIDDLE_BLUR, last - first + steps[1] - steps[0]
+    thick = np.where(met, thick, 0)
+    middle = gaussian_filter((first + last) / 2 * thick, blur) / np.maximum(gaussian_filter(thick, blur), 1e-9)
+    middle = gaussian_filter(middle[tuple(nearest)], blur / 2)
+    bare = maximum_filter((within & ~met).astype(np.float32), 3)  # one more, so that limbs and solid meet
+    at = np.stack([px[..., 1] * per_px - 0.5, px[..., 0] * per_px - 0.5]).reshape(2, -1)
+    limb = np.abs(depth - map_coordinates(middle, at, order=1, mode="nearest").reshape(depth.shape))
+    limb -= np.maximum(-cone, thinnest)  # the distance from the outline: as far from the middle as from the edge
+    asked = map_coordinates(bare, at, order=0, mode="nearest").reshape(depth.shape) > 0
+    return np.maximum(np.where(asked, np.minimum(sdf, limb), sdf), cone).astype(np.float32)
+
+
+_MIDDLE_BLUR = 16.0
+"""The middle of the solid is a mean over the grid's nodes over this, as a standard deviation."""
+
+
+def _along_rays(
+    sdf: np.ndarray, cone: np.ndarray, camera: Camera, depths: np.ndarray
+) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """At each depth, on a picture as fine as the grid (N, N): is there solid, and is it inside the outline."""
+    from scipy.ndimage import map_coordinates
+
+    resolution = len(sdf)
+    per_px = resolution / camera.width
     columns, rows = np.meshgrid(np.arange(resolution) + 0.5, np.arange(resolution) + 0.5)
     to_cam = np.stack([(columns / per_px - camera.cx) / camera.fx, (rows / per_px - camera.cy) / camera.fy], -1)
-    least = np.full((resolution, resolution), np.inf, np.float32)
-    innermost = least.copy()
     rotation, origin = camera.world_from_cam[:3, :3], camera.world_from_cam[:3, 3]
-    for z in steps:
+    for z in depths:
         points = np.dstack([to_cam * z, np.full_like(columns, z)]) @ rotation.T + origin
         at = ((points + 1) / 2 * (resolution - 1)).reshape(-1, 3).T
-        for values, lowest in ((sdf, least), (cone, innermost)):
-            found = map_coordinates(values, at, order=1, mode="nearest").reshape(lowest.shape)
-            np.minimum(lowest, found, out=lowest)
-    excess = np.maximum(least - np.maximum(innermost, -thinnest), 0)
-    excess[innermost > 0] = 0
-    at = np.stack([px[..., 1] * per_px - 0.5, px[..., 0] * per_px - 0.5]).reshape(2, -1)
-    lowered = sdf - map_coordinates(excess, at, order=1, mode="nearest").reshape(sdf.shape)
-    return np.maximum(lowered, cone).astype(np.float32)
+        found = (map_coordinates(values, at, order=1, mode="nearest") < 0 for values in (sdf, cone))
+        solid, covered = (values.reshape(columns.shape) for values in found)
+        yield float(z), solid, covered
 
 
 def _in_world(mesh: Mesh, camera: Camera, elevation: float, config: SingleConfig) -> SingleGuess:

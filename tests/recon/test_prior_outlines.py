@@ -82,3 +82,37 @@ def test_what_is_imagined_apart_from_the_solid_is_taken_away():
     found = largest_piece(np.minimum(ball, island), 0.05)
     assert ((found < 0) == (ball < 0)).all()
     assert largest_piece(ball, 0.05) is ball
+
+
+def test_limbs_that_the_network_misses_are_as_thick_as_wide_and_where_the_solid_is():
+    from zero123pp.recon.prior.single import _camera, _cone, _nodes, with_outline
+    from zero123pp.types import View
+
+    size, resolution = 96, 64
+    rows, columns = np.indices((size, size))
+    body = (np.abs(columns - 48) < 16) & (np.abs(rows - 32) < 16)
+    leg = (np.abs(columns - 48) < 3) & (rows >= 32) & (rows < 84)
+    alpha = (body | leg).astype(np.float32)
+    camera = _camera(0.0, size)
+    cone = _cone(View(np.zeros((size, size, 3)), alpha, camera), resolution)
+    nodes = _nodes(resolution)
+    behind = np.array([0.0, 0.33, -0.4])  # the network sees the body only, behind the middle of the cube
+    sdf = (np.abs(nodes - behind) - 0.2).max(-1).astype(np.float32)
+    made = with_outline(sdf, cone, camera, 0.02)
+    assert (made >= cone - 1e-6).all()  # nothing outside of the outline
+    solid = nodes[(made < 0) & (nodes[..., 1] < -0.1)]  # of the leg, below where it joins the body
+    assert len(solid) > 30
+    assert np.abs(solid[:, 2] - behind[2]).max() < 0.15  # no fin along the line of sight
+    assert solid[:, 1].min() < -0.55  # down to its foot
+    body_before, body_after = (((f < 0) & (nodes[..., 1] > 0.2)).sum() for f in (np.maximum(sdf, cone), made))
+    assert abs(int(body_after) - int(body_before)) < 0.1 * body_before
+
+
+def test_an_outline_without_any_solid_is_left_empty():
+    from zero123pp.recon.prior.single import _camera, _cone, with_outline
+    from zero123pp.types import View
+
+    alpha = np.zeros((64, 64), np.float32)
+    alpha[20:40, 20:40] = 1
+    cone = _cone(View(np.zeros((64, 64, 3)), alpha, _camera(0.0, 64)), 32)
+    assert (with_outline(np.full_like(cone, 0.1), cone, _camera(0.0, 64), 0.02) > 0).all()

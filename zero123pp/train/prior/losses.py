@@ -4,11 +4,7 @@ import torch
 from torch.nn import functional
 
 from zero123pp.recon.prior.network import ShapePrior
-from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG
-
-SOFTNESS = 0.02
-"""Half sides of the cube over which outside turns into inside: sigmoid(-d / this) of a distance d is how solid a place
-is. A third of a voxel of the coarsest grid; what lies nearer to the surface cannot be told apart."""
+from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG, SOFTNESS
 
 WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
 
@@ -16,10 +12,12 @@ WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
 def prior_losses(
     network: ShapePrior, batch: dict[str, torch.Tensor], grid: int | None = None
 ) -> dict[str, torch.Tensor]:
-    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`, and the overlap 'iou' of the insides where it is clear.
+    """Unweighted losses of a batch of `zero123pp.train.prior.dataset`, and the overlap 'iou' of the insides.
 
-    The distance's is a cross-entropy of how solid the points are (Mescheder et al., "Occupancy networks", CVPR 2019, eq.
-    3, of softened truths, less what those cost themselves). The surface then lies where solid and empty are as likely,
+    The overlap is that of the points not too near to the surface.
+
+    The distance's is a cross-entropy of how solid the points are (Mescheder et al., "Occupancy networks", CVPR 2019,
+    eq. 3, of softened truths, less what those cost themselves). The surface then lies where solid and empty are as likely,
     and distances shrink where the pictures leave the shape open. An absolute error of distances has the same surface,
     but is so flat around it wherever the network is unsure that noise decides.
     """
