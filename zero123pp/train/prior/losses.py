@@ -17,9 +17,9 @@ def prior_losses(
     The overlap is that of the points not too near to the surface.
 
     The distance's is a cross-entropy of how solid the points are (Mescheder et al., "Occupancy networks", CVPR 2019,
-    eq. 3, of softened truths, less what those cost themselves). The surface then lies where solid and empty are as likely,
-    and distances shrink where the pictures leave the shape open. An absolute error of distances has the same surface,
-    but is so flat around it wherever the network is unsure that noise decides.
+    eq. 3, of softened truths, less what those cost themselves). The surface then lies where solid and empty are as
+    likely, and distances shrink where the pictures leave the shape open. An absolute error of distances has the same
+    surface, but is so flat around it wherever the network is unsure that noise decides.
     """
     dtype = next(network.parameters()).dtype
     pictures, matrices = batch["pictures"], batch["matrices"]
