@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zero123pp.cameras import project
-from zero123pp.errors import BadInput
+from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.models.painting import extended, fringe_px, pictured
 from zero123pp.recon.normals import smooth_normals
@@ -24,6 +24,9 @@ class PreviewConfig:
 
     shape: SingleConfig = field(default_factory=SingleConfig)
     """See `SingleConfig`."""
+    least_overlap: float = 0.6
+    """Intersection over union of the solid's outline and the picture's, below which the outline is inflated instead:
+    hairs are thinner than the network's grid."""
 
 
 class PreviewModel:
@@ -56,7 +59,8 @@ class PreviewModel:
         """The six v1.2 views of the guessed object, and the cutout itself as a seventh view.
 
         All views have depth and normals. The seventh camera stands at azimuth 0 and the elevation that the network
-        estimates. ``seed``, ``steps`` and ``guidance`` change nothing here. Raises BadInput when the cutout is empty.
+        estimates. What the network cannot see at all is inflated, see `PreviewConfig`. ``seed``, ``steps`` and
+        ``guidance`` change nothing here. Raises BadInput when the cutout is empty.
         """
         from zero123pp.recon.prior.runtime import bundled_prior
 
@@ -64,7 +68,14 @@ class PreviewModel:
         rgba = to_float(cutout.rgba)
         if not (rgba[..., 3] > 0.5).any():
             raise BadInput("the silhouette is empty: no pixel is more than half opaque; check the cutout")
-        solid = guess_solid(rgba, bundled_prior(), self.config.shape)
+        try:
+            solid = guess_solid(rgba, bundled_prior(), self.config.shape)
+        except StageFailed:
+            solid = None
+        if solid is None or _overlap(solid, rgba[..., 3]) < self.config.least_overlap:
+            from zero123pp.pipelines.models.inflated import InflatedModel
+
+            return InflatedModel(name=self.name).generate(cutout, progress=progress)
         report(0.5)
         picture = to_uint8(extended(rgba[..., :3], rgba[..., 3], fringe_px(cutout)))
         parts = painted(solid, picture)
@@ -75,7 +86,9 @@ class PreviewModel:
 def painted(solid: SingleGuess, picture: np.ndarray) -> list[Part]:
     """The solid in two parts: what the camera sees carries the picture, the rest the network's colours."""
     mesh = solid.mesh
-    seen = _seen_faces(mesh, solid.camera)
+    face = _faces_seen(mesh, solid.camera)
+    seen = np.zeros(len(mesh.faces), bool)
+    seen[face[face >= 0]] = True
     px, _ = project(solid.camera, mesh.vertices)
     uvs = np.stack([px[:, 0] / solid.camera.width, 1 - px[:, 1] / solid.camera.height], -1).astype(np.float32)
     used, faces = np.unique(mesh.faces[seen], return_inverse=True)
@@ -86,12 +99,16 @@ def painted(solid: SingleGuess, picture: np.ndarray) -> list[Part]:
     return [front, Mesh(mesh.vertices, mesh.faces[~seen], mesh.colors)]
 
 
-def _seen_faces(mesh: Mesh, camera: Camera) -> np.ndarray:
-    """(F,) bool, faces that the camera sees somewhere."""
+def _overlap(solid: SingleGuess, alpha: np.ndarray) -> float:
+    """Intersection over union of what the camera sees of the solid and of the picture's outline (S, S)."""
+    nearest = ((np.arange(_SEEN_PX) + 0.5) * len(alpha) / _SEEN_PX).astype(int)
+    shown, wanted = _faces_seen(solid.mesh, solid.camera) >= 0, alpha[np.ix_(nearest, nearest)] > 0.5
+    return float((shown & wanted).sum() / max((shown | wanted).sum(), 1))
+
+
+def _faces_seen(mesh: Mesh, camera: Camera) -> np.ndarray:
+    """(_SEEN_PX, _SEEN_PX) the face that each pixel of the camera sees, -1 for none."""
     from zero123pp.cameras import resized
     from zero123pp.recon.ops.raster import rasterize
 
-    face = rasterize(mesh.vertices, mesh.faces, resized(camera, _SEEN_PX, _SEEN_PX)).face
-    seen = np.zeros(len(mesh.faces), bool)
-    seen[face[face >= 0]] = True
-    return seen
+    return rasterize(mesh.vertices, mesh.faces, resized(camera, _SEEN_PX, _SEEN_PX)).face

@@ -108,11 +108,16 @@ def test_limbs_that_the_network_misses_are_as_thick_as_wide_and_where_the_solid_
     assert abs(int(body_after) - int(body_before)) < 0.1 * body_before
 
 
-def test_an_outline_without_any_solid_is_left_empty():
+def test_an_outline_without_any_solid_is_as_thick_as_wide():
     from zero123pp.recon.prior.single import _camera, _cone, with_outline
     from zero123pp.types import View
 
     alpha = np.zeros((64, 64), np.float32)
     alpha[20:40, 20:40] = 1
-    cone = _cone(View(np.zeros((64, 64, 3)), alpha, _camera(0.0, 64)), 32)
-    assert (with_outline(np.full_like(cone, 0.1), cone, _camera(0.0, 64), 0.02) > 0).all()
+    cone = _cone(View(np.zeros((64, 64, 3)), alpha, _camera(0.0, 64)), 64)
+    made = with_outline(np.full_like(cone, 0.1), cone, _camera(0.0, 64), 0.02)
+    assert ((made < 0) <= (cone < 0)).all()
+    solid = np.stack(np.nonzero(made < 0))
+    across, along = np.ptp(solid[0]), np.ptp(solid[2])
+    assert across > 4 and 0.7 < along / across < 1.4
+    assert abs(solid[2].mean() - 31.5) < 2  # the middle of the cube
