@@ -32,9 +32,12 @@ class SingleConfig:
     """Nodes along an axis of the grid on which the network is asked; the object fills about half of it."""
     elevation_range: tuple[float, ...] = (-20.0, 50.0)
     """Degrees; estimates beyond are cut off, since training saw none."""
-    solid_from: float = 0.4
+    solid_from: float = 0.34
     """Probability from which a place is solid. Below a half: where one picture leaves the depth open, no place along a
     ray may reach a half, and the solid would be too thin."""
+    blur: float = 2.0
+    """Voxels, standard deviation: features looked up in one picture are the same all along a ray, and what they get
+    wrong would stand out as fins along the line of sight. The outline stays sharp."""
     thinnest: float = 0.7
     """Voxels; half the least thickness of what is put where the network sees nothing behind the outline."""
     fill: float = 0.95
@@ -59,6 +62,8 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     Raises:
         StageFailed: the network sees no solid there.
     """
+    from scipy.ndimage import gaussian_filter
+
     flat = View(rgba[..., :3], rgba[..., 3], _camera(0.0, len(rgba)))
     small = resampled(flat, prior.picture_px, prior.picture_px)
     encoded = prior.encode(network_picture(small)[None])
@@ -75,8 +80,13 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     sdf, colors = cone.copy(), np.full((*cone.shape, 3), 0.5, np.float32)
     surface_at = SOFTNESS * np.log(1 / config.solid_from - 1)
     sdf[where], colors[where] = distances - np.float32(surface_at), shades
+    sdf = gaussian_filter(np.clip(sdf, -_CERTAIN, _CERTAIN), config.blur)
     sdf = with_outline(largest_piece(sdf, voxel), cone, view.camera, config.thinnest * voxel)
     return _in_world(extract(Field(sdf, colors, 1.0)), view.camera, elevation, config)
+
+
+_CERTAIN = 3 * SOFTNESS
+"""Beyond this a distance says no more about which side of the surface a place is on."""
 
 
 def _camera(elevation_deg: float, size_px: int) -> Camera:
