@@ -46,8 +46,7 @@ def degrade(view: View, degradation: Degradation, *, key: str, index: int, seed:
     """``view`` after warp, blur, gain and noise, in that order.
 
     The draws depend on ``seed``, the object's ``key`` and the view's ``index`` alone, so that an object meets the
-    same disturbance whatever else is evaluated beside it. Depth and normals are warped along and otherwise
-    kept.
+    same disturbance whatever else is evaluated beside it. Depth and normals are warped along and otherwise kept.
     """
     rng = np.random.default_rng([seed, crc32(key.encode()), index])
     scale = view.camera.width / _REFERENCE_PX

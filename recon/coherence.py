@@ -33,17 +33,12 @@ def incoherence_px(views: Sequence[View]) -> float:
     if not (hull < 0).any():
         return float("inf")
     # Pixels of a voxel: the hull knows nothing finer.
-    small = [targets.shrunk(view, voxel / _pixel_size(view)) for view in views]
+    small = [targets.shrunk(view, voxel / targets.pixel_size(view)) for view in views]
     table = targets.ray_table(small, radius, _NODES, _MARGIN_PX)
     # Nor do outlines know anything finer than the pixels they come in.
-    tolerance = 0.5 + 0.5 * max(_pixel_size(view) for view in views) / voxel
+    tolerance = 0.5 + 0.5 * max(targets.pixel_size(view) for view in views) / voxel
     ray.clip_to_hull((hull / voxel).astype(np.float32).reshape(-1), _NODES, table, np.float32(tolerance))
     alpha = table[:, ray.ALPHA]
     empty = table[:, ray.FAR] <= table[:, ray.NEAR]
     outline = np.count_nonzero((alpha > 0.02) & (alpha < 0.98))
     return float(alpha[empty].sum() / max(outline, 1) * voxel / (2 * radius) * 320)
-
-
-def _pixel_size(view: View) -> float:
-    """Of a pixel at the origin's distance, world units."""
-    return np.linalg.norm(view.camera.world_from_cam[:3, 3]) / np.sqrt(view.camera.fx * view.camera.fy)

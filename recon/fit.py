@@ -293,8 +293,7 @@ def _rays(
 
     resolution = len(hull)
     voxel = 2 * half_extent / (resolution - 1)
-    # Sizes of a pixel at the object's centre, in world units.
-    pixels = [np.linalg.norm(v.camera.world_from_cam[:3, 3]) / np.sqrt(v.camera.fx * v.camera.fy) for v in views]
+    pixels = [targets.pixel_size(view) for view in views]
     small = [targets.shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
     normal_weights = [config.weight_predicted if view.normal is None else config.weight_normal for view in views]
     if pictured is not None:

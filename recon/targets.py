@@ -5,12 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from zero123pp.cameras import pixel_rays, project, resized, view_from_world
+from zero123pp.recon.bend import premultiplied
 from zero123pp.recon.ops.field import rays as ray
 from zero123pp.recon.sampling import bilinear
 from zero123pp.types import View
 
 _NEAR_GRID = 16
 """Rays of cameras farther than so many half extents start at that distance; the grid's corners are at 1.74."""
+
+
+def pixel_size(view: View) -> float:
+    """Of a pixel of the view at the origin's distance, world units."""
+    camera = view.camera
+    return np.linalg.norm(camera.world_from_cam[:3, 3]) / np.sqrt(camera.fx * camera.fy)
 
 
 def shrunk(view: View, factor: float) -> View:
@@ -34,9 +41,9 @@ def resampled(view: View, new_width: int, new_height: int) -> View:
     def average(values: np.ndarray) -> np.ndarray:
         return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
 
-    premultiplied = average(np.dstack([view.rgb * view.alpha[..., None], view.alpha]))
-    alpha = premultiplied[..., 3]
-    rgb = premultiplied[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+    rgba = average(premultiplied(view))
+    alpha = rgba[..., 3]
+    rgb = rgba[..., :3] / np.maximum(alpha, 1e-6)[..., None]
     normal = None if view.normal is None else average(view.normal)
     return View(rgb, alpha, resized(view.camera, new_width, new_height), normal=normal, confidence=view.confidence)
 
@@ -120,7 +127,7 @@ def seen_colors(views: Sequence[View], distance: np.ndarray, half_extent: float)
     total, weights = np.full((len(nodes), 3), 0.5e-3), np.full(len(nodes), 1e-3)
     for view in views:
         px, depth = project(view.camera, nodes)
-        rgba = bilinear(np.dstack([view.rgb * view.alpha[..., None], view.alpha]).astype(np.float32), px)
+        rgba = bilinear(premultiplied(view), px)
         towards = view.camera.world_from_cam[:3, 3] - nodes
         cosine = np.einsum("nc,nc->n", slope, towards) / np.maximum(
             np.linalg.norm(slope, axis=1) * np.linalg.norm(towards, axis=1), 1e-9

@@ -70,23 +70,24 @@ class PreviewModel:
             raise BadInput("the silhouette is empty: no pixel is more than half opaque; check the cutout")
         try:
             solid = guess_solid(rgba, bundled_prior(), self.config.shape)
+            face = _faces_seen(solid.mesh, solid.camera)
+            is_seen = _overlap(face >= 0, rgba[..., 3]) >= self.config.least_overlap
         except StageFailed:
-            solid = None
-        if solid is None or _overlap(solid, rgba[..., 3]) < self.config.least_overlap:
+            is_seen = False
+        if not is_seen:
             from zero123pp.pipelines.models.inflated import InflatedModel
 
             return InflatedModel(name=self.name).generate(cutout, progress=progress)
         report(0.5)
         picture = to_uint8(extended(rgba[..., :3], rgba[..., 3], fringe_px(cutout)))
-        parts = painted(solid, picture)
+        parts = painted(solid, face, picture)
         views = pictured(parts, solid.camera, picture, self.rig, lambda done: report(0.5 + 0.5 * done))
         return MultiView(views, source=self.name, rig=self.rig)
 
 
-def painted(solid: SingleGuess, picture: np.ndarray) -> list[Part]:
+def painted(solid: SingleGuess, face: np.ndarray, picture: np.ndarray) -> list[Part]:
     """The solid in two parts: what the camera sees carries the picture, the rest the network's colours."""
     mesh = solid.mesh
-    face = _faces_seen(mesh, solid.camera)
     seen = np.zeros(len(mesh.faces), bool)
     seen[face[face >= 0]] = True
     px, _ = project(solid.camera, mesh.vertices)
@@ -99,10 +100,10 @@ def painted(solid: SingleGuess, picture: np.ndarray) -> list[Part]:
     return [front, Mesh(mesh.vertices, mesh.faces[~seen], mesh.colors)]
 
 
-def _overlap(solid: SingleGuess, alpha: np.ndarray) -> float:
+def _overlap(shown: np.ndarray, alpha: np.ndarray) -> float:
     """Intersection over union of what the camera sees of the solid and of the picture's outline (S, S)."""
     nearest = ((np.arange(_SEEN_PX) + 0.5) * len(alpha) / _SEEN_PX).astype(int)
-    shown, wanted = _faces_seen(solid.mesh, solid.camera) >= 0, alpha[np.ix_(nearest, nearest)] > 0.5
+    wanted = alpha[np.ix_(nearest, nearest)] > 0.5
     return float((shown & wanted).sum() / max((shown | wanted).sum(), 1))
 
 

@@ -155,17 +155,19 @@ def with_outline(sdf: np.ndarray, cone: np.ndarray, camera: Camera, thinnest: fl
     for z, solid, covered in _along_rays(np.maximum(sdf, cone), cone, camera, steps):
         first, last = np.where(solid, np.minimum(first, z), first), np.where(solid, np.maximum(last, z), last)
         within |= covered
-    met = seen = last >= first
-    if not met.any():  # nothing is known but the outline: about the middle of the cube
-        first, last, met = *np.full((2, *met.shape), np.linalg.norm(camera.world_from_cam[:3, 3])), ~met
-    nearest = distance_transform_edt(~met, return_distances=False, return_indices=True)
-    first, last = np.where(met, first, 0), np.where(met, last, 0)
+    met = last >= first
+    known = met
+    if not met.any():  # nothing but the outline: about the middle of the cube
+        known = np.full_like(met, True)
+        first[:] = last[:] = np.linalg.norm(camera.world_from_cam[:3, 3])
+    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    first, last = np.where(known, first, 0), np.where(known, last, 0)
     # Rays that only graze the solid say little about its middle.
     blur, thick = resolution / _MIDDLE_BLUR, last - first + steps[1] - steps[0]
-    thick = np.where(met, thick, 0)
+    thick = np.where(known, thick, 0)
     middle = gaussian_filter((first + last) / 2 * thick, blur) / np.maximum(gaussian_filter(thick, blur), 1e-9)
     middle = gaussian_filter(middle[tuple(nearest)], blur / 2)
-    bare = maximum_filter((within & ~seen).astype(np.float32), 3)  # one more, so that limbs and solid meet
+    bare = maximum_filter((within & ~met).astype(np.float32), 3)  # one more, so that limbs and solid meet
     at = np.stack([px[..., 1] * per_px - 0.5, px[..., 0] * per_px - 0.5]).reshape(2, -1)
     limb = np.abs(depth - map_coordinates(middle, at, order=1, mode="nearest").reshape(depth.shape))
     limb -= np.maximum(-cone, thinnest)  # the distance from the outline: as far from the middle as from the edge

@@ -5,6 +5,7 @@ The network is a fresh one, which sees the cone of the outline.
 
 import numpy as np
 import pytest
+from prior_files import exported
 from test_inflated import MAGENTA, figure
 
 torch = pytest.importorskip("torch")
@@ -22,13 +23,9 @@ from zero123pp.types import Cutout, MultiView  # noqa: E402
 def prior(tmp_path_factory):
     from zero123pp.recon.prior import runtime
     from zero123pp.recon.prior.network import ShapePrior
-    from zero123pp.train.prior.export import export_prior
 
-    folder = tmp_path_factory.mktemp("prior")
     torch.manual_seed(0)
-    fresh = ShapePrior().state_dict()
-    torch.save({"step": 30_000, "master": fresh, "mean": fresh, "optimiser": {}}, folder / "checkpoint.pt")
-    made = runtime.Prior(export_prior(folder / "checkpoint.pt", folder).parent)
+    made = exported(ShapePrior().state_dict(), tmp_path_factory.mktemp("prior"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "bundled_prior", lambda: made)
         yield made

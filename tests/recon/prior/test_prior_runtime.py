@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from prior_files import exported
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -24,15 +25,9 @@ def network():
 
 @pytest.fixture(scope="module")
 def prior(network, tmp_path_factory):
-    from zero123pp.recon.prior.runtime import Prior
-    from zero123pp.train.prior.export import export_prior
-
-    folder = tmp_path_factory.mktemp("prior")
     half = {name: value.half().float() for name, value in network.state_dict().items()}  # as the file stores them
     network.load_state_dict(half)
-    nothing = {"step": 30_000, "master": half, "mean": half, "optimiser": {}}
-    torch.save(nothing, folder / "checkpoint.pt")
-    return Prior(export_prior(folder / "checkpoint.pt", folder).parent)
+    return exported(half, tmp_path_factory.mktemp("prior"))
 
 
 def test_runtime_equals_the_module(network, prior):
