@@ -66,24 +66,30 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
 
     flat = View(rgba[..., :3], rgba[..., 3], _camera(0.0, len(rgba)))
     small = resampled(flat, prior.picture_px, prior.picture_px)
-    encoded = prior.encode(network_picture(small)[None])
-    elevation = float(np.clip(encoded.elevations_deg[0], *config.elevation_range))
+    picture = network_picture(small)
+    asked = [prior.encode(seen[None]) for seen in (picture, picture[:, ::-1])]  # the object and its mirror image
+    elevation = float(np.clip(np.mean([each.elevations_deg[0] for each in asked]), *config.elevation_range))
     view = replace(flat, camera=_camera(elevation, len(rgba)))
     matrix = assumed_matrix(elevation)[None].astype(np.float32)
-    volume = prior.volume(encoded, matrix)
 
     cone = _cone(view, config.resolution)
     voxel = 2 / (config.resolution - 1)
     where = cone < 2 * voxel
-    nodes = _nodes(config.resolution)
-    distances, shades = prior.decode(volume, encoded, matrix, nodes[where])
+    nodes = _nodes(config.resolution)[where]
     sdf, colors = cone.copy(), np.full((*cone.shape, 3), 0.5, np.float32)
+    answers = [
+        prior.decode(prior.volume(each, matrix), each, matrix, nodes * sides) for each, sides in zip(asked, _MIRRORED)
+    ]
+    distances, shades = np.mean([d for d, _ in answers], 0), np.mean([c for _, c in answers], 0)
     surface_at = SOFTNESS * np.log(1 / config.solid_from - 1)
     sdf[where], colors[where] = distances - np.float32(surface_at), shades
     sdf = gaussian_filter(np.clip(sdf, -_CERTAIN, _CERTAIN), config.blur)
     sdf = with_outline(largest_piece(sdf, voxel), cone, view.camera, config.thinnest * voxel)
     return _in_world(extract(Field(sdf, colors, 1.0)), view.camera, elevation, config)
 
+
+_MIRRORED = np.array([[1, 1, 1], [-1, 1, 1]], np.float32)
+"""What takes the cube to that of the picture, and of the picture's mirror image."""
 
 _CERTAIN = 3 * SOFTNESS
 """Beyond this a distance says no more about which side of the surface a place is on."""
