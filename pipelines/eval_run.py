@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.errors import StageFailed
+from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.degrade import Degradation
 from zero123pp.pipelines.eval_protocol import Truth, get_protocol, measure_topology
 from zero123pp.pipelines.eval_report import Row
@@ -15,13 +17,19 @@ from zero123pp.pipelines.ground_truth import FILL, Part, ground_truth_views, loa
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.pipelines.progress import Stages, peak_memory_mb, reset_peak_memory
 from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
+from zero123pp.recon.bend import premultiplied
 from zero123pp.rigs import get_rig
-from zero123pp.types import Mesh, MultiView
+from zero123pp.types import Mesh, MultiView, View
 
 MAX_PICTURED = 40
 """Objects on a contact sheet at most."""
 
 _PICTURE_PX = 176
+
+PICTURE_PX = 512
+"""Side of the picture of `Settings.with_picture`; about half of it is the object's."""
+PICTURE_ELEVATION_DEG = 20.0
+_PICTURE_FOV_DEG = 30.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class Settings:
     tile_px: int = 320
     with_normals: bool = False
     with_depth: bool = False
+    with_picture: bool = False
+    """Hand over a picture as well, of `PICTURE_PX` a side, from azimuth 0 and elevation `PICTURE_ELEVATION_DEG`."""
     seed: int = 0
     protocol: str = "sphere"
     """A key of `zero123pp.pipelines.eval_protocol.PROTOCOLS`."""
@@ -45,7 +55,8 @@ class Settings:
     @property
     def label(self) -> str:
         """Short name of the views: 'clean', or for example 'warp3_gain0.05_normals'."""
-        given = [word for word, on in (("normals", self.with_normals), ("depth", self.with_depth)) if on]
+        handed = {"normals": self.with_normals, "depth": self.with_depth, "picture": self.with_picture}
+        given = [word for word, on in handed.items() if on]
         sized = [] if self.scale == 1 else [f"scale{self.scale:g}"]
         own = [] if self.protocol == "sphere" else [self.protocol]
         return "_".join([self.degradation.label, *given, *sized, *own])
@@ -73,13 +84,15 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
     warm = False
     for path in meshes:
         name, parts = path.stem, load_normalised(path)
+        picture = picture_of(parts) if settings.with_picture else None
+        run = partial(_reconstructed, settings, picture)
         try:
             if not warm:  # compiles kernels and fills caches
-                reconstruct(views_of(name, parts, settings), settings.config, seed=settings.seed)
+                run(views_of(name, parts, settings), Stages())
                 warm = True
             views, stages = views_of(name, parts, settings), Stages()
             reset_peak_memory()
-            done = reconstruct(views, settings.config, seed=settings.seed, stages=stages)
+            done = run(views, stages)
         except StageFailed as error:
             results.failures[name] = str(error)
             continue
@@ -87,12 +100,39 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
         done = _resized(done, 1 / settings.scale)
         truth = Truth(parts, get_protocol(settings.protocol))
         row = {"object": name} | measure(done, truth, settings.alignments) | cost(stages) | peak
+        if picture is not None:
+            row |= measure_picture(done, picture)
         results.rows.append(row)
         if len(results.pictures) < MAX_PICTURED:
             results.pictures.append(pictures_of(parts, done))
         if log is not None:
             log(f"{name}: " + "  ".join(f"{key} {row[key]:.4g}" for key in headline(settings.protocol)) + "\n")
     return results
+
+
+def _reconstructed(settings: Settings, picture: View | None, views: MultiView, stages: Stages) -> Reconstruction:
+    rgba = None if picture is None else np.dstack([picture.rgb, picture.alpha])
+    return reconstruct(views, settings.config, picture=rgba, seed=settings.seed, stages=stages)
+
+
+def picture_of(parts: Sequence[Part]) -> View:
+    """What a picture of the object shows, with the camera that the stages are not told."""
+    distance = OBJECT_RADIUS / np.sin(np.deg2rad(_PICTURE_FOV_DEG / 2))
+    camera = orbit_camera(0, PICTURE_ELEVATION_DEG, distance, _PICTURE_FOV_DEG, PICTURE_PX)
+    view = true_view(parts, camera)
+    return replace(view, rgb=to_float(to_uint8(view.rgb)), alpha=to_float(to_uint8(view.alpha)))
+
+
+def measure_picture(done: Reconstruction, picture: View) -> dict[str, float]:
+    """Whether the picture was placed, how far its elevation is off, degrees, and the PSNR of what its camera sees."""
+    said, shown = done.picture_report, true_view(done.textured, picture.camera)
+    either = (shown.alpha > 0.5) | (picture.alpha > 0.5)
+    error = ((premultiplied(shown) - premultiplied(picture))[either] ** 2).mean()
+    return {
+        "placed": float(said.get("used", False)),
+        "elevation_error": abs(said["elevation_deg"] - PICTURE_ELEVATION_DEG) if said.get("used") else np.nan,
+        "front_PSNR": float(-10 * np.log10(max(float(error), 1e-10))),
+    }
 
 
 def headline(protocol: str) -> tuple[str, str, str]:
@@ -131,7 +171,7 @@ def views_of(name: str, parts: Sequence[Part], settings: Settings) -> MultiView:
 def cost(stages: Stages) -> dict[str, float]:
     """Wall and processor seconds from views to the mesh before texturing, and of the texture."""
     result = {}
-    for name, parts in (("fit", ("harmonise", "fit", "mesh", "refine")), ("texture", ("texture",))):
+    for name, parts in (("fit", ("harmonise", "fit", "mesh", "refine")), ("texture", ("place", "texture"))):
         result[f"{name}_wall"] = sum(stages.seconds.get(part, 0.0) for part in parts)
         result[f"{name}_cpu"] = sum(stages.cpu_seconds.get(part, 0.0) for part in parts)
     return result

@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tile", type=int, default=320, metavar="PX", help="side of each view (default: 320)")
     add("--with-normals", action="store_true", help="hand the true view-space normals to the fit")
     add("--with-depth", action="store_true", help="hand the true depths to the fit")
+    add(
+        "--with-picture",
+        action="store_true",
+        help="hand over a picture from azimuth 0 as well, whose camera the stages have to find",
+    )
     add("--warp", type=float, default=0, metavar="PX", help="smooth random warp of each view, rms (default: 0)")
     add("--gain", type=float, default=0, metavar="F", help="random brightness of each view, +- this share (default: 0)")
     add(
@@ -96,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         tile_px=args.tile,
         with_normals=args.with_normals,
         with_depth=args.with_depth,
+        with_picture=args.with_picture,
         seed=args.seed,
         protocol=args.protocol,
         alignments=("none", "yaw", "icp") if args.align == "all" else tuple({"none": 0, args.align: 0}),
@@ -169,7 +175,7 @@ def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     protocol = get_protocol(settings.protocol)
-    stages = ("fit.", "extract.", "clean.", "texture.")
+    stages = ("fit.", "extract.", "clean.", "place.", "texture.")
     values = [f"{key} {value}" for key, value in describe(settings.config).items() if key.startswith(stages)]
     command = ["run.py eval recon", f"--meshes {Path(args.meshes).resolve().name}", *options_of(args, parser)]
     return [

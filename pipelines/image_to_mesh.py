@@ -1,4 +1,4 @@
-"""The story: picture -> cutout -> views -> harmonise -> fit -> mesh -> texture -> asset. Its order is here alone."""
+"""The story: picture -> cutout -> views -> harmonise -> fit -> mesh -> place -> texture -> asset."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,12 @@ from zero123pp.pipelines.agreement import agreement
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
+from zero123pp.pipelines.cutout.fringe import without_fringe
 from zero123pp.pipelines.generate import Generation, draw_views
 from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.read_image import read_image
-from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, harmonised, reconstruct
+from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, harmonised, reconstruct, with_picture
 from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
@@ -203,7 +204,8 @@ class ImageTo3D:
         posed: "PosedPictures | None" = None,
     ) -> Asset:
         """From posed views to the asset with its report."""
-        made = reconstruct(multiview, config, seed=seed, stages=stages)
+        picture = None if cutout is None else without_fringe(cutout)
+        made = reconstruct(multiview, config, picture=picture, seed=seed, stages=stages)
         with stages.stage("check"):
             agreed = agreement(made.textured, multiview.views)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
@@ -218,6 +220,7 @@ class ImageTo3D:
             "seconds": dict(stages.seconds),
             "harmonise": made.views_report,
             "mesh": made.mesh_report,
+            "picture": made.picture_report,
             "texture": made.texture_report,
             "agreement": agreed,
             "config": describe(config),
@@ -306,6 +309,22 @@ class ImageTo3D:
         Raises StageFailed when no surface can be made of the views, and Cancelled.
         """
         return closed_mesh(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
+
+    def place(
+        self,
+        cutout: Cutout,
+        mesh: Mesh,
+        views: MultiView,
+        *,
+        progress: StageProgress | None = None,
+        cancel: Cancel | None = None,
+    ) -> MultiView:
+        """Between the third stage and the last: the views, and the picture after them where its camera can be told.
+
+        For views of a diffusion model; those of the sources without one hold the picture already and stay as they are.
+        """
+        stages = Stages(cancellable(progress, cancel))
+        return with_picture(views, mesh, without_fringe(cutout), self._config_for(views), stages)[0]
 
     def texture(
         self,

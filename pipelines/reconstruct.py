@@ -1,13 +1,16 @@
-"""Posed views to a textured mesh: harmonise -> fit -> surface -> clean mesh -> refinement -> texture."""
+"""Posed views to a textured mesh: harmonise -> fit -> surface -> clean mesh -> refinement -> place -> texture."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from zero123pp.pipelines.progress import Stages
 from zero123pp.recon.clean import CleanConfig, clean, facts
 from zero123pp.recon.extract import ExtractConfig, extract
 from zero123pp.recon.fit import FitConfig, fit
 from zero123pp.recon.harmonise import HarmoniseConfig, harmonise
+from zero123pp.recon.place import PlaceConfig, place
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.texture import TextureConfig, texture
 from zero123pp.recon.topology import is_watertight, welded
@@ -23,6 +26,7 @@ class ReconstructionConfig:
     extract: ExtractConfig = field(default_factory=ExtractConfig)
     clean: CleanConfig = field(default_factory=CleanConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
+    place: PlaceConfig = field(default_factory=PlaceConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
 
 
@@ -35,6 +39,7 @@ class Reconstruction:
     textured: TexturedMesh
     views_report: dict[str, Any]
     mesh_report: dict[str, Any]
+    picture_report: dict[str, Any]
     texture_report: dict[str, Any]
 
 
@@ -42,6 +47,7 @@ def reconstruct(
     views: MultiView,
     config: ReconstructionConfig = ReconstructionConfig(),
     *,
+    picture: np.ndarray | None = None,
     seed: int = 0,
     stages: Stages | None = None,
 ) -> Reconstruction:
@@ -50,9 +56,11 @@ def reconstruct(
     Args:
         views: any number of posed views.
         config: of the stages.
+        picture: (S, S, 4) float32, straight alpha: what the views were made from, seen from azimuth 0. The texture
+            takes it as one more view where its camera can be told.
         seed: fixes every random choice.
-        stages: gets the progress and the cost of the stages 'harmonise', 'fit', 'mesh', 'refine' (where
-            there is one) and 'texture'.
+        stages: gets the progress and the cost of the stages 'harmonise', 'fit', 'mesh', 'refine' and 'place' (where
+            there are any) and 'texture'.
 
     Raises:
         StageFailed: no surface can be made of the views.
@@ -60,11 +68,12 @@ def reconstruct(
     stages = Stages() if stages is None else stages
     views, views_report = harmonised(views, config, seed, stages)
     mesh, mesh_report = closed_mesh(views, config, seed, stages)
+    views, picture_report = with_picture(views, mesh, picture, config, stages)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
-    return Reconstruction(mesh, textured, views_report, mesh_report, texture_report)
+    return Reconstruction(mesh, textured, views_report, mesh_report, picture_report, texture_report)
 
 
 def harmonised(
@@ -89,3 +98,14 @@ def closed_mesh(
             mesh, refined = refine(mesh, views.views, config.refine, progress=report)
             mesh_report |= facts(mesh) | {"refined": refined}
     return mesh, mesh_report
+
+
+def with_picture(
+    views: MultiView, mesh: Mesh, picture: np.ndarray | None, config: ReconstructionConfig, stages: Stages
+) -> tuple[MultiView, dict[str, Any]]:
+    """The views, and after them the picture that they were made from where it can be placed, see `place`."""
+    if picture is None or config.place.use == "never":
+        return views, {}
+    with stages.stage("place"):
+        view, picture_report = place(picture, mesh, config.place)
+    return views if view is None else replace(views, views=(*views.views, view)), picture_report

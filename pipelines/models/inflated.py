@@ -10,8 +10,9 @@ import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, focal_px, orbit_camera
 from zero123pp.images import to_float, to_uint8
+from zero123pp.pipelines.cutout.fringe import extended, fringe_px
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
-from zero123pp.pipelines.models.painting import extended, fringe_px, pictured
+from zero123pp.pipelines.models.painting import pictured
 from zero123pp.recon.inflate import InflateConfig, Inflated, behind_picture, inflate
 from zero123pp.recon.normals import smooth_normals
 from zero123pp.rigs import get_rig
@@ -41,7 +42,7 @@ class InflatedModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "harmonise.use=never")
+    overrides = ("fit.weight_mask=10", "refine.use=never", "harmonise.use=never", "place.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
     they show is a guess, and not worth refining to."""
 

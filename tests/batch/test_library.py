@@ -56,6 +56,7 @@ def test_the_stages_one_by_one_are_the_whole(pipe, picture, asset):
     views = pipe.views(cutout, seed=3, **note)
     views = pipe.harmonise(views, seed=3, **note)
     mesh = pipe.fit(views, seed=3, **note)
+    assert pipe.place(cutout, mesh, views, **note) is views  # the picture is among them already
     textured = pipe.texture(mesh, views, **note)
     assert list(dict.fromkeys(seen)) == ["cutout", "views", "harmonise", "fit", "mesh", "texture"]
     assert glb(textured) == glb(asset.textured)
@@ -65,6 +66,17 @@ def test_given_views_are_fitted_as_given(pipe, sheet):
     whole = pipe(views=sheet, seed=1)
     mesh = pipe.fit(whole.views, seed=1)  # without the overrides that suit the model's own views
     assert glb(pipe.texture(mesh, whole.views)) == glb(whole.textured)
+
+
+def test_the_picture_is_one_more_view_of_what_was_drawn_from_it(pipe, sheet, picture):
+    drawn, cutout = pipe(views=sheet, seed=1).views, pipe.cutout(picture)
+    whole = pipe.from_views(drawn, cutout, seed=1)
+    assert whole.report["picture"]["used"] and len(whole.report["texture"]["view_share"]) == 7
+    assert whole.report["picture"]["elevation_deg"] == pytest.approx(8, abs=4)
+    mesh = pipe.fit(drawn, seed=1)
+    views = pipe.place(cutout, mesh, drawn)
+    assert len(views) == 7 and np.allclose(views.views[6].alpha, cutout.rgba[..., 3] / 255)
+    assert glb(pipe.texture(mesh, views)) == glb(whole.textured)
 
 
 def test_threads_get_what_one_caller_gets(pipe, picture, sheet, asset):

@@ -162,6 +162,14 @@ def test_analytic_objects_come_back(results):
         assert row["fit_cpu"] > 0 and row["texture_cpu"] > 0 and row["peak_mb"] > 50
 
 
+def test_a_picture_finds_its_place_among_the_views(meshes, tmp_path):
+    arguments = ["--meshes", str(meshes), "--only", "box", "--out", str(tmp_path), "--preset", "fast", "--with-picture"]
+    assert cli.main(["eval", "recon", *arguments]) == 0
+    (row, _) = csv.DictReader((tmp_path / "v1.2_clean_picture_fast.csv").read_text().splitlines())
+    assert float(row["placed"]) == 1 and float(row["elevation_error"]) < 3
+    assert float(row["front_PSNR"]) > 22
+
+
 def test_a_run_leaves_a_page_and_a_contact_sheet(results):
     from PIL import Image
 
