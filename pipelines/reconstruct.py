@@ -106,6 +106,6 @@ def with_picture(
     """The views, and after them the picture that they were made from where it can be placed, see `place`."""
     if picture is None or config.place.use == "never":
         return views, {}
-    with stages.stage("place"):
-        view, picture_report = place(picture, mesh, config.place)
+    with stages.stage("place") as report:
+        view, picture_report = place(picture, mesh, config.place, progress=report)
     return views if view is None else replace(views, views=(*views.views, view)), picture_report

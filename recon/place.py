@@ -4,6 +4,7 @@ Generated views are small and repeat the picture's details only roughly; texels 
 from it. Its azimuth is 0 by the definition of the rigs; elevation, distance, focal length and crop are unknown.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -41,7 +42,12 @@ class PlaceConfig:
             raise ConfigError(f"place.elevations is {list(self.elevations)}; expected two ascending angles within 89")
 
 
-def place(rgba: np.ndarray, mesh: Mesh, config: PlaceConfig = PlaceConfig()) -> tuple[View | None, dict[str, Any]]:
+def place(
+    rgba: np.ndarray,
+    mesh: Mesh,
+    config: PlaceConfig = PlaceConfig(),
+    progress: Callable[[float], None] | None = None,
+) -> tuple[View | None, dict[str, Any]]:
     """The picture as a view of the mesh, or None where no camera makes the mesh look like it; and what was found.
 
     The search goes from a grid of elevations and distances, over simplex descents (Nelder and Mead, "A simplex method
@@ -52,6 +58,7 @@ def place(rgba: np.ndarray, mesh: Mesh, config: PlaceConfig = PlaceConfig()) -> 
         rgba: (S, S, 4) float32, straight alpha.
         mesh: with vertex colours, in the world frame.
         config: see `PlaceConfig`.
+        progress: called with the fraction done.
 
     Returns:
         The view, at the picture's own size; and 'used', 'elevation_deg', 'azimuth_deg', 'distance', 'overlap',
@@ -64,12 +71,17 @@ def place(rgba: np.ndarray, mesh: Mesh, config: PlaceConfig = PlaceConfig()) -> 
 
     flat = View(rgba[..., :3], rgba[..., 3], Camera(np.eye(4), 1.0, 1.0, 0.5, 0.5, *rgba.shape[:2]))
     coarse, middle, fine = (resampled(flat, size, size) for size in _SIZES_PX)
+    report = progress or (lambda fraction: None)
     starts = sorted(
         (_difference(coarse, mesh, at), at.tolist())
         for elevation in np.arange(config.elevations[0], config.elevations[1] + 1, _STEP_DEG)
         for at in (_framed(coarse, mesh, elevation, distance) for distance in config.distances)
     )
-    descents = [_descended(middle, mesh, np.array(at), _STEPS) for _, at in starts[:_STARTS]]
+    report(0.2)
+    descents = []
+    for _, start in starts[:_STARTS]:
+        descents.append(_descended(middle, mesh, np.array(start), _STEPS))
+        report(0.2 + 0.5 * len(descents) / _STARTS)
     _, at = _descended(fine, mesh, min(descents, key=lambda descent: descent[0])[1], _STEPS // 2)
     overlap, psnr = _likeness(fine, render(mesh, _camera(at, fine.camera.width)))
     azimuth, elevation, distance = at[0] * _ANGLE_DEG, at[1] * _ANGLE_DEG, np.exp(at[2])

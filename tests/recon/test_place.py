@@ -51,9 +51,11 @@ def test_a_picture_finds_its_camera(mesh, elevation, distance, zoom, shift):
 
 def test_the_view_is_the_picture_itself(mesh):
     rgba = picture(mesh, camera_of(10, 2, 0.8, (0, 0)))
-    view, _ = place(rgba, mesh, PlaceConfig(confidence=0.4))
+    seen = []
+    view, _ = place(rgba, mesh, PlaceConfig(confidence=0.4), progress=seen.append)
     assert np.array_equal(view.rgb, rgba[..., :3]) and np.array_equal(view.alpha, rgba[..., 3])
     assert view.confidence == 0.4
+    assert len(seen) > 2 and sorted(seen) == seen and 0 < seen[0] and seen[-1] < 1
 
 
 def test_a_picture_of_something_else_is_refused(mesh):
