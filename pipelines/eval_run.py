@@ -19,7 +19,7 @@ from zero123pp.pipelines.progress import Stages, peak_memory_mb, reset_peak_memo
 from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
 from zero123pp.recon.bend import premultiplied
 from zero123pp.rigs import get_rig
-from zero123pp.types import Mesh, MultiView, View
+from zero123pp.types import Cutout, Mesh, MultiView, View
 
 MAX_PICTURED = 40
 """Objects on a contact sheet at most."""
@@ -111,8 +111,8 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
 
 
 def _reconstructed(settings: Settings, picture: View | None, views: MultiView, stages: Stages) -> Reconstruction:
-    rgba = None if picture is None else np.dstack([picture.rgb, picture.alpha])
-    return reconstruct(views, settings.config, picture=rgba, seed=settings.seed, stages=stages)
+    cutout = None if picture is None else Cutout(to_uint8(np.dstack([picture.rgb, picture.alpha])))
+    return reconstruct(views, settings.config, cutout=cutout, seed=settings.seed, stages=stages)
 
 
 def picture_of(parts: Sequence[Part]) -> View:

@@ -13,7 +13,6 @@ from zero123pp.pipelines.agreement import agreement
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
-from zero123pp.pipelines.cutout.fringe import without_fringe
 from zero123pp.pipelines.generate import Generation, draw_views
 from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
@@ -204,8 +203,7 @@ class ImageTo3D:
         posed: "PosedPictures | None" = None,
     ) -> Asset:
         """From posed views to the asset with its report."""
-        picture = None if cutout is None else without_fringe(cutout)
-        made = reconstruct(multiview, config, picture=picture, seed=seed, stages=stages)
+        made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages)
         with stages.stage("check"):
             agreed = agreement(made.textured, multiview.views)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
@@ -324,7 +322,7 @@ class ImageTo3D:
         For views of a diffusion model; those of the sources without one hold the picture already and stay as they are.
         """
         stages = Stages(cancellable(progress, cancel))
-        return with_picture(views, mesh, without_fringe(cutout), self._config_for(views), stages)[0]
+        return with_picture(views, mesh, cutout, self._config_for(views), stages)[0]
 
     def texture(
         self,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
+from zero123pp.pipelines.cutout.fringe import without_fringe
 from zero123pp.pipelines.progress import Stages
 from zero123pp.recon.clean import CleanConfig, clean, facts
 from zero123pp.recon.extract import ExtractConfig, extract
@@ -14,7 +13,7 @@ from zero123pp.recon.place import PlaceConfig, place
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.texture import TextureConfig, texture
 from zero123pp.recon.topology import is_watertight, welded
-from zero123pp.types import Mesh, MultiView, TexturedMesh
+from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def reconstruct(
     views: MultiView,
     config: ReconstructionConfig = ReconstructionConfig(),
     *,
-    picture: np.ndarray | None = None,
+    cutout: Cutout | None = None,
     seed: int = 0,
     stages: Stages | None = None,
 ) -> Reconstruction:
@@ -56,8 +55,8 @@ def reconstruct(
     Args:
         views: any number of posed views.
         config: of the stages.
-        picture: (S, S, 4) float32, straight alpha: what the views were made from, seen from azimuth 0. The texture
-            takes it as one more view where its camera can be told.
+        cutout: what the views were made from, seen from azimuth 0. The texture takes it as one more view where its
+            camera can be told.
         seed: fixes every random choice.
         stages: gets the progress and the cost of the stages 'harmonise', 'fit', 'mesh', 'refine' and 'place' (where
             there are any) and 'texture'.
@@ -68,7 +67,7 @@ def reconstruct(
     stages = Stages() if stages is None else stages
     views, views_report = harmonised(views, config, seed, stages)
     mesh, mesh_report = closed_mesh(views, config, seed, stages)
-    views, picture_report = with_picture(views, mesh, picture, config, stages)
+    views, picture_report = with_picture(views, mesh, cutout, config, stages)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
@@ -101,11 +100,11 @@ def closed_mesh(
 
 
 def with_picture(
-    views: MultiView, mesh: Mesh, picture: np.ndarray | None, config: ReconstructionConfig, stages: Stages
+    views: MultiView, mesh: Mesh, cutout: Cutout | None, config: ReconstructionConfig, stages: Stages
 ) -> tuple[MultiView, dict[str, Any]]:
     """The views, and after them the picture that they were made from where it can be placed, see `place`."""
-    if picture is None or config.place.use == "never":
+    if cutout is None or config.place.use == "never":
         return views, {}
     with stages.stage("place") as report:
-        view, picture_report = place(picture, mesh, config.place, progress=report)
+        view, picture_report = place(without_fringe(cutout), mesh, config.place, progress=report)
     return views if view is None else replace(views, views=(*views.views, view)), picture_report
