@@ -1,10 +1,10 @@
 """Wall seconds from typing the command to a textured GLB, for sheets of true views, and the seconds of each stage.
 
-    python benchmarks/whole_process.py --meshes FOLDER [--presets default fast] [--modules]
+    python benchmarks/whole_process.py --meshes FOLDER [--presets default fast]
 
 writes benchmarks/results/whole_process.md and .json. Every object is a process of its own, as users start it, after one
 that is not counted (it compiles kernels). Wall seconds mean something on an idle machine only; processor seconds stand
-beside them. --modules also says which large packages the process has imported at its end.
+beside them. The page also says which large packages a run has imported at its end.
 """
 
 import argparse

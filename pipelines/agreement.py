@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zero123pp.cameras import resized
+from zero123pp.recon.likeness import likeness
 from zero123pp.recon.render import render
 from zero123pp.types import TexturedMesh, View
 
@@ -21,12 +22,9 @@ def agreement(textured: TexturedMesh, views: Sequence[View]) -> dict[str, list[f
             scale = _SIZE_PX / max(camera.width, camera.height)
             camera = resized(camera, max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
             rgb, alpha = _resampled(rgb, alpha, camera.width, camera.height)
-        ours = render(textured, camera)
-        mask, our_mask = alpha > 0.5, ours.alpha > 0.5
-        union, common = (mask | our_mask).sum(), mask & our_mask
-        error = np.mean((ours.rgb[common] - rgb[common]) ** 2) if common.any() else 1.0
-        result["silhouette_iou"].append(round(float(common.sum() / max(union, 1)), 4))
-        result["foreground_psnr_db"].append(round(float(-10 * np.log10(max(error, 1e-10))), 2))
+        overlap, psnr = likeness(render(textured, camera), View(rgb, alpha, camera))
+        result["silhouette_iou"].append(round(overlap, 4))
+        result["foreground_psnr_db"].append(round(psnr, 2))
     return result
 
 

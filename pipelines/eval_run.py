@@ -18,6 +18,7 @@ from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.pipelines.progress import Stages, peak_memory_mb, reset_peak_memory
 from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
 from zero123pp.recon.bend import premultiplied
+from zero123pp.recon.metrics import psnr
 from zero123pp.rigs import get_rig
 from zero123pp.types import Cutout, Mesh, MultiView, View
 
@@ -127,11 +128,10 @@ def measure_picture(done: Reconstruction, picture: View) -> dict[str, float]:
     """Whether the picture was placed, how far its elevation is off, degrees, and the PSNR of what its camera sees."""
     said, shown = done.picture_report, true_view(done.textured, picture.camera)
     either = (shown.alpha > 0.5) | (picture.alpha > 0.5)
-    error = ((premultiplied(shown) - premultiplied(picture))[either] ** 2).mean()
     return {
         "placed": float(said.get("used", False)),
         "elevation_error": abs(said["elevation_deg"] - PICTURE_ELEVATION_DEG) if said.get("used") else np.nan,
-        "front_PSNR": float(-10 * np.log10(max(float(error), 1e-10))),
+        "front_PSNR": psnr(premultiplied(shown)[either], premultiplied(picture)[either]),
     }
 
 

@@ -66,6 +66,7 @@ def place(
     """
     if config.use == "never" or not (rgba[..., 3] > 0.5).any():
         return None, {"used": False}
+    from zero123pp.recon.likeness import likeness
     from zero123pp.recon.render import render
     from zero123pp.recon.targets import resampled
 
@@ -83,7 +84,7 @@ def place(
         descents.append(_descended(middle, mesh, np.array(start), _STEPS))
         report(0.2 + 0.5 * len(descents) / _STARTS)
     _, at = _descended(fine, mesh, min(descents, key=lambda descent: descent[0])[1], _STEPS // 2)
-    overlap, psnr = _likeness(fine, render(mesh, _camera(at, fine.camera.width)))
+    overlap, psnr = likeness(render(mesh, _camera(at, fine.camera.width)), fine)
     azimuth, elevation, distance = at[0] * _ANGLE_DEG, at[1] * _ANGLE_DEG, np.exp(at[2])
     used = (
         overlap >= config.least_overlap
@@ -161,11 +162,3 @@ def _descended(picture: View, mesh: Mesh, at: np.ndarray, steps: int) -> tuple[f
     options = {"maxfev": steps, "initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-5, "adaptive": True}
     found = minimize(lambda p: _difference(picture, mesh, p), at, method="Nelder-Mead", options=options)
     return float(found.fun), found.x
-
-
-def _likeness(picture: View, shown: View) -> tuple[float, float]:
-    """Intersection over union of the outlines, and PSNR in dB over what both cover."""
-    ours, theirs = shown.alpha > 0.5, picture.alpha > 0.5
-    common = ours & theirs
-    error = float(((shown.rgb - picture.rgb)[common] ** 2).mean()) if common.any() else 1.0
-    return float(common.sum() / max((ours | theirs).sum(), 1)), float(-10 * np.log10(max(error, 1e-10)))
