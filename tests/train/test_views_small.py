@@ -1,6 +1,7 @@
 """Small models from scratch: the VAE whose encoder is computed, the published layout, and that training works."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,9 +128,22 @@ def test_a_run_from_scratch_learns_and_its_model_draws(tmp_path, monkeypatch):
     image = np.full((32, 32, 4), 200, np.uint8)
     drawn = pipe(image, num_inference_steps=2, guidance_scale=2.0, output_type="np", generator=torch.Generator())
     assert drawn.images.shape == (1, 96, 64, 3)
+    _refit_changes_the_decoder_alone(folder, data, replace(config, codec_steps=10))
     moved = checkpoint["mean"]["vision_encoder.visual_projection.weight"]
     start = open_start(str(folder), vision="").vision_encoder.visual_projection.weight
     assert not torch.equal(moved, start)
+
+
+def _refit_changes_the_decoder_alone(folder, data, config):
+    before = open_start(str(folder), vision="").vae.state_dict()
+    scratch.refit_decoder(folder, data, config)
+    after = open_start(str(folder), vision="").vae.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before if not name.startswith("decoder."))
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert "decoder.conv_out.weight" in changed
+    lines = (folder.parent / "codec.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["steps"] == 10
+    assert not list(folder.parent.glob(".*.tmp")) + list(folder.glob(".*.tmp"))
 
 
 def test_fitting_the_decoder_lowers_the_error(vae):

@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
     add("--threads", type=int, default=0, metavar="N", help="CPU threads of a process (default: torch's choice)")
     add("--export", action="store_true", help="train nothing: only write model/ from the checkpoint")
+    add("--refit-decoder", action="store_true", help="train nothing: fit the decoder of the small model in start/ for "
+        "codec_steps more, then write model/ from the checkpoint")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

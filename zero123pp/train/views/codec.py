@@ -24,6 +24,7 @@ from torch import nn
 
 from zero123pp.diffusion.latents import scale_image, unscale_latents
 from zero123pp.errors import BadInput
+from zero123pp.train.weights import scheduled_rate
 
 PATCH = 8
 """Pixels along a side of what one latent position stands for."""
@@ -215,12 +216,12 @@ def fit_decoder(
     """
     device = vae.device
     optimiser = torch.optim.AdamW(vae.decoder.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.1, cycle_momentum=False
-    )
     errors = []
     vae.decoder.requires_grad_(True)
     for step in range(steps):
+        rate = scheduled_rate(learning_rate, step, steps, warmup=steps // 10, decay=0.9, shape="cosine")
+        for group in optimiser.param_groups:
+            group["lr"] = rate
         pictures = scale_image(batches(step).to(device) * 2 - 1)
         with torch.no_grad():
             latents = vae.encode(pictures).latent_dist.mode()
@@ -230,7 +231,6 @@ def fit_decoder(
         nn.utils.clip_grad_norm_(vae.decoder.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
-        rates.step()
         errors.append(float(difference.detach().square().mean()) * 0.8**2)
         if progress:
             progress((step + 1) / steps)

@@ -17,6 +17,7 @@ def run(args: argparse.Namespace) -> int:
 
     from zero123pp.train.views.export import export_model
     from zero123pp.train.views.loop import process_state, train
+    from zero123pp.train.views.scratch import SMALL, refit_decoder
     from zero123pp.train.views.state import CHECKPOINT
     from zero123pp.train.weights import load_checkpoint
 
@@ -30,15 +31,19 @@ def run(args: argparse.Namespace) -> int:
     process = process_state(device)
     with process.main_process_first():
         open_start = _start(config, out, args)
-    if not args.export:
-        if args.data is None:
-            raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
+    if args.data is None and not args.export:
+        raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
+    if (args.export or args.refit_decoder) and not checkpoint.is_file():
+        raise BadInput(f"there is no {checkpoint} to export")
+    if args.refit_decoder:
+        if config.start not in SMALL:
+            raise BadInput(f"--refit-decoder is for {', '.join(SMALL)}, which start from nothing; got {config.start}")
+        refit_decoder(out / "start", args.data, config, progress=_report)
+    elif not args.export:
         train(
             open_start(), args.data, out, config, device=device,
             carry_over=None if args.carry_over is None else Path(args.carry_over), progress=_report,
         )  # fmt: skip
-    elif not checkpoint.is_file():
-        raise BadInput(f"there is no {checkpoint} to export")
     if process.is_main_process:
         export_model(open_start(), load_checkpoint(checkpoint), config, out / "model")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 
 from zero123pp.errors import BadInput
 from zero123pp.train.views.codec import codec_quality, fit_decoder, set_encoder
@@ -43,16 +44,56 @@ def build_start(
     pipeline = small_pipeline(shape, config.seed)
     tiles = Tiles(data, config, shape.tile_px)
     set_encoder(pipeline.vae, tiles(0, _STATISTICS_SAMPLES))
-    fit_decoder(pipeline.vae, lambda step: tiles(step + 1, config.codec_batch), config.codec_steps, progress=progress)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unseen = Tiles(data, config, shape.tile_px, held_out=True)
-    quality = codec_quality(pipeline.vae, unseen(0, _STATISTICS_SAMPLES))
-    append_log(folder.parent / "codec.jsonl", {"steps": config.codec_steps, **quality})
-    pipeline.save_pretrained(temporary)
+    _fit(pipeline.vae, tiles, data, config, folder.parent, progress)
+    pipeline.save_pretrained(temporary := _beside(folder))
     os.replace(temporary, folder)
     return folder
+
+
+def refit_decoder(
+    folder: Path, data: str | Path, config: ViewsTrainConfig, progress: Callable[[float], None] | None = None
+) -> dict[str, float]:
+    """Fit the decoder of a small model ``config.codec_steps`` further; its latents, and so a UNet's use of them, stay.
+
+    Args:
+        folder: what `build_start` made.
+        data: folder of samples.
+        config: of the run.
+        progress: called with the fraction done.
+
+    Returns:
+        `zero123pp.train.views.codec.codec_quality` on held-out meshes.
+
+    Raises:
+        BadInput: no such folder, or samples of tiles smaller than the model's.
+    """
+    if not (folder / "vae" / "config.json").is_file():
+        raise BadInput(f"{folder} has no vae/ whose decoder could be fitted; train first")
+    vae = AutoencoderKL.from_pretrained(folder / "vae").float()
+    quality = _fit(vae, Tiles(data, config, SMALL[config.start].tile_px), data, config, folder.parent, progress)
+    vae.save_pretrained(temporary := _beside(folder / "vae"))
+    shutil.rmtree(folder / "vae")
+    os.replace(temporary, folder / "vae")
+    return quality
+
+
+def _fit(
+    vae: AutoencoderKL, tiles: "Tiles", data: str | Path, config: ViewsTrainConfig, run: Path,
+    progress: Callable[[float], None] | None,
+) -> dict[str, float]:  # fmt: skip
+    """Fit the decoder to fixed latents; its quality goes into the run's codec.jsonl."""
+    fit_decoder(vae, lambda step: tiles(step + 1, config.codec_batch), config.codec_steps, progress=progress)
+    quality = codec_quality(vae, Tiles(data, config, tiles.size, held_out=True)(0, _STATISTICS_SAMPLES))
+    append_log(run / "codec.jsonl", {"steps": config.codec_steps, **quality})
+    return quality
+
+
+def _beside(folder: Path) -> Path:
+    """An unused name next to ``folder``, to be filled and then renamed."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    return temporary
 
 
 class Tiles:
