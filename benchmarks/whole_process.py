@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from zero123pp.images import tile_sheet, to_uint8
-from zero123pp.pipelines.eval_report import machine
+from zero123pp.pipelines.eval_report import machine, options_of
 from zero123pp.pipelines.evaluate import find_meshes
 from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
 
@@ -47,7 +47,9 @@ def main() -> None:
             rows += [{"object": sheet.stem, "preset": preset} | one_process(sheet, preset) for sheet in sheets]
         modules = imported(sheets[0])
     result = {
-        "command": f"python benchmarks/whole_process.py --meshes {Path(args.meshes).name}",
+        "command": " ".join(
+            [f"python benchmarks/whole_process.py --meshes {Path(args.meshes).name}", *options_of(args, parser)]
+        ),
         "machine": machine(),
         "load_at_the_end": os.getloadavg()[0],
         "imported": modules,
