@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from zero123pp.diffusion.latents import decode
+from zero123pp.diffusion.pipeline import Zero123PlusPipeline
 from zero123pp.images import untile_sheet
 from zero123pp.train.views.codec import fit_decoder, set_encoder
 from zero123pp.train.views.config import ViewsTrainConfig
@@ -31,8 +32,8 @@ class ConditionConfig:
 
     tile_px: int = 32
     """Side of one view."""
-    channels: tuple[int, ...] = (48, 96)
-    """Of the UNet."""
+    channels: tuple[int, ...] = (64, 96)
+    """Of the UNet; multiples of 32, the groups of its norms."""
     steps: int = 700
     """Of training, for each of the two models."""
     batch: int = 16
@@ -53,7 +54,7 @@ class ConditionConfig:
 
 def reference_scale(config: ConditionConfig, data: Path) -> dict:
     """Figure 7: reference latents as they leave the VAE, or scaled like the sheet's, about a fifth."""
-    factor = small_pipeline(_shape(config), config.seed).vae.config.scaling_factor
+    factor = new_model(config).vae.config.scaling_factor
     return _arms(config, data, {"reference x5 (as published)": {}, "reference x1": {"reference_scale": factor}})
 
 
@@ -66,8 +67,10 @@ def _arms(config: ConditionConfig, data: Path, arms: dict[str, dict]) -> dict:
     return {"arms": {name: _train(config, data, **changes) for name, changes in arms.items()}}
 
 
-def _shape(config: ConditionConfig) -> SmallModel:
-    return SmallModel(tile_px=config.tile_px, channels=config.channels, context=96, vision_layers=3)
+def new_model(config: ConditionConfig) -> Zero123PlusPipeline:
+    """The model before training."""
+    shape = SmallModel(tile_px=config.tile_px, channels=config.channels, context=96, vision_layers=3)
+    return small_pipeline(shape, config.seed)
 
 
 def _train(config: ConditionConfig, data: Path, *, reference_scale: float = 1.0, use_global: bool = True) -> dict:
@@ -76,7 +79,7 @@ def _train(config: ConditionConfig, data: Path, *, reference_scale: float = 1.0,
         warmup=50, decay=0.5, ema=0.995, min_snr_floor=0.25, timesteps="even", query_px=(), drop=0.0, balance=0.5,
         train_ramp=use_global, train_vision=use_global, seed=config.seed,
     )  # fmt: skip
-    pipeline = small_pipeline(_shape(config), config.seed)
+    pipeline = new_model(config)
     tiles = Tiles(data, recipe, config.tile_px)
     set_encoder(pipeline.vae, tiles(0, 64))
     fit_decoder(pipeline.vae, lambda step: tiles(step + 1, 2), config.codec_steps)

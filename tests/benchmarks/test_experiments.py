@@ -34,7 +34,9 @@ def data(experiments, tmp_path_factory):
 def test_every_experiment_has_a_config(experiments):
     assert {file.stem for file in experiments.CONFIGS.glob("*.yaml")} == set(experiments.EXPERIMENTS)
     for name, (cls, _, _) in experiments.EXPERIMENTS.items():
-        assert load(cls, experiments.CONFIGS / f"{name}.yaml")
+        config = load(cls, experiments.CONFIGS / f"{name}.yaml")
+        if cls is experiments.conditions.ConditionConfig:
+            assert experiments.conditions.new_model(config).unet.config.block_out_channels == tuple(config.channels)
 
 
 def test_noise_levels_are_those_of_the_schedules(experiments, data, tmp_path):
