@@ -26,7 +26,7 @@ def noise_levels(result: dict, file: Path) -> None:
         axis.plot(np.arange(len(values)) * 10, values, label=label, color=colour)
     axis.set(xlabel="step t", ylabel="log10 of the signal-to-noise ratio")
     axis.legend()
-    _save(figure, file)
+    save(figure, file)
 
 
 def blank_picture(result: dict, file: Path) -> None:
@@ -38,7 +38,7 @@ def blank_picture(result: dict, file: Path) -> None:
         _show(axis, result[name]["pictures"], label)
     axes[0].set(xlabel="steps of fitting white", ylabel="rms distance from white", ylim=(0, None))
     axes[0].legend()
-    _save(figure, file)
+    save(figure, file)
 
 
 def swapped_schedule(result: dict, file: Path) -> None:
@@ -55,7 +55,7 @@ def swapped_schedule(result: dict, file: Path) -> None:
         axes[0, column].set_title(f"{kind}: error x {ratio:.2f} after the swap", fontsize=9)
     axes[0, 0].set_ylabel("error / that of the best linear guess")
     axes[0, 0].legend(fontsize=7)
-    _save(figure, file)
+    save(figure, file)
 
 
 def arms(result: dict, file: Path) -> None:
@@ -71,7 +71,7 @@ def arms(result: dict, file: Path) -> None:
     right.set(xticks=np.arange(len(sides)) + 0.2, xticklabels=sides, ylabel="PSNR of one-step views, dB")
     right.set_ylim(lowest - 1, None)
     left.legend()
-    _save(figure, file)
+    save(figure, file)
 
 
 def _show(axis: plt.Axes, pictures: torch.Tensor, title: str) -> None:
@@ -82,7 +82,8 @@ def _show(axis: plt.Axes, pictures: torch.Tensor, title: str) -> None:
     axis.axis("off")
 
 
-def _save(figure: plt.Figure, file: Path) -> None:
+def save(figure: plt.Figure, file: Path) -> None:
+    """Write a picture and forget the figure."""
     figure.tight_layout()
     figure.savefig(file, dpi=90, metadata={"Software": None})
     plt.close(figure)

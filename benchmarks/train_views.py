@@ -1,6 +1,6 @@
 """Throughput of the training of views, against the same model trained naively, in one run.
 
-    python benchmarks/train_views.py --data SHARDS --start RUN/start [--device cuda] [--threads 2] [--set batch=64]
+    python benchmarks/train_views.py --data SHARDS --weights RUN/start [--device cuda] [--threads 2] [--set batch=64]
     OMP_NUM_THREADS=1 python -m torch.distributed.run --nproc_per_node 2 benchmarks/train_views.py ...   # two cores
 
 Both train the same model (preset `mini`) on the same batches with the same loss, samples drawn and encoded included.
@@ -38,7 +38,7 @@ def main() -> None:
     """Measure, print the row and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of samples")
-    parser.add_argument("--start", type=Path, required=True, help="start/ of a run of the preset mini")
+    parser.add_argument("--weights", type=Path, required=True, help="start/ of a run of the preset mini")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=3, help="turns of each way after one that is not counted")
@@ -65,7 +65,7 @@ def measure(args: argparse.Namespace, processes: int) -> dict | None:
     device, first = torch.device(args.device), processes == 1 or torch.distributed.get_rank() == 0
     geometry, ways = None, {}
     for name, make in (("here", recipe_step), ("naive", naive_step)):
-        ways[name], geometry = make(open_start(str(args.start), vision=""), config, device)
+        ways[name], geometry = make(open_start(str(args.weights), vision=""), config, device)
     items = ViewItems(Pool(args.data, held_out=False, balance=config.balance), geometry, config, group=config.batch)
     clock = time.process_time if device.type == "cpu" and processes == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -90,7 +90,7 @@ def measure(args: argparse.Namespace, processes: int) -> dict | None:
     launch = f"python -m torch.distributed.run --nproc_per_node {processes}" if processes > 1 else "python"
     device_name = f"cpu, {processes} processes" if processes > 1 else f"cpu, {args.threads} threads"
     row = {
-        "command": f"{launch} benchmarks/train_views.py --data SHARDS --start RUN/start --device {args.device} "
+        "command": f"{launch} benchmarks/train_views.py --data SHARDS --weights RUN/start --device {args.device} "
         f"--threads {args.threads} --turns {args.turns}" + "".join(f" --set {value}" for value in args.set),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device_name,
         "batch": config.batch,
