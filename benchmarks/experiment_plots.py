@@ -68,7 +68,8 @@ def arms(result: dict, file: Path) -> None:
         right.bar(np.arange(len(sides)) + 0.4 * place, values, 0.38, label=name)
     left.set(xlabel="samples", ylabel="error of v on held-out meshes")
     lowest = min(min(found["psnr_by_side"].values()) for found in result["arms"].values())
-    right.set(xticks=np.arange(len(sides)) + 0.2, xticklabels=sides, ylabel="PSNR of one-step views, dB")
+    labels = [side.replace(" (", "\n(") for side in sides]
+    right.set(xticks=np.arange(len(sides)) + 0.2, xticklabels=labels, ylabel="PSNR of one-step views, dB")
     right.set_ylim(lowest - 1, None)
     left.legend()
     save(figure, file)
