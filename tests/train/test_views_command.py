@@ -97,6 +97,8 @@ def test_two_processes_train_as_one(data, tmp_path):
         (["--config", "phase1", "--start", str(START)], "--data is missing"),
         (["--config", "phase1", "--start", str(START), "--data", "nowhere"], "no shards"),
         (["--config", "phase1", "--start", str(START), "--export"], "no .*checkpoint.pt to export"),
+        (["--config", "mini"], "--data is missing"),
+        (["--config", "mini", "--refit-decoder", "--data", "x"], "no .*checkpoint.pt to export"),
         (["--config", "phase1", "--set", "rate=3"], "unknown key rate"),
     ],
 )

@@ -28,16 +28,16 @@ def run(args: argparse.Namespace) -> int:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     out = Path(args.out)
     checkpoint = out / CHECKPOINT
-    process = process_state(device)
-    with process.main_process_first():
-        open_start = _start(config, out, args)
     if args.data is None and not args.export:
         raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
     if (args.export or args.refit_decoder) and not checkpoint.is_file():
         raise BadInput(f"there is no {checkpoint} to export")
+    if args.refit_decoder and config.start not in SMALL:
+        raise BadInput(f"--refit-decoder is for {', '.join(SMALL)}, which start from nothing; got {config.start!r}")
+    process = process_state(device)
+    with process.main_process_first():
+        open_start = _start(config, out, args)
     if args.refit_decoder:
-        if config.start not in SMALL:
-            raise BadInput(f"--refit-decoder is for {', '.join(SMALL)}, which start from nothing; got {config.start}")
         refit_decoder(out / "start", args.data, config, progress=_report)
     elif not args.export:
         train(

@@ -25,21 +25,26 @@ _STATISTICS_SAMPLES = 64
 
 
 def build_start(
-    folder: Path, data: str | Path, config: ViewsTrainConfig, progress: Callable[[float], None] | None = None
+    folder: Path,
+    data: str | Path | None,
+    config: ViewsTrainConfig,
+    progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Write the small model ``config.start`` with a VAE fitted to the data, unless ``folder`` has it already.
 
     Args:
         folder: receives a checkpoint in the public layout, whole or not at all.
-        data: folder of samples.
+        data: folder of samples; None where ``folder`` is known to be there.
         config: of the run; names the model and says how long the decoder is fitted.
         progress: called with the fraction done.
 
     Raises:
-        BadInput: no such model, or samples of tiles smaller than the model's.
+        BadInput: no such model, samples of tiles smaller than the model's, or no data to build it from.
     """
     if (folder / "model_index.json").is_file():
         return folder
+    if data is None:
+        raise BadInput(f"there is no {folder}, and without --data it cannot be built")
     shape = SMALL[config.start]
     pipeline = small_pipeline(shape, config.seed)
     tiles = Tiles(data, config, shape.tile_px)
