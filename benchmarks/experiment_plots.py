@@ -53,7 +53,7 @@ def swapped_schedule(result: dict, file: Path) -> None:
         ratio = result[kind]["error_ratio"]
         axes[0, column].set(xlabel="step t", yscale="log")
         axes[0, column].set_title(f"{kind}: error x {ratio:.2f} after the swap", fontsize=9)
-    axes[0, 0].set_ylabel("error / that of the best linear guess")
+    axes[0, 0].set_ylabel("error / that of the best linear guess", fontsize=8)
     axes[0, 0].legend(fontsize=7)
     save(figure, file)
 
