@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     out = Path(args.out)
     checkpoint = out / CHECKPOINT
-    if args.data is None and not args.export:
+    if args.data is None and (args.refit_decoder or not args.export):
         raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
     if (args.export or args.refit_decoder) and not checkpoint.is_file():
         raise BadInput(f"there is no {checkpoint} to export")
@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
     process = process_state(device)
     with process.main_process_first():
         open_start = _start(config, out, args)
-    if args.refit_decoder:
+    if args.refit_decoder and process.is_main_process:
         refit_decoder(out / "start", args.data, config, progress=_report)
-    elif not args.export:
+    elif not (args.export or args.refit_decoder):
         train(
             open_start(), args.data, out, config, device=device,
             carry_over=None if args.carry_over is None else Path(args.carry_over), progress=_report,

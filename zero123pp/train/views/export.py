@@ -1,7 +1,5 @@
 """A checkpoint of training as a folder in the public layout."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from zero123pp.train.views.config import ViewsTrainConfig
 from zero123pp.train.views.denoiser import ViewDenoiser
 from zero123pp.train.views.phases import CONTROLLED
 from zero123pp.train.views.state import geometry_of, new_controlnet
+from zero123pp.train.whole_folder import whole_folder
 
 
 @torch.no_grad()
@@ -46,15 +45,12 @@ def export_model(
         if name not in here or here[name].shape != value.shape:
             raise BadInput(f"the checkpoint trained {name}, which its start does not have in that shape")
         here[name].copy_(value)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    if controlnet is not None:
-        torch.nn.Module.to(controlnet, dtype).save_pretrained(temporary)  # diffusers' own warns of nothing
-    else:
-        tile = geometry_of(pipeline, config).tile_px
-        _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype).save_pretrained(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    with whole_folder(folder) as temporary:
+        if controlnet is not None:
+            torch.nn.Module.to(controlnet, dtype).save_pretrained(temporary)  # diffusers' own warns of nothing
+        else:
+            tile = geometry_of(pipeline, config).tile_px
+            _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype).save_pretrained(temporary)
     return folder
 
 

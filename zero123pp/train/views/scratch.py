@@ -1,7 +1,5 @@
 """The start of a small model that is trained from nothing: built once from the data, then kept in the run's folder."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from zero123pp.train.views.dataset import Pool
 from zero123pp.train.views.log import append_log
 from zero123pp.train.views.pictures import resized, sample_pictures
 from zero123pp.train.views.small import MINI, SmallModel, small_pipeline
+from zero123pp.train.whole_folder import whole_folder
 
 SMALL: dict[str, SmallModel] = {"mini": MINI}
 """Small models by the name that ``start`` has in a config."""
@@ -51,8 +50,8 @@ def build_start(
     set_encoder(pipeline.vae, tiles(0, _STATISTICS_SAMPLES))
     folder.parent.mkdir(parents=True, exist_ok=True)
     _fit(pipeline.vae, tiles, data, config, folder.parent, progress)
-    pipeline.save_pretrained(temporary := _beside(folder))
-    os.replace(temporary, folder)
+    with whole_folder(folder) as temporary:
+        pipeline.save_pretrained(temporary)
     return folder
 
 
@@ -77,9 +76,8 @@ def refit_decoder(
         raise BadInput(f"{folder} has no vae/ whose decoder could be fitted; train first")
     vae = AutoencoderKL.from_pretrained(folder / "vae").float()
     quality = _fit(vae, Tiles(data, config, SMALL[config.start].tile_px), data, config, folder.parent, progress)
-    vae.save_pretrained(temporary := _beside(folder / "vae"))
-    shutil.rmtree(folder / "vae")
-    os.replace(temporary, folder / "vae")
+    with whole_folder(folder / "vae") as temporary:
+        vae.save_pretrained(temporary)
     return quality
 
 
@@ -92,13 +90,6 @@ def _fit(
     quality = codec_quality(vae, Tiles(data, config, tiles.size, held_out=True)(0, _STATISTICS_SAMPLES))
     append_log(run / "codec.jsonl", {"steps": config.codec_steps, **quality})
     return quality
-
-
-def _beside(folder: Path) -> Path:
-    """An unused name next to ``folder``, to be filled and then renamed."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    return temporary
 
 
 class Tiles:
