@@ -79,8 +79,8 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     distances, shades = np.mean([d for d, _ in answers], 0), np.mean([c for _, c in answers], 0)
     sdf[where], colors[where] = distances, shades
     thinnest = config.thinnest * voxel
-    sdf = largest_piece(probable_solid(sdf, cone, rays, config.blur), voxel)
-    sdf = with_outline(round_edged(sdf, rays, config.round_edges, thinnest), cone, rays, thinnest)
+    sdf = largest_piece(probable_solid(sdf, cone, rays, config.blur), cone, voxel)
+    sdf = with_outline(round_edged(sdf, cone, rays, config.round_edges, thinnest), cone, rays, thinnest)
     return _in_world(extract(Field(sdf, colors, 1.0)), view.camera, elevation, config)
 
 

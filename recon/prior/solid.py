@@ -16,7 +16,7 @@ _CERTAIN = 3 * SOFTNESS
 _THRESHOLDS = (0.2, 0.6)
 """Least and greatest of a ray."""
 
-_OF_THE_MOST = 0.85
+_OF_THE_MOST = 0.7
 """A ray's threshold over the greatest probability on it, at most: walls that blurring thinned stay."""
 
 _EVEN_RAYS = 3.0
@@ -24,7 +24,7 @@ _EVEN_RAYS = 3.0
 
 
 def probable_solid(distances: np.ndarray, cone: np.ndarray, rays: Rays, blur: float) -> np.ndarray:
-    """Distances (N, N, N) whose zero is the surface, from those of the network.
+    """Distances (N, N, N) whose zero is the surface, from those of the network; not cut off by the outline.
 
     Args:
         distances: (N, N, N) of the network; what is outside of the cone is not looked at.
@@ -43,7 +43,7 @@ def probable_solid(distances: np.ndarray, cone: np.ndarray, rays: Rays, blur: fl
     threshold = evened(np.clip(threshold, *_THRESHOLDS), rays.inside, _EVEN_RAYS)
     threshold = np.maximum(np.minimum(threshold, _OF_THE_MOST * falling[..., 0]), _THRESHOLDS[0])
     threshold = rays.at_nodes(extended(threshold, rays.inside))
-    return np.maximum(even - np.float32(SOFTNESS) * np.log(1 / threshold - 1), cone)
+    return even - np.float32(SOFTNESS) * np.log(1 / threshold - 1)
 
 
 def _probability(distances: np.ndarray) -> np.ndarray:
@@ -51,37 +51,38 @@ def _probability(distances: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(distances / np.float32(SOFTNESS)))
 
 
-_EVEN_SURFACE = 1.0
-"""Voxels, standard deviation: rays stand side by side, and what they say is not quite the same."""
+_EVEN_SURFACE = 0.8
+"""Voxels, standard deviation: a round edge is given ray by ray, and should not show it."""
 
 
-def largest_piece(sdf: np.ndarray, outside: float) -> np.ndarray:
-    """The distances (N, N, N) with all but the largest connected solid taken away: their nodes become ``outside``.
+def largest_piece(sdf: np.ndarray, cone: np.ndarray, outside: float) -> np.ndarray:
+    """The distances (N, N, N) without all but the largest solid that is connected in the cone (N, N, N).
+
+    The nodes of the others become ``outside``.
 
     Far in front of and behind an object one picture says nothing, and what little is imagined there would decide the
     scale of the whole. What the outline asks for comes back in `with_outline`.
     """
     from scipy.ndimage import label
 
-    pieces, count = label(sdf < 0)
+    pieces, count = label(np.maximum(sdf, cone) < 0)
     if count < 2:
         return sdf
     largest = 1 + np.bincount(pieces.ravel())[1:].argmax()
     return np.where((pieces > 0) & (pieces != largest), np.float32(outside), sdf)
 
 
-def round_edged(sdf: np.ndarray, rays: Rays, share: float, thinnest: float) -> np.ndarray:
+def round_edged(sdf: np.ndarray, cone: np.ndarray, rays: Rays, share: float, thinnest: float) -> np.ndarray:
     """The solid with the edge round that its outline cuts: few things have an edge just where they are seen to end.
 
     Args:
-        sdf: (N, N, N).
+        sdf: (N, N, N), not yet cut off by the outline.
+        cone: (N, N, N) signed distance to the cone of the outline.
         rays: of the picture.
         share: radius of the edge, over half the thickness there; 0 leaves it, 1 makes half an ellipse of a bar.
         thinnest: half the least thickness that stays.
     """
-    from scipy.ndimage import gaussian_filter
-
-    met, middle, thick = _extent(rays.along(sdf, thinnest) < 0, rays)
+    met, middle, thick = _extent(rays.along(np.maximum(sdf, cone), thinnest) < 0, rays)
     if not met.any() or share == 0:
         return sdf
     middle = extended(evened(middle, thick, _EVEN_RAYS), met)
@@ -89,7 +90,8 @@ def round_edged(sdf: np.ndarray, rays: Rays, share: float, thinnest: float) -> n
     inward = np.clip(rays.edge / (share * half), 0, 1)
     most = half * np.sqrt(1 - (1 - inward) ** 2) * (1 + inward**4)  # no limit beyond the edge
     limit = np.abs(rays.node_depths - rays.at_nodes(middle)) - rays.at_nodes(np.maximum(most, thinnest))
-    return gaussian_filter(np.maximum(sdf, limit), _EVEN_SURFACE)
+    within = cone < 0
+    return extended(evened(np.maximum(sdf, limit), within, _EVEN_SURFACE), within)
 
 
 def with_outline(sdf: np.ndarray, cone: np.ndarray, rays: Rays, thinnest: float) -> np.ndarray:
