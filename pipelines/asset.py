@@ -56,7 +56,10 @@ class Asset:
         return to_trimesh(self.textured)
 
     def save_stages(self, folder: str | Path) -> None:
-        """Write cutout.png, views.png, alpha.png, depth.png, normals.png, fit.ply and report.json into ``folder``.
+        """Write what led to the asset into ``folder``: pictures, fit.ply and report.json.
+
+        The pictures are cutout.png; views.png, alpha.png, depth.png and normals.png, as far as there are such; and
+        confidence.png, that of the texture.
 
         Raises BadInput when the folder cannot be made or written to.
         """
@@ -77,6 +80,8 @@ class Asset:
     def _stage_pictures(self) -> dict[str, np.ndarray]:
         rig_views = self.views.views[:6]
         pictures = {} if self.cutout is None else {"cutout.png": self.cutout.rgba}
+        if self.textured.confidence is not None:
+            pictures["confidence.png"] = self.textured.confidence
         if self.views.rig is None:
             return pictures
         alpha = np.stack([view.alpha for view in rig_views])

@@ -47,7 +47,7 @@ examples:
   run.py --image toy.png --out toy.glb --preset quality --set fit.steps=200 --report toy.json
 
 The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled source
-'preview' guesses the shape from the outline.
+'preview' guesses the shape by a small bundled network.
 exit codes: 0 done, 2 bad usage or bad input, 1 anything else."""
 
 

@@ -126,6 +126,8 @@ class Blend:
     """(n, 3) float32 sRGB, 0 where unseen."""
     clarity: np.ndarray
     """(n,) float32, trust x cosine x relative resolution of the view that sees best, 0 where unseen."""
+    confidence: np.ndarray
+    """(n,) float32, that of the views, as they take part in the colour; 0 where unseen."""
     share: np.ndarray
     """(V,) share of the seen points' colour that each view gave, summing to 1."""
 
@@ -152,6 +154,7 @@ def blend(
         np.maximum(best, clarity, out=best)
         weights.append(weight)
     known = total > 0
+    trusted = sum(source.view.confidence * weight for source, weight in zip(sources, weights))
     color /= np.where(known, total, 1)[:, None]
     share = [float((weight[known] / total[known]).mean()) if known.any() else 0.0 for weight in weights]
-    return Blend(color, best, np.array(share))
+    return Blend(color, best, trusted / np.where(known, total, 1), np.array(share))

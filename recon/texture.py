@@ -74,7 +74,8 @@ def texture(
 
     Returns:
         The textured mesh, and a report: size, charts, vertices, used (share of texels on the surface), seen (share of
-        those that a view sees), view_share (share of the seen texels' colour by view), gain (factor of each view).
+        those that a view sees), confidence (mean over all of them, 0 where unseen; the textured mesh has that of
+        each texel), view_share (share of the seen texels' colour by view), gain (factor of each view).
 
     Raises:
         BadInput: there is no view.
@@ -88,7 +89,7 @@ def texture(
     mesh_normals = smooth_normals(mesh)
     split = Mesh(mesh.vertices[atlas.vertex], atlas.faces)
     fragments = rasterize_uv(atlas.uvs, atlas.faces, config.size, config.size)
-    base_color, report = _paint(mesh, mesh_normals, fragments, views, config, report_progress)
+    base_color, confidence, report = _paint(mesh, mesh_normals, fragments, views, config, report_progress)
     report = {
         "size": config.size,
         "charts": atlas.charts,
@@ -96,7 +97,7 @@ def texture(
         "used": float(fragments.covered.mean()),
     } | report
     report_progress(1.0)
-    return TexturedMesh(split, atlas.uvs, base_color, mesh_normals[atlas.vertex]), report
+    return TexturedMesh(split, atlas.uvs, base_color, mesh_normals[atlas.vertex], confidence), report
 
 
 def _paint(
@@ -106,8 +107,8 @@ def _paint(
     views: Sequence[View],
     config: TextureConfig,
     progress: Callable[[float], None],
-) -> tuple[np.ndarray, dict]:
-    """Texture (size, size, 3) uint8 and what the report says about it."""
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Texture (size, size, 3) uint8, its confidence (size, size) uint8, and what the report says about it."""
     trusted = [view for view in views if view.confidence > 0]
     with ThreadPoolExecutor(PREPARE_THREADS) as pool:
         sources = list(pool.map(lambda view: prepare(view, mesh, config.edge_px, config.depth_step), trusted))
@@ -123,12 +124,19 @@ def _paint(
     colors = _filled(blended, fragments, mesh, mesh_normals)
     picture = np.zeros((*fragments.face.shape, 3), np.uint8)
     picture[fragments.covered] = to_uint8(colors)
+    confidence = np.zeros(fragments.face.shape, np.uint8)
+    confidence[fragments.covered] = to_uint8(np.clip(blended.confidence, 0, 1))
     shares = iter(blended.share.tolist())
-    return fill_nearest(picture, fragments.covered), {
-        "seen": float((blended.clarity > 0).mean()) if len(points.position) else 0.0,
-        "view_share": [next(shares) if view.confidence > 0 else 0.0 for view in views],
-        "gain": gains.tolist(),
-    }
+    return (
+        fill_nearest(picture, fragments.covered),
+        confidence,
+        {
+            "seen": float((blended.clarity > 0).mean()) if len(points.position) else 0.0,
+            "confidence": float(blended.confidence.mean()) if len(points.position) else 0.0,
+            "view_share": [next(shares) if view.confidence > 0 else 0.0 for view in views],
+            "gain": gains.tolist(),
+        },
+    )
 
 
 def _distance(view: View, mesh: Mesh) -> float:

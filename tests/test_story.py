@@ -54,8 +54,8 @@ def test_picture_to_glb_with_every_stage_kept(toy_png, tmp_path, capsys):
     assert said["mesh"]["watertight"] and said["mesh"]["manifold"]
     assert said["agreement"]["silhouette_iou"][-1] > 0.95  # the input itself is the last view
     assert _extras(out)["model"] == "preview" and "guess" in _extras(out)["note"] and _extras(out)["seed"] == 0
-    names = {"cutout.png", "views.png", "alpha.png", "depth.png", "normals.png", "fit.ply", "report.json"}
-    assert {path.name for path in stages.iterdir()} == names
+    names = {"cutout.png", "views.png", "alpha.png", "depth.png", "normals.png", "confidence.png", "fit.ply"}
+    assert {path.name for path in stages.iterdir()} == names | {"report.json"}
     assert Image.open(stages / "cutout.png").mode == "RGBA"
     assert Image.open(stages / "views.png").size[0] * 3 == Image.open(stages / "views.png").size[1] * 2
 

@@ -150,6 +150,9 @@ class TexturedMesh:
     """(Ht, Wt, 3) uint8 sRGB; row 0 is the top of the picture (v = 1)."""
     normals: np.ndarray | None = None
     """(Nv, 3) float32 smooth unit vertex normals, equal on both sides of a UV seam."""
+    confidence: np.ndarray | None = None
+    """(Ht, Wt) uint8, trust in the views that each texel's colour comes from: 255 is the highest (the input picture),
+    0 where no view sees the surface or there is none."""
 
     def __post_init__(self) -> None:
         count = len(self.mesh.vertices)
@@ -157,3 +160,6 @@ class TexturedMesh:
         object.__setattr__(self, "base_color", _array("base_color", self.base_color, (None, None, 3), np.uint8))
         if self.normals is not None:
             object.__setattr__(self, "normals", _array("normals", self.normals, (count, 3), np.float32))
+        if self.confidence is not None:
+            shape = self.base_color.shape[:2]
+            object.__setattr__(self, "confidence", _array("confidence", self.confidence, shape, np.uint8))

@@ -57,6 +57,12 @@ def _inflated(name: str, **_unused: object) -> MultiViewModel:
     return InflatedModel(name=name)
 
 
+def _learned(name: str, **_unused: object) -> MultiViewModel:
+    from zero123pp.pipelines.models.preview import PreviewModel
+
+    return PreviewModel()
+
+
 def _zero123plus(name: str, **options: object) -> MultiViewModel:
     from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 
@@ -64,7 +70,7 @@ def _zero123plus(name: str, **options: object) -> MultiViewModel:
 
 
 MODELS: dict[str, ModelFactory] = {
-    "preview": _inflated,
+    "preview": _learned,
     "inflated": _inflated,
     "zero123plus-v1.1": _zero123plus,
     "zero123plus-v1.2": _zero123plus,

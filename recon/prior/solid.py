@@ -16,7 +16,7 @@ _CERTAIN = 3 * SOFTNESS
 _THRESHOLDS = (0.2, 0.6)
 """Least and greatest of a ray."""
 
-_OF_THE_MOST = 0.7
+_OF_THE_MOST = 0.85
 """A ray's threshold over the greatest probability on it, at most: walls that blurring thinned stay."""
 
 _EVEN_RAYS = 3.0

@@ -151,6 +151,12 @@ def test_confidence_rules():
         mesh, [picture_of(mesh, camera, red), picture_of(mesh, camera, green, confidence=0.0)], config
     )
     assert (ignored.base_color == (255, 0, 0)).all() and report["view_share"] == [1.0, 0.0]
+    assert set(np.unique(ignored.confidence)) == {0, 255} and report["confidence"] == pytest.approx(report["seen"])
+    behind = picture_of(mesh, orbit_camera(180, 0, 1.8660254, 30, 128), green, confidence=0.4)
+    guessed, report = texture(mesh, [picture_of(mesh, camera, red), behind], config)
+    colors = guessed.base_color[guessed.confidence > 0], guessed.confidence[guessed.confidence > 0]
+    assert (colors[1][colors[0][:, 0] == 255] == 255).all() and (colors[1][colors[0][:, 1] == 255] == 102).all()
+    assert 0.4 * report["seen"] < report["confidence"] < report["seen"]
     _, report = texture(mesh, [picture_of(mesh, camera, red), picture_of(mesh, camera, green, confidence=3.0)], config)
     assert report["view_share"] == pytest.approx([0.25, 0.75], abs=1e-4)
     for views in ([], [picture_of(mesh, camera, red, confidence=0.0)]):
