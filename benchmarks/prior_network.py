@@ -1,0 +1,77 @@
+"""What the shape prior's network costs: one picture as `preview` asks it (it and its mirror image), and six views.
+
+    python benchmarks/prior_network.py
+
+prints wall and processor seconds, the medians of nine, of the network alone and of the whole guess of a solid.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from zero123pp.images import to_float
+from zero123pp.pipelines.cutout import CutoutConfig, cut_out
+from zero123pp.pipelines.models.preview import PreviewModel
+from zero123pp.pipelines.read_image import read_image
+from zero123pp.recon.prior import posed, runtime
+from zero123pp.recon.prior.single import guess_solid
+
+PICTURE = Path(__file__).resolve().parent.parent / "docs" / "toy.png"
+
+
+class Clocked(runtime.Prior):
+    """Adds up what its three networks and the look-ups between them take."""
+
+    spent = np.zeros(2)
+
+    def encode(self, *given: object) -> runtime.Encoded:
+        """As the base."""
+        return self._clocked(super().encode, *given)
+
+    def volume(self, *given: object) -> np.ndarray:
+        """As the base."""
+        return self._clocked(super().volume, *given)
+
+    def decode(self, *given: object) -> tuple[np.ndarray, np.ndarray]:
+        """As the base."""
+        return self._clocked(super().decode, *given)
+
+    def _clocked(self, step: Callable, *given: object) -> object:
+        start = _now()
+        result = step(*given)
+        self.spent = self.spent + (_now() - start)
+        return result
+
+
+def main() -> None:
+    """Print the table."""
+    prior = Clocked()
+    cutout = cut_out(read_image(PICTURE), CutoutConfig())
+    rgba = to_float(cutout.rgba)
+    views = PreviewModel().generate(cutout).views[:6]
+    shell = np.random.default_rng(0).random((64, 64, 64)) < 0.35  # the fit's grid has about so many nodes near a hull
+
+    def six() -> None:
+        posed.guess(views, 0.45, prior).at_nodes(64, shell)
+
+    print("| | network, wall s | network, processor s | whole, wall s |\n|---|--:|--:|--:|")
+    for name, run in (("one picture", lambda: guess_solid(rgba, prior)), ("six views", six)):
+        rows = []
+        for _ in range(10):
+            prior.spent, start = np.zeros(2), _now()
+            run()
+            rows.append([*prior.spent, (_now() - start)[0]])
+        print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in np.median(rows[1:], 0)) + " |")
+
+
+def _now() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+if __name__ == "__main__":
+    main()
