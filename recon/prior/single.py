@@ -15,7 +15,7 @@ from zero123pp.recon.extract import extract
 from zero123pp.recon.field import Field
 from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix
 from zero123pp.recon.prior.posed import network_picture
-from zero123pp.recon.prior.rays import Rays
+from zero123pp.recon.prior.rays import Rays, evened
 from zero123pp.recon.prior.solid import largest_piece, probable_solid, round_edged, with_outline
 from zero123pp.recon.targets import resampled
 from zero123pp.types import Camera, Mesh, View
@@ -34,6 +34,9 @@ class SingleConfig:
     """Degrees; estimates beyond are cut off, since training saw none."""
     blur: float = 2.0
     """Voxels, see `solid.probable_solid`."""
+    blur_colors: float = 3.0
+    """Voxels, standard deviation: along a ray the network repeats what the picture shows, and a bear has no eyes on its
+    back."""
     round_edges: float = 0.5
     """Share of the thickness, see `solid.round_edged`."""
     thinnest: float = 0.7
@@ -78,6 +81,8 @@ def guess_solid(rgba: np.ndarray, prior: "Prior", config: SingleConfig = SingleC
     ]
     distances, shades = np.mean([d for d, _ in answers], 0), np.mean([c for _, c in answers], 0)
     sdf[where], colors[where] = distances, shades
+    near = where & (np.abs(sdf) < 2 * voxel)  # colours were learned on surfaces
+    colors = np.stack([evened(channel, near, config.blur_colors) for channel in np.moveaxis(colors, -1, 0)], -1)
     thinnest = config.thinnest * voxel
     sdf = largest_piece(probable_solid(sdf, cone, rays, config.blur), cone, voxel)
     sdf = with_outline(round_edged(sdf, cone, rays, config.round_edges, thinnest), cone, rays, thinnest)

@@ -1,5 +1,7 @@
 """The network that comes with the package, as `preview` uses it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import trimesh
@@ -12,6 +14,7 @@ from zero123pp.pipelines.eval_truth import turned
 from zero123pp.pipelines.models import MODELS
 from zero123pp.pipelines.models.inflated import InflatedModel
 from zero123pp.pipelines.models.preview import PreviewModel
+from zero123pp.pipelines.read_image import read_image
 from zero123pp.recon.clean import CleanConfig, clean
 from zero123pp.recon.extract import extract
 from zero123pp.recon.fit import FitConfig, fit
@@ -75,3 +78,13 @@ def test_solids_that_it_never_saw_come_nearer_than_inflated_ones() -> None:
             made, _ = clean(extract(fit(model.generate(cutout), config)), CleanConfig())
             distance[model.name].append(truth.measure_surface(made)["CD"])
     assert np.mean(distance["preview"]) < 0.8 * np.mean(distance["inflated"])
+
+
+def test_a_bear_has_no_face_on_its_back() -> None:
+    cutout = cut_out(read_image(Path(__file__).parents[2] / "docs" / "toy.png"), CutoutConfig())
+    solid = guess_solid(cutout.rgba / np.float32(255), bundled_prior())
+    back = render(solid.mesh, orbit_camera(180, 0, RIG.distance, RIG.fov_deg, 128))
+    darkest = [np.quantile(shown[alpha > 0.99].mean(-1), 0.02) for shown, alpha in (
+        (back.rgb, back.alpha), (cutout.rgba[..., :3] / 255, cutout.rgba[..., 3] / 255)
+    )]  # fmt: skip
+    assert darkest[1] < 0.15 < 0.25 < darkest[0]  # the eyes and the nose are black
