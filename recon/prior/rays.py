@@ -99,6 +99,11 @@ def evened(values: np.ndarray, weights: np.ndarray, deviation: float) -> np.ndar
 
 def extended(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """A grid or map whose unknown places have the value of the nearest known one."""
+    return values[nearest(known)]
+
+
+def nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Where the nearest known place is, for each place of a grid or map: an index for several arrays."""
     from scipy.ndimage import distance_transform_edt
 
-    return values[tuple(distance_transform_edt(~known, return_distances=False, return_indices=True))]
+    return tuple(distance_transform_edt(~known, return_distances=False, return_indices=True))

@@ -7,7 +7,7 @@ object is along a ray on average: the integral of the probability. Every ray get
 
 import numpy as np
 
-from zero123pp.recon.prior.rays import Rays, evened, extended
+from zero123pp.recon.prior.rays import Rays, evened, extended, nearest
 from zero123pp.recon.prior.runtime import SOFTNESS
 
 _CERTAIN = 3 * SOFTNESS
@@ -34,8 +34,9 @@ def probable_solid(distances: np.ndarray, cone: np.ndarray, rays: Rays, blur: fl
             get wrong would stand out as fins along the line of sight. The outline stays sharp.
     """
     within = cone < 0
-    even = extended(evened(np.clip(distances, -_CERTAIN, _CERTAIN), within, blur), within)
-    thickness = rays.along(_probability(extended(distances, within)), 0).sum(-1)
+    inwards = nearest(within)
+    even = evened(np.clip(distances, -_CERTAIN, _CERTAIN), within, blur)[inwards]
+    thickness = rays.along(_probability(distances[inwards]), 0).sum(-1)
     thickness = evened(thickness, rays.inside, _EVEN_RAYS)
     falling = np.sort(rays.along(_probability(even), 0), -1)[..., ::-1]
     last = np.clip(np.round(thickness).astype(int), 1, falling.shape[-1] - 1)
@@ -82,8 +83,10 @@ def round_edged(sdf: np.ndarray, cone: np.ndarray, rays: Rays, share: float, thi
         share: radius of the edge, over half the thickness there; 0 leaves it, 1 makes half an ellipse of a bar.
         thinnest: half the least thickness that stays.
     """
+    if share == 0:
+        return sdf
     met, middle, thick = _extent(rays.along(np.maximum(sdf, cone), thinnest) < 0, rays)
-    if not met.any() or share == 0:
+    if not met.any():
         return sdf
     middle = extended(evened(middle, thick, _EVEN_RAYS), met)
     half = np.maximum(extended(evened(thick / 2, met, _EVEN_RAYS), met), thinnest)

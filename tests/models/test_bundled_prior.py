@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from zero123pp.cameras import orbit_camera
-from zero123pp.images import to_uint8
+from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.eval_protocol import PROTOCOLS, Truth
 from zero123pp.pipelines.eval_truth import turned
@@ -62,7 +62,7 @@ def test_preview_is_the_learned_one() -> None:
 @pytest.mark.parametrize("elevation_deg", [0.0, 30.0])
 def test_it_sees_how_high_the_camera_stands(elevation_deg: float) -> None:
     found = [
-        guess_solid(_picture(_solid(SOLIDS[name]), elevation_deg).rgba / np.float32(255), bundled_prior()).elevation_deg
+        guess_solid(to_float(_picture(_solid(SOLIDS[name]), elevation_deg).rgba), bundled_prior()).elevation_deg
         for name in ("crate", "slab", "drum")
     ]
     assert abs(np.mean(found) - elevation_deg) < 10
@@ -82,9 +82,10 @@ def test_solids_that_it_never_saw_come_nearer_than_inflated_ones() -> None:
 
 def test_a_bear_has_no_face_on_its_back() -> None:
     cutout = cut_out(read_image(Path(__file__).parents[2] / "docs" / "toy.png"), CutoutConfig())
-    solid = guess_solid(cutout.rgba / np.float32(255), bundled_prior())
+    rgba = to_float(cutout.rgba)
+    solid = guess_solid(rgba, bundled_prior())
     back = render(solid.mesh, orbit_camera(180, 0, RIG.distance, RIG.fov_deg, 128))
     darkest = [np.quantile(shown[alpha > 0.99].mean(-1), 0.02) for shown, alpha in (
-        (back.rgb, back.alpha), (cutout.rgba[..., :3] / 255, cutout.rgba[..., 3] / 255)
+        (back.rgb, back.alpha), (rgba[..., :3], rgba[..., 3])
     )]  # fmt: skip
     assert darkest[1] < 0.15 < 0.25 < darkest[0]  # the eyes and the nose are black
