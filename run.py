@@ -2,7 +2,7 @@
 
 import sys
 
-from zero123pp.pipelines.cli import main
+from zero123pp.pipelines.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

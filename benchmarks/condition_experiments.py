@@ -1,7 +1,7 @@
 """Figures 7 and 8 of the report at small scale: the scale of the reference latents, and the global condition.
 
 Two models with the same initial weights, data, draws and budget differ in one thing only. They are trained by the
-trainer's own parts (`zero123pp.train.views`) from scratch, where the report fine-tuned Stable Diffusion.
+trainer's own parts (`zero123pp.train.multiview`) from scratch, where the report fine-tuned Stable Diffusion.
 """
 
 import tempfile
@@ -13,14 +13,14 @@ import torch
 from zero123pp.diffusion.latents import decode
 from zero123pp.diffusion.pipeline import Zero123PlusPipeline
 from zero123pp.images import untile_sheet
-from zero123pp.train.views.codec import fit_decoder, set_encoder
-from zero123pp.train.views.config import ViewsTrainConfig
-from zero123pp.train.views.dataset import Pool, ViewItems
-from zero123pp.train.views.loop import batch_losses
-from zero123pp.train.views.objective import clean_of
-from zero123pp.train.views.scratch import Tiles
-from zero123pp.train.views.small import SmallModel, small_pipeline
-from zero123pp.train.views.state import RunState
+from zero123pp.train.multiview.codec import fit_decoder, set_encoder
+from zero123pp.train.multiview.config import ViewsTrainConfig
+from zero123pp.train.multiview.dataset import Pool, ViewItems
+from zero123pp.train.multiview.loop import batch_losses
+from zero123pp.train.multiview.objective import clean_of
+from zero123pp.train.multiview.scratch import Tiles
+from zero123pp.train.multiview.small import SmallModel, small_pipeline
+from zero123pp.train.multiview.state import RunState
 
 SIDES = {"30 degrees": (0, 5), "90 degrees": (1, 4), "150 degrees (unseen)": (2, 3)}
 """Tiles of the sheet by angle from the input view."""

@@ -23,7 +23,7 @@ import torch
 
 from zero123pp.configs import load
 from zero123pp.render.shards import open_samples
-from zero123pp.train.views.pictures import resized, sample_pictures
+from zero123pp.train.multiview.pictures import resized, sample_pictures
 
 CONFIGS = Path(__file__).resolve().parent / "experiments"
 

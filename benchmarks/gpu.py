@@ -194,10 +194,11 @@ def published(meshes: list[Path]) -> dict:
 def _reconstructed(path: Path, config) -> tuple[dict, object, object]:
     import torch
 
-    from zero123pp.pipelines.eval_protocol import PROTOCOLS, Truth
-    from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
+    from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+    from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
     from zero123pp.pipelines.progress import Stages
     from zero123pp.pipelines.reconstruct import reconstruct
+    from zero123pp.recon.meshing.parts import load_normalised
 
     parts = load_normalised(str(path))
     views, truth, stages = ground_truth_views(parts), Truth(parts, PROTOCOLS["sphere"]), Stages()
@@ -216,7 +217,7 @@ def save_sheet(pictures: list, path: Path) -> None:
     """Rows of true views and the same views of the mesh."""
     from PIL import Image
 
-    from zero123pp.pipelines.contact_sheet import contact_sheet
+    from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet
     from zero123pp.recon.render import render
 
     rows, labels = [], []

@@ -23,14 +23,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from zero123pp.configs import load
-from zero123pp.pipelines.eval_protocol import PROTOCOLS, Truth
-from zero123pp.pipelines.eval_report import machine, results_folder
-from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
+from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
+from zero123pp.pipelines.evaluation.report import machine, results_folder
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
-from zero123pp.recon.clean import clean
-from zero123pp.recon.extract import extract
 from zero123pp.recon.field import Field
-from zero123pp.recon.fit import fit
+from zero123pp.recon.fitting.fit import fit
+from zero123pp.recon.meshing.clean import clean
+from zero123pp.recon.meshing.extract import extract
+from zero123pp.recon.meshing.parts import load_normalised
 
 AT = (10, 25, 50, 100, 200, 300)
 """Steps of the hash field after which its mesh is measured."""
@@ -131,8 +132,8 @@ def curve(path: Path, overrides: list[str]) -> list[dict]:
                 pauses[0] = time.process_time() - start - spent
         return sdf, color, ""
 
-    from zero123pp.recon import fit as fit_module
-    from zero123pp.recon.hash import fit as hash_fit
+    from zero123pp.recon.fitting import fit as fit_module
+    from zero123pp.recon.fitting.hash import fit as hash_fit
 
     half_extent = [0.0]
     frame = fit_module._frame

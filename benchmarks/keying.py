@@ -19,10 +19,11 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import over, tile_sheet, to_uint8
-from zero123pp.pipelines.eval_report import machine
-from zero123pp.pipelines.evaluate import find_meshes
-from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
-from zero123pp.pipelines.sheets import views_from_sheet
+from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+from zero123pp.pipelines.evaluation.report import machine
+from zero123pp.pipelines.inputs.objects import find_meshes
+from zero123pp.pipelines.inputs.sheets import views_from_sheet
+from zero123pp.recon.meshing.parts import load_normalised
 
 BLUR_PX = 0.6
 NOISE, EDGE_NOISE = 1.2 / 255, 4 / 255
@@ -91,7 +92,7 @@ def real(sheet: Path, normals: Path) -> str:
     from PIL import Image
 
     from zero123pp.images import untile_sheet
-    from zero123pp.pipelines.normal_matting import matte_from_normals
+    from zero123pp.pipelines.models.normal_matting import matte_from_normals
 
     picture, drawn = (np.asarray(Image.open(file).convert("RGB")) for file in (sheet, normals))
     cutout, _ = matte_from_normals(picture, drawn)

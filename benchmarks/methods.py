@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zero123pp.cameras import pixel_centres, unproject, view_from_world
-from zero123pp.pipelines.ground_truth import Part, true_view
-from zero123pp.recon.clean import CleanConfig, clean
-from zero123pp.recon.extract import extract
+from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.recon.field import Field
-from zero123pp.recon.fit import FitConfig, fit, shown_radius
-from zero123pp.recon.hull import Silhouettes
-from zero123pp.recon.normals import smooth_normals
-from zero123pp.types import Mesh, MultiView
+from zero123pp.recon.fitting.fit import FitConfig, fit, shown_radius
+from zero123pp.recon.fitting.hull import Silhouettes
+from zero123pp.recon.meshing.clean import CleanConfig, clean
+from zero123pp.recon.meshing.extract import extract
+from zero123pp.recon.meshing.normals import smooth_normals
+from zero123pp.types import Mesh, MultiView, Part
 
 HULL_NODES = 96
 """Along an axis of the plain hull's grid: finer than the fit's, so that the hull is not held back by its grid."""

@@ -16,8 +16,8 @@ import numpy as np
 
 from zero123pp.images import to_float
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
+from zero123pp.pipelines.inputs.read_image import read_image
 from zero123pp.pipelines.models.preview import PreviewModel
-from zero123pp.pipelines.read_image import read_image
 from zero123pp.recon.prior import posed, runtime
 from zero123pp.recon.prior.single import guess_solid
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from zero123pp.configs import load
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
+from zero123pp.pipelines.inputs.read_image import read_image
+from zero123pp.pipelines.inputs.sheets import views_from_sheet
 from zero123pp.pipelines.progress import Stages
-from zero123pp.pipelines.read_image import read_image
 from zero123pp.pipelines.reconstruct import closed_mesh, harmonised
-from zero123pp.pipelines.sheets import views_from_sheet
 from zero123pp.recon.render import render
 
 

@@ -22,11 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kernel_work import COSTS, Recorder, instruction_count, kernel_work
 
-from zero123pp.pipelines.eval_report import machine, results_folder
-from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
+from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+from zero123pp.pipelines.evaluation.report import machine, results_folder
 from zero123pp.pipelines.progress import Stages
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
-from zero123pp.recon import hull, solver, targets
+from zero123pp.recon.fitting import hull, solver, targets
+from zero123pp.recon.meshing.parts import load_normalised
 from zero123pp.recon.ops.field import rays
 
 

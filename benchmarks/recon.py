@@ -24,14 +24,15 @@ import numpy as np
 
 from zero123pp.configs import load
 from zero123pp.errors import StageFailed
-from zero123pp.pipelines.eval_protocol import PROTOCOLS, Truth, measure_topology
-from zero123pp.pipelines.eval_report import machine, results_folder
-from zero123pp.pipelines.evaluate import find_meshes
-from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
-from zero123pp.recon.clean import clean
-from zero123pp.recon.extract import extract
-from zero123pp.recon.fit import FitConfig
-from zero123pp.recon.texture import texture
+from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth, measure_topology
+from zero123pp.pipelines.evaluation.report import machine, results_folder
+from zero123pp.pipelines.inputs.objects import find_meshes
+from zero123pp.recon.fitting.fit import FitConfig
+from zero123pp.recon.meshing.clean import clean
+from zero123pp.recon.meshing.extract import extract
+from zero123pp.recon.meshing.parts import load_normalised
+from zero123pp.recon.texturing.texture import texture
 
 COLUMNS = ("cpu_s", "CD", "F0.02", "IoU", "NC", "PSNR", "SSIM", "watertight", "manifold")
 DECIMALS = {"cpu_s": 2, "CD": 4, "PSNR": 2, "watertight": 2, "manifold": 2}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import toy_diffusion as toy
 
-from zero123pp.train.views.objective import Prediction, clean_of
+from zero123pp.train.multiview.objective import Prediction, clean_of
 
 SCHEDULES = ("scaled_linear", "linear")
 KINDS: tuple[Prediction, ...] = ("v", "x0", "epsilon")

@@ -12,9 +12,9 @@ from unittest import mock
 import numpy as np
 import torch
 
-from zero123pp.recon import solver as solver_module
 from zero123pp.recon.field import Field
-from zero123pp.recon.fit import FitConfig, fit
+from zero123pp.recon.fitting import solver as solver_module
+from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.ops.field import rays as kernel
 from zero123pp.recon.ops.field import reference
 from zero123pp.types import MultiView

@@ -1,6 +1,6 @@
 """A diffusion model of small pictures, small enough for one processor core, for experiments on schedules.
 
-The formulas are those of training and sampling proper (`zero123pp.train.views.objective`,
+The formulas are those of training and sampling proper (`zero123pp.train.multiview.objective`,
 `zero123pp.diffusion.schedule`); only network and data are toys: pixels instead of latents, no condition.
 """
 
@@ -10,7 +10,7 @@ import torch
 
 from zero123pp.diffusion.reference import noised_reference
 from zero123pp.diffusion.schedule import training_sigmas
-from zero123pp.train.views.objective import Prediction, clean_of, squared_errors, target
+from zero123pp.train.multiview.objective import Prediction, clean_of, squared_errors, target
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000}
 """Those of Stable Diffusion; the schedules differ in what is linear between them."""

@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from zero123pp.configs import load
-from zero123pp.train.views import conditions
-from zero123pp.train.views.config import ViewsTrainConfig, preset_path
-from zero123pp.train.views.dataset import Item, Pool, ViewItems
-from zero123pp.train.views.loop import batch_losses
-from zero123pp.train.views.start import open_start
-from zero123pp.train.views.state import RunState
+from zero123pp.train.multiview import conditions
+from zero123pp.train.multiview.config import ViewsTrainConfig, preset_path
+from zero123pp.train.multiview.dataset import Item, Pool, ViewItems
+from zero123pp.train.multiview.loop import batch_losses
+from zero123pp.train.multiview.start import open_start
+from zero123pp.train.multiview.state import RunState
 
 Step = Callable[[Item], float]
 

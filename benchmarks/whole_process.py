@@ -22,9 +22,10 @@ import numpy as np
 from PIL import Image
 
 from zero123pp.images import tile_sheet, to_uint8
-from zero123pp.pipelines.eval_report import machine, options_of
-from zero123pp.pipelines.evaluate import find_meshes
-from zero123pp.pipelines.ground_truth import ground_truth_views, load_normalised
+from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+from zero123pp.pipelines.evaluation.report import machine, options_of
+from zero123pp.pipelines.inputs.objects import find_meshes
+from zero123pp.recon.meshing.parts import load_normalised
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGE = ("torch", "diffusers", "transformers", "trimesh", "pymeshlab", "open3d", "onnxruntime", "rembg", "sklearn")
@@ -90,7 +91,7 @@ def one_process(sheet: Path, preset: str) -> dict[str, float]:
 def imported(sheet: Path) -> list[str]:
     """Large packages that a run has imported when it ends."""
     code = (
-        "import sys; from zero123pp.pipelines.cli import main; "
+        "import sys; from zero123pp.pipelines.commands.cli import main; "
         f"main(['--views', {str(sheet)!r}, '--out', {str(sheet.with_suffix('.glb'))!r}]); "
         f"sys.stderr.write('IMPORTED ' + ' '.join(name for name in {LARGE!r} if name in sys.modules))"
     )

@@ -178,7 +178,7 @@ def reference_case(args: argparse.Namespace) -> dict:
 def fast_case(args: argparse.Namespace) -> dict:
     """A step by the faster means, in bfloat16 where the processor has it."""
     from zero123pp.diffusion import fast
-    from zero123pp.diffusion.processor import has_bfloat16
+    from zero123pp.diffusion.cpu.processor import has_bfloat16
 
     return step(args, fast, "bfloat16" if has_bfloat16() else "float32", fast.accelerate)
 
@@ -195,7 +195,7 @@ def levels_case(args: argparse.Namespace) -> dict:
     from diffusers import UNet2DConditionModel
 
     from zero123pp.diffusion import fast, reference
-    from zero123pp.diffusion.processor import has_bfloat16
+    from zero123pp.diffusion.cpu.processor import has_bfloat16
 
     torch.set_num_threads(args.threads)
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
@@ -277,7 +277,7 @@ def call_case(args: argparse.Namespace) -> dict:
     import numpy as np
     import torch
 
-    from zero123pp.diffusion.processor import has_bfloat16
+    from zero123pp.diffusion.cpu.processor import has_bfloat16
 
     torch.set_num_threads(args.threads)
     pipe = pipeline(torch.bfloat16 if has_bfloat16() else torch.float32).accelerate()
@@ -353,7 +353,7 @@ def _compare(results: dict, folder: Path) -> None:
 
 
 def _write(results: dict, args: argparse.Namespace) -> None:
-    from zero123pp.pipelines.eval_report import machine
+    from zero123pp.pipelines.evaluation.report import machine
 
     folder = Path(__file__).resolve().parent / "results"
     folder.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import GRAY_BACKGROUND, over, tile_sheet, to_uint8
-from zero123pp.pipelines.depth_control import depth_picture
+from zero123pp.pipelines.models.depth_control import depth_picture
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:
 
 def write_json(report: Mapping[str, Any], path: str | Path) -> None:
     """Write ``report`` as JSON, whole or not at all; BadInput when the place cannot be written to."""
-    from zero123pp.recon.export.files import check_folder, write_files
+    from zero123pp.files import check_folder, write_files
 
     path = Path(path)
     check_folder(path)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.agreement import agreement
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
-from zero123pp.pipelines.generate import Generation, draw_views
-from zero123pp.pipelines.multiview import GivenViews, load_model, may_download
+from zero123pp.pipelines.inputs.read_image import read_image
+from zero123pp.pipelines.inputs.sheets import views_from_sheet
+from zero123pp.pipelines.models.generate import Generation, draw_views
+from zero123pp.pipelines.models.loading import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
-from zero123pp.pipelines.read_image import read_image
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, harmonised, reconstruct, with_picture
-from zero123pp.pipelines.sheets import views_from_sheet
+from zero123pp.recon.metrics.agreement import agreement
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
+    from zero123pp.pipelines.inputs.posed_views import PosedPictures
     from zero123pp.pipelines.models import MultiViewModel
-    from zero123pp.pipelines.posed_views import PosedPictures
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ImageTo3D:
             overrides: config values such as ``["fit.steps=200"]``, on top of the preset and of the model's own.
             download: agree to download weights that are not here.
             options: more for diffusion models: revision, unet, controlnet, sampler ...; see
-                `zero123pp.pipelines.model_options.ModelOptions`.
+                `zero123pp.pipelines.models.model_options.ModelOptions`.
 
         Raises:
             BadInput: no such model, or one whose files cannot be used.
@@ -131,7 +131,7 @@ class ImageTo3D:
             progress: called with the stage's name and the fraction done.
             cancel: function or `threading.Event` that says when to stop, asked at each tick of the progress.
             more: depth, depth_from, depth_scale, depth_refine, with_normals for a diffusion model, see
-                `zero123pp.pipelines.generate.Generation`.
+                `zero123pp.pipelines.models.generate.Generation`.
 
         Raises:
             BadInput: a picture, sheet or argument that cannot be used.
@@ -333,7 +333,7 @@ class ImageTo3D:
         cancel: Cancel | None = None,
     ) -> TexturedMesh:
         """The last stage alone: the mesh unwrapped, with a texture baked from the views. Raises as a whole run."""
-        from zero123pp.recon.texture import texture
+        from zero123pp.recon.texturing.texture import texture
 
         with Stages(cancellable(progress, cancel)).stage("texture") as report:
             return texture(mesh, views.views, self._config_for(views).texture, progress=report)[0]
@@ -342,7 +342,7 @@ class ImageTo3D:
         return self.config if views.source == self.model.name else self.config_of_given
 
     def _draw(self, prompt: str, text_model: Any, seed: int, report: Callable[[float], None]) -> Any:
-        from zero123pp.pipelines.text_to_image import draw_picture
+        from zero123pp.pipelines.models.text_to_image import draw_picture
 
         return draw_picture(
             prompt, text_model, seed=seed, device=self._device, allow_download=self._download, progress=report
@@ -353,7 +353,9 @@ def _request(**choices: object) -> Generation:
     try:
         return Generation(**choices)
     except TypeError as error:
-        raise BadInput(f"{' '.join(str(error).split()[1:])}; see zero123pp.pipelines.generate.Generation") from error
+        raise BadInput(
+            f"{' '.join(str(error).split()[1:])}; see zero123pp.pipelines.models.generate.Generation"
+        ) from error
 
 
 def is_folder(views: Any) -> bool:
@@ -362,7 +364,7 @@ def is_folder(views: Any) -> bool:
 
 
 def _posed(views: Any, cameras: str | Path | None, up: str | None, rig: str | None, normals: Any) -> "PosedPictures":
-    from zero123pp.pipelines.posed_views import posed_views
+    from zero123pp.pipelines.inputs.posed_views import posed_views
 
     if not isinstance(views, str | Path):
         raise BadInput(f"cameras belong to a folder of pictures, but views is a {type(views).__name__}")

@@ -5,14 +5,14 @@ from typing import Any
 
 from zero123pp.pipelines.cutout.fringe import without_fringe
 from zero123pp.pipelines.progress import Stages
-from zero123pp.recon.clean import CleanConfig, clean, facts
-from zero123pp.recon.extract import ExtractConfig, extract
-from zero123pp.recon.fit import FitConfig, fit
-from zero123pp.recon.harmonise import HarmoniseConfig, harmonise
-from zero123pp.recon.place import PlaceConfig, place
+from zero123pp.recon.consistency.align_views import HarmoniseConfig, harmonise
+from zero123pp.recon.fitting.fit import FitConfig, fit
+from zero123pp.recon.meshing.clean import CleanConfig, clean, facts
+from zero123pp.recon.meshing.extract import ExtractConfig, extract
+from zero123pp.recon.meshing.topology import is_watertight, welded
 from zero123pp.recon.refine import RefineConfig, refine, wanted
-from zero123pp.recon.texture import TextureConfig, texture
-from zero123pp.recon.topology import is_watertight, welded
+from zero123pp.recon.registration.input_view import PlaceConfig, place
+from zero123pp.recon.texturing.texture import TextureConfig, texture
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 

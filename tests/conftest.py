@@ -14,3 +14,19 @@ def shared() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"no reference data in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The tiny checkpoints and the reference's outputs, see tests/golden/README.md."""
+    return ROOT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def tiny(golden) -> Path:
+    return golden / "models" / "tiny-zero123plus"
+
+
+@pytest.fixture(scope="session")
+def tiny_controlnet(golden) -> Path:
+    return golden / "models" / "tiny-controlnet-depth"

@@ -163,3 +163,7 @@ class TexturedMesh:
         if self.confidence is not None:
             shape = self.base_color.shape[:2]
             object.__setattr__(self, "confidence", _array("confidence", self.confidence, shape, np.uint8))
+
+
+Part = Mesh | TexturedMesh
+"""One of the meshes that a scene or a file consists of."""

@@ -35,7 +35,7 @@ def write_contact_sheets(
     Returns:
         The files. Raises BadInput when the disk refuses.
     """
-    from zero123pp.recon.export.files import write_files
+    from zero123pp.files import write_files
 
     shown = [row for row in table if row["status"] != "open"]
     pages = max(1, -(-len(shown) // PAGE))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.shard import Shard
+from zero123pp.pipelines.inputs.shard import Shard
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 LIST_SUFFIXES = (".csv", ".jsonl")

@@ -135,8 +135,8 @@ def _cutout(pipe: "ImageTo3D", task: Task) -> tuple[Cutout, dict[str, float]] | 
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
-    """The picture in ``data``, by `zero123pp.pipelines.read_image`; BadInput names it ``name``."""
-    from zero123pp.pipelines.read_image import MAX_BYTES, read_image
+    """The picture in ``data``, by `zero123pp.pipelines.inputs.read_image`; BadInput names it ``name``."""
+    from zero123pp.pipelines.inputs.read_image import MAX_BYTES, read_image
 
     if len(data) > MAX_BYTES:
         raise BadInput(f"{name} has more than {MAX_BYTES // 2**20} MB; scale the picture down first")

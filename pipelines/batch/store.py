@@ -147,7 +147,7 @@ class Store:
             return None
 
     def _put(self, name: str, content: bytes) -> None:
-        from zero123pp.recon.export.files import write_files
+        from zero123pp.files import write_files
 
         path = self.out / name
         path.parent.mkdir(exist_ok=True)

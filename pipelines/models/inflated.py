@@ -13,8 +13,8 @@ from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.fringe import extended, fringe_px
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
 from zero123pp.pipelines.models.painting import pictured
-from zero123pp.recon.inflate import InflateConfig, Inflated, behind_picture, inflate
-from zero123pp.recon.normals import smooth_normals
+from zero123pp.recon.meshing.normals import smooth_normals
+from zero123pp.recon.prior.inflate import InflateConfig, Inflated, behind_picture, inflate
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Cutout, Mesh, MultiView, TexturedMesh
 

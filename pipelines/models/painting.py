@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from zero123pp.images import to_float
-from zero123pp.recon.render import Part, render
+from zero123pp.recon.render import render
 from zero123pp.rigs import get_rig
-from zero123pp.types import Camera, View
+from zero123pp.types import Camera, Part, View
 
 TILE_PX = 320
 """Side of the six views: that of Zero123++'s tiles."""

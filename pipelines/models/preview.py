@@ -10,10 +10,9 @@ from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.fringe import without_fringe
 from zero123pp.pipelines.models.painting import pictured
-from zero123pp.recon.normals import smooth_normals
+from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.prior.single import SingleConfig, SingleGuess, guess_solid
-from zero123pp.recon.render import Part
-from zero123pp.types import Camera, Cutout, Mesh, MultiView, TexturedMesh
+from zero123pp.types import Camera, Cutout, Mesh, MultiView, Part, TexturedMesh
 
 _SEEN_PX = 512
 """Side of the picture in which it is looked up what the input camera sees."""

@@ -9,10 +9,10 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.model_options import BACKGROUNDS, ModelOptions
+from zero123pp.pipelines.inputs.sheets import views_from_sheet
 from zero123pp.pipelines.models import controlnets, licences, placement
 from zero123pp.pipelines.models.groups import Progress, in_groups, part
-from zero123pp.pipelines.sheets import views_from_sheet
+from zero123pp.pipelines.models.model_options import BACKGROUNDS, ModelOptions
 from zero123pp.recon.ops.device import device_of
 from zero123pp.types import Cutout, MultiView
 
@@ -202,7 +202,7 @@ class Zero123PlusModel:
         if not with_normals:
             by = self._options.sheet_alpha
             return [views_from_sheet(sheet, self.rig, source=self.name, alpha_by=by) for sheet in sheets]
-        from zero123pp.pipelines.normal_matting import matte_from_normals
+        from zero123pp.pipelines.models.normal_matting import matte_from_normals
 
         drawn = self._normals(cutouts, sheets, seeds, steps, guidance, part(progress, first, 1))
         views = []
@@ -231,7 +231,7 @@ class Zero123PlusModel:
             guidance: strength of the classifier-free guidance; None for `DEFAULT_GUIDANCE`.
             progress: called with fractions in [0, 1].
             depth: control sheet (3 S, 2 S, 3 or 4) uint8 of the same layout, near black, far white, transparent (or
-                gray 127) where there is no object; see `zero123pp.pipelines.depth_control.depth_sheet`.
+                gray 127) where there is no object; see `zero123pp.pipelines.models.depth_control.depth_sheet`.
             depth_scale: weight of that control.
 
         Returns:
@@ -338,7 +338,7 @@ def _dtype(torch: object, device: object, name: object) -> object:
     """The torch type called ``name``; "auto" takes the fastest that the device computes in."""
     name = str(name).removeprefix("torch.")
     if name == "auto":
-        from zero123pp.diffusion.processor import has_bfloat16
+        from zero123pp.diffusion.cpu.processor import has_bfloat16
 
         name = "float16" if device.type == "cuda" else "bfloat16" if has_bfloat16() else "float32"
     if name not in ("float32", "float16", "bfloat16"):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from zero123pp.errors import BadInput
+from zero123pp.files import check_folder, write_files
 from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl
-from zero123pp.recon.export.files import check_folder, write_files
 from zero123pp.recon.export.glb import encode_glb
 from zero123pp.types import Mesh, TexturedMesh
 

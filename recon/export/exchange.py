@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.recon.export.glb import encode_png, to_trimesh
-from zero123pp.recon.normals import smooth_normals
-from zero123pp.recon.topology import welded
+from zero123pp.recon.meshing.normals import smooth_normals
+from zero123pp.recon.meshing.topology import welded
 from zero123pp.types import Mesh, TexturedMesh
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def statistics_at(maps: torch.Tensor, matrices: torch.Tensor, points: torch.Tens
 def outline_at(outlines: torch.Tensor, matrices: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Signed distances of points from the cones of the outlines: the largest over the pictures, and the second.
 
-    The largest is, to first order, the distance from the visual hull (`zero123pp.recon.hull`); where pictures
+    The largest is, to first order, the distance from the visual hull (`zero123pp.recon.fitting.hull`); where pictures
     contradict each other, the second is that of a hull which one of them may leave.
 
     Args:

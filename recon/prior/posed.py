@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zero123pp.recon.fitting.targets import resampled
 from zero123pp.recon.prior.framing import projection
-from zero123pp.recon.targets import resampled
 from zero123pp.types import Camera, View
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numba
 import numpy as np
 
 from zero123pp.errors import StageFailed
+from zero123pp.recon.fitting.targets import shrunk, trusted_normals
 from zero123pp.recon.ops.raster import choose_drawer, fused
 from zero123pp.recon.ops.raster.crossings import edge_neighbours
 from zero123pp.recon.ops.raster.zbuffer import pull_screen_points, screen_points
 from zero123pp.recon.refine.face_normals import normal_loss, normal_sums
-from zero123pp.recon.targets import shrunk, trusted_normals
 from zero123pp.types import Camera, View
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from paths import ROOT
 
-from zero123pp.pipelines.ground_truth import ground_truth_views, normalise
-from zero123pp.recon import topology
+from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
+from zero123pp.recon.meshing import topology
+from zero123pp.recon.meshing.parts import normalise
 from zero123pp.recon.ops.field import rays
 from zero123pp.types import Mesh
 

@@ -1,7 +1,6 @@
 """The tiny checkpoints, and a recorder that sees everything a sampling run computes."""
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,23 +9,6 @@ from PIL import Image
 
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
-
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-
-
-@pytest.fixture(scope="session")
-def golden() -> Path:
-    return GOLDEN
-
-
-@pytest.fixture(scope="session")
-def tiny(golden) -> Path:
-    return golden / "models" / "tiny-zero123plus"
-
-
-@pytest.fixture(scope="session")
-def tiny_controlnet(golden) -> Path:
-    return golden / "models" / "tiny-controlnet-depth"
 
 
 @pytest.fixture(scope="session")

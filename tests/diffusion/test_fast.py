@@ -7,8 +7,9 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention import FeedForward
 
 from zero123pp import Zero123PlusPipeline
-from zero123pp.diffusion import attention, fast, feed_forward, reference, winograd
-from zero123pp.diffusion.processor import has_bfloat16
+from zero123pp.diffusion import fast, reference
+from zero123pp.diffusion.cpu import attention, feed_forward, winograd
+from zero123pp.diffusion.cpu.processor import has_bfloat16
 from zero123pp.errors import BadInput
 
 needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="the processor has no bfloat16 products")

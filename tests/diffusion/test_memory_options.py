@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from zero123pp import Zero123PlusPipeline
-from zero123pp.diffusion import attention
+from zero123pp.diffusion.cpu import attention
 from zero123pp.diffusion.fast import FastReferenceAttention
 from zero123pp.diffusion.reference import ReferenceAttention
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.model_options import ModelOptions
 from zero123pp.pipelines.models import controlnets, placement
+from zero123pp.pipelines.models.model_options import ModelOptions
 from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 
 SMALL = {"width": 128, "height": 192, "num_inference_steps": 2}

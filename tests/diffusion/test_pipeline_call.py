@@ -48,13 +48,13 @@ print(hashlib.sha256(out.numpy().tobytes()).hexdigest())
 
 def test_a_seed_fixes_the_result_in_any_process(pipe, picture, tiny, golden):
     import hashlib
-    from pathlib import Path
 
-    root = Path(__file__).resolve().parents[2]
+    from paths import ROOT
+
     here = pipe(picture, generator=seeded(3), output_type="latent", **SMALL).images
     there = subprocess.run(
         [sys.executable, "-c", PROCESS, str(tiny), str(golden / "inputs" / "cond_1.png")],
-        capture_output=True, text=True, check=True, cwd=root,
+        capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     assert there.stdout.split()[-1] == hashlib.sha256(here.numpy().tobytes()).hexdigest()
     assert "torchvision" not in there.stderr

@@ -9,7 +9,7 @@ from zero123pp import Zero123PlusPipeline
 from zero123pp.diffusion.preprocess import on_gray
 from zero123pp.diffusion.schedule import SAMPLERS, shipped_euler_ancestral, trailing_sampler
 from zero123pp.errors import BadInput
-from zero123pp.pipelines import model_options
+from zero123pp.pipelines.models import model_options
 
 SMALL = {"width": 128, "height": 192, "num_inference_steps": 2, "output_type": "latent"}
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from zero123pp.errors import MissingBackend
-from zero123pp.recon.extract import extract
-from zero123pp.recon.fit import FitConfig, fit
-from zero123pp.recon.hash.config import HashConfig
+from zero123pp.recon.fitting.fit import FitConfig, fit
+from zero123pp.recon.fitting.hash.config import HashConfig
+from zero123pp.recon.meshing.extract import extract
 from zero123pp.recon.ops import encoding, rays
 from zero123pp.recon.ops.rays import reference as rays_reference
 

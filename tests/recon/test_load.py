@@ -10,7 +10,7 @@ from shapes import icosphere
 from zero123pp.errors import BadInput
 from zero123pp.images import linear_to_srgb, to_uint8
 from zero123pp.recon.load import load_parts
-from zero123pp.recon.topology import signed_volume
+from zero123pp.recon.meshing.topology import signed_volume
 from zero123pp.types import Mesh, TexturedMesh
 
 TEXTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)

@@ -5,7 +5,7 @@ from shapes import icosphere, painted
 from zero123pp.cameras import orbit_camera, pixel_rays, view_from_world
 from zero123pp.errors import BadInput
 from zero123pp.images import to_uint8
-from zero123pp.recon.normals import face_normals, smooth_normals
+from zero123pp.recon.meshing.normals import face_normals, smooth_normals
 from zero123pp.recon.ops.raster import rasterize
 from zero123pp.recon.render import UNPAINTED, render
 from zero123pp.types import Mesh, TexturedMesh

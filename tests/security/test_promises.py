@@ -21,7 +21,7 @@ from PIL import Image
 
 from zero123pp import ImageTo3D
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.read_image import read_image
+from zero123pp.pipelines.inputs.read_image import read_image
 from zero123pp.recon.export import save
 from zero123pp.types import Mesh, TexturedMesh
 

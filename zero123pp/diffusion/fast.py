@@ -4,9 +4,9 @@ Same mathematics, other order of work:
 
 - the write pass keeps keys and values instead of tokens, so the read pass does not project them a second time;
 - the write pass ends at the last layer that keeps something; what would follow is dropped anyway;
-- attention in bfloat16 uses the processor's dot products (`zero123pp.diffusion.attention`);
-- 3x3 convolutions use fewer products (`zero123pp.diffusion.winograd`) where that was measured to help;
-- feed-forward layers go through the cache in blocks (`zero123pp.diffusion.feed_forward`).
+- attention in bfloat16 uses the processor's dot products (`zero123pp.diffusion.cpu.attention`);
+- 3x3 convolutions use fewer products (`zero123pp.diffusion.cpu.winograd`) where that was measured to help;
+- feed-forward layers go through the cache in blocks (`zero123pp.diffusion.cpu.feed_forward`).
 
 `accelerate` changes how a UNet computes, not its weights or their names. With gradients, or outside of the two passes,
 it computes as before.
@@ -15,9 +15,9 @@ it computes as before.
 import torch
 from diffusers.models.attention_processor import Attention
 
-from zero123pp.diffusion import winograd
-from zero123pp.diffusion.attention import attend
-from zero123pp.diffusion.feed_forward import BlockedFeedForward, has_blocks
+from zero123pp.diffusion.cpu import winograd
+from zero123pp.diffusion.cpu.attention import attend
+from zero123pp.diffusion.cpu.feed_forward import BlockedFeedForward, has_blocks
 from zero123pp.diffusion.reference import Filled, slice_sizes
 
 Kept = dict[str, tuple[torch.Tensor, torch.Tensor]]

@@ -1,4 +1,4 @@
 """Training samples out of meshes: light, shading, cameras, and the files that they are kept in.
 
-Knows no rasteriser and no mesh file; `zero123pp.pipelines.views` brings these and composes ``run.py render views``.
+Knows no rasteriser and no mesh file; `zero123pp.pipelines.training_data.multiview` brings these.
 """

@@ -9,7 +9,7 @@ depend on how many threads there are. What is computed is written out readably i
 import numba
 import numpy as np
 
-from zero123pp.recon.neus import logistic, section_transmittance
+from zero123pp.recon.ops.field.neus import logistic, section_transmittance
 
 ORIGIN, DIRECTION, NEAR, FAR, COLOR, ALPHA, WEIGHT, NORMAL, NORMAL_WEIGHT, RAY_SIZE = 0, 3, 6, 7, 8, 11, 12, 13, 16, 17
 """Columns of a ray: origin (3), unit direction (3), first and last distance worth looking at, the pixel's colour (3)
@@ -251,7 +251,7 @@ def _pull_back(n, settings, samples, sections, ends, sample_count, section_count
     """From dL/dw of the sections to the gradient of the signed distances.
 
     With w_i = T_i alpha_i and T_{i+1} = T_i (1 - alpha_i): dL/dalpha_i = T_i q_i - (sum of w_j q_j over j > i) /
-    (1 - alpha_i), where q = dL/dw. The divisor cancels against d alpha_i / df (see `zero123pp.recon.neus`).
+    (1 - alpha_i), where q = dL/dw. The divisor cancels against d alpha_i / df (see `zero123pp.recon.ops.field.neus`).
     """
     number = samples.dtype.type
     zero, one = number(0), number(1)

@@ -34,7 +34,7 @@ def section_alpha(near: Tensor, far: Tensor, sharpness: Tensor | float) -> Tenso
     """Opacity of sections of rays from the signed distances at their ends: NeuS, eq. 13.
 
     max((Phi(near) - Phi(far)) / Phi(near), 0), with Phi the logistic of sharpness times distance; the torch twin of
-    `zero123pp.recon.neus.section_transmittance`.
+    `zero123pp.recon.ops.field.neus.section_transmittance`.
     """
     before, after = torch.sigmoid((sharpness * near).clamp(min=-60)), torch.sigmoid(sharpness * far)
     return ((before - after) / before).clamp(min=0)

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, VIEW_FROM_CAM_AXES
+from zero123pp.recon.fitting.targets import area_matrix
 from zero123pp.recon.prior.framing import REACH_MARGIN, projection, single_view_matrix
-from zero123pp.recon.targets import area_matrix
 from zero123pp.train.prior.lighting import Light, random_light
 
 AZIMUTHS = 6
-"""Tiles a ring of the rendered passes, see `zero123pp.pipelines.shapes.views.Tiles`."""
+"""Tiles a ring of the rendered passes, see `zero123pp.pipelines.training_data.shapes.views.Tiles`."""
 
 Mode = Literal["one", "rig", "some"]
 """One input view of unknown elevation; the six views of a rig; some views of known cameras."""
@@ -65,7 +65,7 @@ class SampleConfig:
 def draw(
     data: dict[str, np.ndarray], mode: Mode, lights: np.ndarray, config: SampleConfig, rng: np.random.Generator
 ) -> Sample:
-    """A sample of a rendered pass (the arrays of `zero123pp.pipelines.shapes`)."""
+    """A sample of a rendered pass (the arrays of `zero123pp.pipelines.training_data.shapes`)."""
     first = int(rng.integers(AZIMUTHS))
     tiles = _tiles(mode, first, rng)
     turn = _turn_to_front(data["world_from_cam"][2 * AZIMUTHS + first])

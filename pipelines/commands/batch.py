@@ -1,0 +1,209 @@
+"""Thousands of pictures to meshes: `run.py batch --images FOLDER|LIST.csv|LIST.jsonl --out FOLDER`.
+
+Each result is named by a hash of what it was made from and appears whole or not at all, so a run can be stopped or
+killed at any moment and started again with the same command. See docs/scaling.md.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.pipelines.commands import common_flags
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.batch.driver import Batch
+    from zero123pp.pipelines.batch.items import Shard
+    from zero123pp.pipelines.batch.job import Settings
+    from zero123pp.pipelines.batch.local import Engine
+    from zero123pp.pipelines.batch.store import Store
+
+ENGINES = ("local", "ray")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``batch`` to ``parser``."""
+    add = parser.add_argument
+    add(
+        "--images",
+        required=True,
+        metavar="DIR|LIST",
+        help="a folder of pictures (with its sub-folders), or a .csv or .jsonl list with the columns image, views or "
+        "prompt, and rig, model, seed, steps, guidance; its paths are relative to its own folder and stay inside",
+    )
+    add(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="where the results go, a folder or an address such as s3://bucket/results; the same again: go on there",
+    )
+    add("--workers", type=int, default=0, metavar="N", help="items at the same time (default: one a processor)")
+    add("--engine", choices=ENGINES, default="local", help="local: this machine; ray: a cluster (default: local)")
+    add("--ray-address", metavar="ADDRESS", help="auto or host:port of a cluster (default: start one on this machine)")
+    add("--gpus", type=float, default=0.0, metavar="F", help="GPUs of each Ray worker, also a fraction (default: 0)")
+    add("--cpus", type=float, default=1.0, metavar="F", help="processors of each Ray worker (default: 1)")
+    add("--shard", default="1/1", metavar="I/N", help="only every N-th row, from the I-th on (default: 1/1)")
+    add("--retry-failed", action="store_true", help="try again what earlier runs gave up")
+    add("--together", type=int, default=1, metavar="N", help="draw so many in one call; for large GPUs (default: 1)")
+    add("--deadline", type=float, default=1800.0, metavar="S", help="seconds an item may take (default: 1800)")
+    add("--memory", type=int, metavar="MB", help="resident memory an item may take (default: an equal share of all)")
+    add("--model", default="auto", metavar="NAME", help="as for the main job; rows may name another (default: auto)")
+    common_flags.add_config(parser)
+    common_flags.add_seed(parser, "of rows that name none")
+    common_flags.add_drawing(parser, " of rows that name none")
+    common_flags.add_mesh(parser)
+    add("--thumbnail", type=int, default=160, metavar="PX", help="side of the contact sheet's pictures; 0: none")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make everything that is not done; 0 when all is done, 1 when items failed, 128 + signal when stopped."""
+    from zero123pp.pipelines.batch.driver import Batch
+    from zero123pp.pipelines.batch.identity import common_identity
+    from zero123pp.pipelines.batch.items import Item, Shard, read_items
+    from zero123pp.pipelines.batch.places import open_store
+    from zero123pp.pipelines.models.loading import resolve_auto
+
+    _check(args)
+    shard = Shard.parse(args.shard)
+    auto = resolve_auto()  # once, so that a batch is of one model from its first item to its last
+    model = auto if args.model == "auto" else args.model
+    defaults = Item(0, model=model, seed=args.seed, steps=args.steps, guidance=args.guidance)
+    items, root = read_items(args.images, defaults, shard)
+    items = [item if item.model != "auto" else _of_model(item, auto) for item in items]
+    settings = _settings(args)
+    common_identity(model, settings)  # refuses a wrong preset, value or model before anything is started
+    with closing(open_store(settings.out)) as store:
+        batch = Batch(items, root, settings, store, retry_failed=args.retry_failed, together=args.together)
+        store.clean()
+        stop = _Stop()
+        try:
+            _work(batch, args, settings, stop)
+        finally:
+            store.clean()
+            _write_tables(batch, store, items, shard)
+    tally = batch.tally
+    sys.stderr.write(
+        f"{tally.done} made, {tally.found} found done, {tally.failed} failed, "
+        f"{tally.total - tally.settled} open, in {args.out}\n"
+    )
+    if stop.signal:
+        sys.stderr.write("interrupted; run the same command again to go on\n")
+        return 128 + stop.signal
+    return 1 if tally.failed or tally.settled < tally.total else 0
+
+
+def _work(batch: "Batch", args: argparse.Namespace, settings: "Settings", stop: "_Stop") -> None:
+    from zero123pp.pipelines.batch.bar import progress_bar
+
+    engine = _engine(args, settings, batch.tally.total)
+    with _signals(stop):  # after the engine: Ray installs handlers of its own when it starts
+        try:
+            with progress_bar(sys.stderr.isatty()) as tick:
+                batch.run(engine, stopped=lambda: stop.signal != 0, tick=tick)
+        finally:
+            engine.close()
+
+
+def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engine":
+    from zero123pp.pipelines.batch.process import Limits, share_of_memory_mb
+
+    limits = Limits(deadline_s=args.deadline, memory_mb=args.memory)
+    if args.engine == "ray":
+        from zero123pp.pipelines.batch.ray_engine import RayEngine
+
+        return RayEngine(
+            settings, limits, args.workers, address=args.ray_address, cpus=args.cpus, gpus=args.gpus, items=count
+        )
+    from dataclasses import replace
+
+    from zero123pp.pipelines.batch.local import LocalEngine
+
+    workers = max(1, min(args.workers or _processors(), count))
+    if limits.memory_mb is None:
+        limits = replace(limits, memory_mb=share_of_memory_mb(workers))
+    return LocalEngine(settings, limits, workers)
+
+
+def _settings(args: argparse.Namespace) -> "Settings":
+    from zero123pp.pipelines.batch.job import Settings
+    from zero123pp.pipelines.batch.places import place
+
+    preset = str(Path(args.preset).resolve()) if args.preset.endswith((".yaml", ".yml")) else args.preset
+    return Settings(place(args.out), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail)
+
+
+def _of_model(item: object, model: str) -> object:
+    from dataclasses import replace
+
+    return replace(item, model=model)
+
+
+def _check(args: argparse.Namespace) -> None:
+    from zero123pp.pipelines.batch.items import MAX_SEED
+
+    if args.workers < 0:
+        raise BadInput(f"--workers is {args.workers}; expected a number of workers, or 0 for one a processor")
+    if not 1 <= args.together <= 1000:
+        raise BadInput(f"--together is {args.together}; expected 1 to 1000 items")
+    if not 0 < args.deadline < 1e7:
+        raise BadInput(f"--deadline is {args.deadline}; expected seconds above 0")
+    if args.memory is not None and args.memory < 100:
+        raise BadInput(f"--memory is {args.memory} MB; a worker needs 100 MB before it does anything")
+    if not 0 <= args.seed <= MAX_SEED:
+        raise BadInput(f"--seed is {args.seed}; expected 0 to {MAX_SEED}")
+    if not 0 <= args.thumbnail <= 2048:
+        raise BadInput(f"--thumbnail is {args.thumbnail}; expected 0 to 2048 px")
+    if args.engine != "ray" and (args.ray_address or args.gpus):
+        raise BadInput("--ray-address and --gpus belong to --engine ray")
+    if args.gpus < 0 or args.cpus <= 0:
+        raise BadInput(f"--cpus {args.cpus} and --gpus {args.gpus}: expected processors above 0 and GPUs from 0 on")
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _write_tables(batch: "Batch", store: "Store", items: list, shard: "Shard") -> None:
+    """The index and the contact sheets of what there is. Can be made again at any time, so a failure is only told."""
+    from zero123pp.pipelines.batch.contact import write_contact_sheets
+    from zero123pp.pipelines.batch.index import rows, write_index
+
+    try:
+        table = list(rows(items, batch.keys, store))
+        with store.tables() as folder:
+            write_index(table, folder, shard)
+            write_contact_sheets(table, folder, shard, store.has_picture)
+    except (Zero123ppError, OSError) as error:
+        sys.stderr.write(f"no index: {error}\n")
+
+
+class _Stop:
+    """Which signal asked to stop; 0 for none."""
+
+    signal = 0
+
+
+@contextmanager
+def _signals(stop: _Stop) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set ``stop`` instead of raising somewhere; a second one does what it always did."""
+    before = {}
+
+    def ask(number: int, _frame: object) -> None:
+        stop.signal = number
+        signal.signal(number, before[number])
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread: whoever called decides about signals
+        pass
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,198 @@
+"""The command line: `run.py --image toy.png --out toy.glb`, and subcommands. Imports nothing heavy to show help."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
+from zero123pp.pipelines.commands import common_flags, generation_flags
+
+SUBCOMMANDS = {
+    "batch": ("batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
+    "eval recon": ("eval_recon", "quality and speed of the reconstruction on a folder of meshes"),
+    "eval views": ("eval_views", "how well models draw the six views of a folder of meshes"),
+    "eval pictures": ("eval_pictures", "the main job over a folder of pictures"),
+    "eval cutout": ("eval_cutout", "quality of the cutout on photos with known alphas"),
+    "render objects": ("render_objects", "lit pictures of meshes, to train the cutout network"),
+    "render views": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
+    "render shapes": ("render_shapes", "views and distances of meshes, to train the shape prior"),
+    "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),
+    "train matting": ("train_matting", "train the bundled cutout network"),
+    "train views": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
+    "train prior": ("train_prior", "train the shape prior"),
+}
+"""Subcommand: the module beside this one that has its ``add_arguments(parser)`` and ``run(args)``; one line of help."""
+
+EXIT_BAD_INPUT = 2
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+_EPILOG = """subcommands:
+{subcommands}
+
+examples:
+  run.py --image toy.png --out toy.glb
+  run.py --views sheet.png --rig v1.2 --out toy.glb
+  run.py --prompt "a toy robot" --model zero123plus-v1.2 --with-normals --out robot.glb
+  run.py --image toy.png --model zero123plus-v1.1 --depth-from rough.obj --out toy.glb
+  run.py --image toy.png --out toy.glb --preset quality --set fit.steps=200 --report toy.json
+
+The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled source
+'preview' guesses the shape by a small bundled network.
+exit codes: 0 done, 2 bad usage or bad input, 1 anything else."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One clear line instead of the whole usage."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    name = Path(sys.argv[0]).name or "zero123pp"
+    try:
+        subcommand = next((known for known in SUBCOMMANDS if argv[: len(known.split())] == known.split()), None)
+        if subcommand is not None:
+            module, help_line = SUBCOMMANDS[subcommand]
+            parser = _Parser(prog=f"{name} {subcommand}", description=help_line)
+            handler = import_module(f"zero123pp.pipelines.commands.{module}")
+            handler.add_arguments(parser)
+            return handler.run(parser.parse_args(argv[len(subcommand.split()) :]))
+        return _image_to_mesh(_main_parser(name).parse_args(argv))
+    except (BadInput, ConfigError, MissingBackend) as error:
+        return _fail(name, error, EXIT_BAD_INPUT)
+    except Zero123ppError as error:
+        return _fail(name, error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return _fail(name, "interrupted; nothing was written", EXIT_INTERRUPTED)
+
+
+def _fail(name: str, message: object, code: int) -> int:
+    sys.stderr.write(f"{name}: error: {' '.join(str(message).split())}\n")
+    return code
+
+
+def _main_parser(name: str) -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {command:<16}{help_line}" for command, (_, help_line) in SUBCOMMANDS.items())
+    parser = _Parser(
+        prog=name,
+        description="One picture in, one textured 3D mesh out.",
+        epilog=_EPILOG.format(subcommands=lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--image",
+        metavar="FILE",
+        help="the picture of one object: PNG, JPEG or WebP; an alpha channel is used as cutout",
+    )
+    add("--out", metavar="FILE", help="the mesh to write; the suffix picks the format: .glb, .obj, .ply, .stl")
+    add(
+        "--model",
+        default="auto",
+        metavar="NAME",
+        help="auto, preview, zero123plus-v1.1, zero123plus-v1.2, a checkpoint folder or a hub id; auto takes the "
+        "official weights if they are on this machine or may be downloaded, else preview (default: auto)",
+    )
+    add(
+        "--download",
+        action="store_true",
+        help="agree to download weights that are not here (or set ZERO123PP_DOWNLOAD=1)",
+    )
+    add(
+        "--views",
+        metavar="SHEET|FOLDER",
+        help="start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 to 64 "
+        "RGBA pictures with a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
+    )
+    add("--rig", metavar="NAME", help="the cameras of --views: v1.1 or v1.2 (default: v1.2)")
+    add("--cameras", metavar="FILE", help="the cameras of a --views folder (default: transforms.json in the folder)")
+    add(
+        "--up",
+        metavar="AXIS",
+        choices=("x", "y", "z", "-x", "-y", "-z"),
+        help="the axis of that file's world that points up, written --up=-y where it is negative "
+        "(default: what the file says, else z)",
+    )
+    add("--normals", metavar="SHEET", help="view-space normals that belong to --views, n = 2 px / 255 - 1")
+    common_flags.add_config(parser)
+    common_flags.add_seed(parser)
+    common_flags.add_drawing(parser)
+    common_flags.add_mesh(parser)
+    add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
+    add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
+    add("--report", metavar="FILE", help="also write the report of the run as JSON")
+    generation_flags.add_arguments(parser)
+    return parser
+
+
+def _image_to_mesh(args: argparse.Namespace) -> int:
+    _check_usage(args)
+    from zero123pp.pipelines.asset import write_json
+    from zero123pp.pipelines.image_to_mesh import ImageTo3D
+    from zero123pp.pipelines.progress import terminal_bars
+
+    model = "preview" if args.views else args.model
+    pipe = ImageTo3D.from_pretrained(
+        model,
+        device=args.device,
+        preset=args.preset,
+        overrides=common_flags.overrides(args),
+        download=args.download,
+        **generation_flags.model_options(args),
+    )
+    with terminal_bars(sys.stderr.isatty()) as progress:
+        asset = pipe(
+            args.image,
+            views=args.views,
+            normals=args.normals,
+            rig=args.rig,
+            cameras=args.cameras,
+            up=args.up,
+            seed=args.seed,
+            steps=args.steps,
+            guidance=args.guidance,
+            progress=progress,
+            **generation_flags.call_options(args),
+        )
+    asset.save(args.out, size=args.size)
+    if "note" in asset.extras:
+        sys.stderr.write(f"{asset.extras['model']}: {asset.extras['note']}\n")
+    if args.save_stages:
+        asset.save_stages(args.save_stages)
+    if args.report:
+        write_json(asset.report, args.report)
+    return 0
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    """Refuse at once what would only fail after the work is done."""
+    from zero123pp.files import check_folder
+    from zero123pp.recon.export import check_target
+
+    sources = [flag for flag in ("image", "views", "prompt") if getattr(args, flag) is not None]
+    if len(sources) != 1:
+        got = {0: "neither", 2: "both"}.get(len(sources), "all")
+        flags = " and ".join(f"--{source}" for source in sources or ("image", "views"))
+        raise BadInput(f"{got} of {flags} given; give one picture, one sheet or one --prompt")
+    generation_flags.check(args)
+    if args.out is None:
+        raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
+    if args.normals and not args.views:
+        raise BadInput("--normals belongs to --views, which is missing")
+    if (args.cameras or args.up) and not args.views:
+        raise BadInput("--cameras and --up belong to --views, which is missing")
+    if args.up and not args.cameras and not Path(args.views).is_dir():
+        raise BadInput("--up belongs to a folder of posed pictures; a sheet has its rig's own axes")
+    if args.rig and not args.views:
+        raise BadInput("--rig belongs to --views, which is missing; a model brings its own rig")
+    if args.size is not None and not args.size > 0:
+        raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
+    check_target(args.out)
+    if args.report:
+        check_folder(Path(args.report))

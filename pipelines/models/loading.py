@@ -1,0 +1,66 @@
+"""Choosing the multi-view source: by name, by folder, by hub id, or the best one that is here."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zero123pp.errors import BadInput
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.models import MultiViewModel
+
+OFFICIAL = "zero123plus-v1.2"
+"""What `auto` looks for: the newest official checkpoint."""
+
+_DOWNLOAD_VARIABLE = "ZERO123PP_DOWNLOAD"
+
+
+@dataclass(frozen=True)
+class GivenViews:
+    """Stands in for a model where the views were given."""
+
+    name: str
+    licence: str = "of the given views"
+    note: str = ""
+
+
+def may_download(download: bool = False) -> bool:
+    """Whether the user agreed to downloads, by argument or by ZERO123PP_DOWNLOAD=1."""
+    return download or os.environ.get(_DOWNLOAD_VARIABLE, "") == "1"
+
+
+def resolve_auto(download: bool = False) -> str:
+    """The model that 'auto' means on this machine, now."""
+    from zero123pp.pipelines.models.zero123plus import is_cached
+
+    return OFFICIAL if is_cached(OFFICIAL) or may_download(download) else "preview"
+
+
+def load_model(
+    name: str, *, device: str = "auto", dtype: str = "auto", download: bool = False, **options: object
+) -> "MultiViewModel":
+    """The multi-view model called ``name``.
+
+    Args:
+        name: 'auto', a key of `zero123pp.pipelines.models.MODELS`, a checkpoint folder or a hub id.
+        device: 'auto', 'cpu' or 'cuda'.
+        dtype: 'float32', 'float16', 'bfloat16', or 'auto' for the device's own choice.
+        download: agree to download weights that are not here.
+        options: the other fields of `zero123pp.pipelines.models.model_options.ModelOptions`, for diffusion models only.
+
+    Raises:
+        BadInput: unknown device or model, an option that the model does not have, or weights that are not here and may
+            not be downloaded.
+        MissingBackend: the diffusion libraries are not installed.
+    """
+    from zero123pp.pipelines.models import MODELS
+    from zero123pp.pipelines.models.model_options import ModelOptions
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise BadInput(f"unknown device {device!r}; choose auto, cpu or cuda")
+    name = resolve_auto(download) if name == "auto" else name
+    make = MODELS.get(name, MODELS[OFFICIAL])
+    chosen = ModelOptions(device, dtype, may_download(download), **options)
+    if make is not MODELS[OFFICIAL]:
+        chosen.refuse_for(name)
+    return make(name, **vars(chosen))

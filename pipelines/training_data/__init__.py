@@ -1,0 +1,1 @@
+"""Meshes come in, rendered samples to train networks on go out."""

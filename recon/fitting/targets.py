@@ -1,0 +1,139 @@
+"""What the fit compares its rays with: pixels of the views at the resolution of a level, as a table of rays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zero123pp.cameras import pixel_rays, project, resized, view_from_world
+from zero123pp.recon.consistency.warp import premultiplied
+from zero123pp.recon.ops.field import rays as ray
+from zero123pp.recon.ops.sampling import bilinear
+from zero123pp.types import View
+
+_NEAR_GRID = 16
+"""Rays of cameras farther than so many half extents start at that distance; the grid's corners are at 1.74."""
+
+
+def pixel_size(view: View) -> float:
+    """Of a pixel of the view at the origin's distance, world units."""
+    camera = view.camera
+    return np.linalg.norm(camera.world_from_cam[:3, 3]) / np.sqrt(camera.fx * camera.fy)
+
+
+def shrunk(view: View, factor: float) -> View:
+    """`resampled` with the sides divided by about ``factor``; the view itself when that is 1 or less."""
+    height, width = view.alpha.shape
+    new_height, new_width = max(round(height / factor), 1), max(round(width / factor), 1)
+    if factor <= 1 or (new_height, new_width) == (height, width):
+        return view
+    return resampled(view, new_width, new_height)
+
+
+def resampled(view: View, new_width: int, new_height: int) -> View:
+    """The view at another size, every pixel the mean over its area.
+
+    Colour is averaged with alpha as weight, and normals are averaged without being made unit again: their length
+    tells how much they agree. Depth is dropped.
+    """
+    height, width = view.alpha.shape
+    down, across = area_matrix(height, new_height), area_matrix(width, new_width)
+
+    def average(values: np.ndarray) -> np.ndarray:
+        return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
+
+    rgba = average(premultiplied(view))
+    alpha = rgba[..., 3]
+    rgb = rgba[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+    normal = None if view.normal is None else average(view.normal)
+    return View(rgb, alpha, resized(view.camera, new_width, new_height), normal=normal, confidence=view.confidence)
+
+
+def area_matrix(size: int, new_size: int) -> np.ndarray:
+    """(new_size, size) float32: each new pixel is the mean of the old ones it covers, fractions included."""
+    edges = np.linspace(0, size, new_size + 1)
+    low = np.maximum(edges[:-1, None], np.arange(size))
+    high = np.minimum(edges[1:, None], np.arange(size) + 1)
+    return (np.maximum(high - low, 0) * new_size / size).astype(np.float32)
+
+
+def ray_table(
+    views: Sequence[View],
+    half_extent: float,
+    resolution: int,
+    margin_px: int,
+    normal_weights: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Rays (R, RAY_SIZE) float32 through all pixels on the objects and up to ``margin_px`` beside them.
+
+    Lengths are in voxels of the grid; see `zero123pp.recon.ops.field.rays` for the columns. NEAR and FAR cover
+    everything in front of the camera. ``normal_weights`` scales the trust in each view's normals.
+    """
+    from scipy.ndimage import maximum_filter
+
+    per_voxel = (resolution - 1) / (2 * half_extent)
+    parts = []
+    for index, view in enumerate(views):
+        near_object = maximum_filter(view.alpha, 2 * margin_px + 1) > 0
+        origin, directions = pixel_rays(view.camera)
+        table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
+        directions = directions[near_object]
+        # Single precision does not reach from a very far camera (a long lens) to the grid: rays start in front of it.
+        ahead = max(np.linalg.norm(origin) - _NEAR_GRID * half_extent, 0.0)
+        table[:, ray.ORIGIN : ray.ORIGIN + 3] = (origin + ahead * directions + half_extent) * per_voxel
+        table[:, ray.DIRECTION : ray.DIRECTION + 3] = directions
+        table[:, ray.FAR] = 1e6  # beyond every grid; infinities do not go with the kernels' fastmath
+        table[:, ray.COLOR : ray.COLOR + 3] = view.rgb[near_object]
+        table[:, ray.ALPHA] = view.alpha[near_object]
+        table[:, ray.WEIGHT] = view.confidence
+        if view.normal is not None:
+            normal, weight = trusted_normals(view)
+            table[:, ray.NORMAL : ray.NORMAL + 3] = normal[near_object]
+            scale = 1.0 if normal_weights is None else normal_weights[index]
+            table[:, ray.NORMAL_WEIGHT] = scale * weight[near_object]
+        parts.append(table)
+    return np.concatenate(parts)
+
+
+def trusted_normals(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (H, W, 3) in world axes and how far to trust them (H, W), 0 to 1.
+
+    A mean of normals is short where a pixel lies on an edge between surfaces or on the silhouette; the neighbourhood
+    is looked at as well, since normals of generated sheets bleed over depth edges.
+    """
+    from scipy.ndimage import uniform_filter
+
+    length = np.linalg.norm(view.normal, axis=-1)
+    unit = view.normal / np.maximum(length, 1e-6)[..., None]
+    agreement = np.linalg.norm(uniform_filter(unit, (3, 3, 0)), axis=-1)
+    trust = np.clip((np.minimum(length, agreement) - 0.8) / 0.15, 0, 1)
+    # Grazing surfaces are a few smeared pixels wide.
+    trust *= np.clip((unit[..., 2] - 0.1) / 0.2, 0, 1) * (view.alpha > 0.99)
+    return unit @ view_from_world(view.camera), trust
+
+
+def seen_colors(views: Sequence[View], distance: np.ndarray, half_extent: float) -> np.ndarray:
+    """A first guess of colours (n, n, n, 3): at every node the mean of what the views show there.
+
+    Views that look at the surface head-on count most; occlusion is not considered. Gray where no view shows anything.
+
+    Args:
+        views: with straight colours.
+        distance: (n, n, n) signed distance, whose slope is taken for the normal.
+        half_extent: of the grid, world units.
+    """
+    axis = np.linspace(-half_extent, half_extent, len(distance))
+    nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    slope = np.stack(np.gradient(distance), -1).reshape(-1, 3)
+    total, weights = np.full((len(nodes), 3), 0.5e-3), np.full(len(nodes), 1e-3)
+    for view in views:
+        px, depth = project(view.camera, nodes)
+        rgba = bilinear(premultiplied(view), px)
+        towards = view.camera.world_from_cam[:3, 3] - nodes
+        cosine = np.einsum("nc,nc->n", slope, towards) / np.maximum(
+            np.linalg.norm(slope, axis=1) * np.linalg.norm(towards, axis=1), 1e-9
+        )
+        inside = (depth > 0) & (px >= 0).all(1) & (px[:, 0] < view.camera.width) & (px[:, 1] < view.camera.height)
+        weight = np.where(inside, np.maximum(cosine, 0) ** 2 * view.confidence, 0)
+        total += weight[:, None] * rgba[:, :3]
+        weights += weight * rgba[:, 3]
+    return (total / weights[:, None]).reshape(*distance.shape, 3).astype(np.float32)

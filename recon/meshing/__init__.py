@@ -1,0 +1,1 @@
+"""A field comes in, a closed, clean, simplified triangle mesh goes out."""

@@ -1,0 +1,35 @@
+"""How well a finished mesh agrees with the views it was made from: the check that every run reports."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zero123pp.cameras import resized
+from zero123pp.recon.metrics.likeness import likeness
+from zero123pp.recon.render import render
+from zero123pp.types import TexturedMesh, View
+
+_SIZE_PX = 320
+"""Views larger than this are compared at this size: the sheets' own, and fast."""
+
+
+def agreement(textured: TexturedMesh, views: Sequence[View]) -> dict[str, list[float]]:
+    """Per view: silhouette IoU (alpha > 0.5) and PSNR in dB of sRGB colours over the common foreground."""
+    result: dict[str, list[float]] = {"silhouette_iou": [], "foreground_psnr_db": []}
+    for view in views:
+        camera, rgb, alpha = view.camera, view.rgb, view.alpha
+        if max(camera.width, camera.height) > _SIZE_PX:
+            scale = _SIZE_PX / max(camera.width, camera.height)
+            camera = resized(camera, max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
+            rgb, alpha = _resampled(rgb, alpha, camera.width, camera.height)
+        overlap, psnr = likeness(render(textured, camera), View(rgb, alpha, camera))
+        result["silhouette_iou"].append(round(overlap, 4))
+        result["foreground_psnr_db"].append(round(psnr, 2))
+    return result
+
+
+def _resampled(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    from skimage.transform import resize
+
+    small = resize(np.dstack([rgb * alpha[..., None], alpha]), (height, width), order=1, anti_aliasing=True)
+    return small[..., :3] / np.maximum(small[..., 3:], 1e-6), small[..., 3]

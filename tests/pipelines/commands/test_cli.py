@@ -1,0 +1,147 @@
+"""The command line: fast help, and one clear line with exit code 2 for whatever cannot be used."""
+
+import pickle
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from paths import ROOT
+from PIL import Image
+
+from zero123pp.pipelines.commands.cli import main
+
+GOLDEN_MODEL = ROOT / "tests" / "golden" / "models" / "tiny-zero123plus"
+
+
+def _picture(path, size=(64, 64), alpha=255):
+    pixels = np.full((size[1], size[0], 4), (200, 80, 40, alpha), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def _bomb(path, side=13_300):
+    """A PNG of 177 megapixels in a few kilobytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" + bytes(side // 8 + 1)
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+    return path
+
+
+def _refused(capsys, *arguments):
+    """Run the command; returns its one line after checking what every refusal has in common."""
+    try:
+        code = main(list(map(str, arguments)))
+    except SystemExit as left:
+        code = left.code
+    out, err = capsys.readouterr()
+    assert code == 2 and out == ""
+    assert err.count("\n") == 1 and "Traceback" not in err, err
+    return err
+
+
+def _text(folder):
+    path = folder / "text.png"
+    path.write_text("this is no picture\n" * 10)
+    return path
+
+
+def _truncated(folder):
+    path = _picture(folder / "cut.png", (300, 300))
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    return path
+
+
+BAD_PICTURES = {
+    "text named png": (_text, "text.png"),
+    "truncated": (_truncated, "cut.png"),
+    "one pixel": (lambda f: _picture(f / "dot.png", (1, 1)), "1x1"),
+    "transparent": (lambda f: _picture(f / "clear.png", alpha=0), "transparent"),
+    "very long": (lambda f: _picture(f / "long.png", (20000, 2)), "20000x2"),
+    "bomb": (lambda f: _bomb(f / "bomb.png"), "13300x13300"),
+    "missing": (lambda f: f / "missing.png", "missing.png"),
+    "folder": (lambda f: f, "folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PICTURES)
+def test_bad_pictures(case, tmp_path, capsys):
+    make, named = BAD_PICTURES[case]
+    line = _refused(capsys, "--image", make(tmp_path), "--out", tmp_path / "out.glb", "--model", "preview")
+    assert named in line
+    assert not list(tmp_path.glob("*.glb*")) and not list(tmp_path.glob(".*"))
+
+
+def test_bad_usage(tmp_path, capsys):
+    picture, out = _picture(tmp_path / "toy.png"), tmp_path / "toy.glb"
+    good = ["--image", picture, "--out", out]
+    assert "neither" in _refused(capsys, "--out", out)
+    assert "both" in _refused(capsys, *good, "--views", picture)
+    assert "--out is missing" in _refused(capsys, "--image", picture)
+    assert ".xyz" in _refused(capsys, "--image", picture, "--out", tmp_path / "toy.xyz")
+    assert "nowhere" in _refused(capsys, "--image", picture, "--out", tmp_path / "nowhere" / "toy.glb")
+    assert "toy.png" in _refused(capsys, "--image", picture, "--out", picture / "toy.glb")
+    assert "did you mean fit.steps" in _refused(capsys, *good, "--set", "fit.stesp=3")
+    assert "fit.steps" in _refused(capsys, *good, "--set", "fit.steps=many")
+    assert "unknown preset" in _refused(capsys, *good, "--preset", "slow")
+    assert "unknown device 'tpu'" in _refused(capsys, *good, "--device", "tpu")
+    assert "--rig belongs to --views" in _refused(capsys, *good, "--rig", "v1.1")
+    assert "--no-such-flag" in _refused(capsys, *good, "--no-such-flag")
+    assert "--seed" in _refused(capsys, *good, "--seed", "x")
+    assert "--faces" in _refused(capsys, *good, "--faces", "0")
+    assert not out.exists()
+
+
+def test_bad_sheets(tmp_path, capsys):
+    wide, sheet = _picture(tmp_path / "wide.png", (640, 640)), _picture(tmp_path / "sheet.png", (128, 192))
+    out = tmp_path / "out.glb"
+    assert "640x640" in _refused(capsys, "--views", wide, "--out", out)
+    assert "unknown rig 'v9'" in _refused(capsys, "--views", sheet, "--rig", "v9", "--out", out)
+    assert "same size" in _refused(capsys, "--views", sheet, "--normals", wide, "--out", out)
+    assert not out.exists()
+
+
+class _Planted:
+    """Pickles to a call that writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_bad_checkpoints(tmp_path, capsys):
+    pytest.importorskip("diffusers")
+    good = ["--image", _picture(tmp_path / "toy.png"), "--out", tmp_path / "toy.glb", "--model"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "empty" in _refused(capsys, *good, empty)
+
+    hidden, ran = tmp_path / "hidden", tmp_path / "ran.txt"
+    shutil.copytree(GOLDEN_MODEL, hidden)
+    (hidden / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    with open(hidden / "unet" / "diffusion_pytorch_model.bin", "wb") as file:
+        pickle.dump({"conv_in.weight": _Planted(ran)}, file)
+    assert "diffusion_pytorch_model.bin" in _refused(capsys, *good, hidden)
+    assert not ran.exists()
+    assert not (tmp_path / "toy.glb").exists()
+
+
+def test_help_is_whole_and_loads_nothing():
+    done = subprocess.run([sys.executable, ROOT / "run.py", "--help"], capture_output=True, text=True, check=True)
+    assert "CC-BY-NC" in done.stdout and "--texture-size" in done.stdout
+    loaded = "import sys, zero123pp.pipelines.commands.cli; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False", "the command line must not load numpy before it knows what to do"

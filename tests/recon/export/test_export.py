@@ -1,0 +1,250 @@
+import errno
+import json
+import os
+import resource
+import struct
+
+import numpy as np
+import pytest
+import trimesh
+from gltf_validator import validate_glb
+from PIL import Image
+from shapes import icosphere, painted
+
+from zero123pp import __version__
+from zero123pp.errors import BadInput, StageFailed
+from zero123pp.images import to_uint8
+from zero123pp.recon.export import EXPORTERS, check_target, save
+from zero123pp.recon.export.glb import check_glb, to_trimesh
+from zero123pp.recon.load import load_parts
+from zero123pp.recon.meshing.normals import smooth_normals
+from zero123pp.types import Mesh, TexturedMesh
+
+
+@pytest.fixture(scope="module")
+def textured() -> TexturedMesh:
+    """A sphere cut into single triangles, each with its own place in the texture."""
+    sphere = icosphere(2)
+    split = Mesh(sphere.vertices[sphere.faces].reshape(-1, 3), np.arange(sphere.faces.size).reshape(-1, 3))
+    rng = np.random.default_rng(0)
+    normals = smooth_normals(split)
+    return TexturedMesh(
+        split, rng.random((len(split.vertices), 2)), rng.integers(0, 256, (32, 64, 3), np.uint8), normals
+    )
+
+
+@pytest.fixture(scope="module")
+def colored() -> Mesh:
+    sphere = icosphere(2)
+    return Mesh(sphere.vertices, sphere.faces, to_uint8(painted(sphere.vertices)))
+
+
+def document(path) -> dict:
+    return check_glb(path.read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["textured", "colored", "plain", "large"])
+def test_glb_is_valid(tmp_path, textured, colored, kind):
+    large = icosphere(6)  # 40962 vertices; three copies need 32-bit indices
+    faces = np.concatenate([large.faces, large.faces + 40962])
+    asset = {
+        "textured": textured,
+        "colored": colored,
+        "plain": Mesh(colored.vertices, colored.faces),
+        "large": Mesh(np.concatenate([large.vertices, large.vertices + 1]), faces),
+    }[kind]
+    path = tmp_path / "asset.glb"
+    save(asset, path, extras={"model": "preview", "seed": 3, "note": "Größe ↗", "guessed": ["back"]})
+    report = validate_glb(path)
+    assert report["info"]["totalTriangleCount"] == len((textured.mesh if kind == "textured" else asset).faces)
+    assert report["info"]["hasTextures"] == (kind == "textured")
+    tree = document(path)
+    assert tree["asset"]["generator"] == f"zero123pp {__version__}"
+    assert tree["asset"]["extras"] == {"model": "preview", "seed": 3, "note": "Größe ↗", "guessed": ["back"]}
+    assert tree["accessors"][tree["meshes"][0]["primitives"][0]["indices"]]["componentType"] == (
+        5125 if kind == "large" else 5123
+    )
+
+
+def test_glb_material_is_matt_opaque_and_single_sided(tmp_path, textured):
+    save(textured, tmp_path / "asset.glb")
+    tree = document(tmp_path / "asset.glb")
+    (material,) = tree["materials"]
+    pbr = material["pbrMetallicRoughness"]
+    assert pbr["metallicFactor"] == 0.0 and pbr["roughnessFactor"] == 1.0
+    assert "baseColorFactor" not in pbr and not material.get("doubleSided") and "alphaMode" not in material
+    assert set(tree["meshes"][0]["primitives"][0]["attributes"]) == {"POSITION", "NORMAL", "TEXCOORD_0"}
+    assert tree["images"][0]["mimeType"] == "image/png" and "extensionsUsed" not in tree
+
+
+def test_textured_glb_round_trip_keeps_the_frame_and_every_texel(tmp_path, textured):
+    save(textured, tmp_path / "asset.glb")
+    (part,) = load_parts(tmp_path / "asset.glb")
+    assert np.array_equal(part.mesh.vertices, textured.mesh.vertices)
+    assert np.array_equal(part.mesh.faces, textured.mesh.faces)
+    assert np.allclose(part.uvs, textured.uvs, atol=1e-6) and np.allclose(part.normals, textured.normals, atol=1e-6)
+    assert np.array_equal(part.base_color, textured.base_color)
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".ply", ".obj"])
+def test_vertex_colors_round_trip(tmp_path, colored, suffix):
+    path = tmp_path / f"asset{suffix}"
+    save(colored, path)
+    (part,) = load_parts(path)
+    order = np.lexsort(part.vertices.T), np.lexsort(colored.vertices.T)
+    assert np.allclose(part.vertices[order[0]], colored.vertices[order[1]], atol=1e-6)
+    assert np.abs(part.colors[order[0]].astype(int) - colored.colors[order[1]]).max() <= 4
+
+
+def test_textured_obj_names_its_files_after_itself(tmp_path, textured):
+    save(textured, tmp_path / "my toy.obj")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my toy.mtl", "my toy.obj", "my toy.png"]
+    (part,) = load_parts(tmp_path / "my toy.obj")
+    assert np.array_equal(part.base_color, textured.base_color)
+    assert np.allclose(part.mesh.vertices[part.mesh.faces], textured.mesh.vertices[textured.mesh.faces], atol=1e-6)
+    assert np.allclose(part.uvs[part.mesh.faces], textured.uvs[textured.mesh.faces], atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".stl"])
+def test_formats_without_uvs_get_the_closed_surface(tmp_path, textured, suffix):
+    save(textured, tmp_path / f"asset{suffix}")
+    mesh = trimesh.load_mesh(tmp_path / f"asset{suffix}")
+    assert mesh.is_watertight and mesh.volume == pytest.approx(trimesh.creation.icosphere(2, 0.4).volume, rel=1e-5)
+
+
+def test_degenerate_triangles_are_left_out(tmp_path, colored):
+    vertices = np.concatenate([colored.vertices, colored.vertices[:1]])
+    last = len(colored.vertices)
+    faces = np.concatenate([colored.faces, [[0, 0, 1], [0, last, 5]]])
+    save(Mesh(vertices, faces), tmp_path / "asset.glb")
+    assert validate_glb(tmp_path / "asset.glb")["info"]["totalTriangleCount"] == len(colored.faces)
+
+
+def test_same_bytes_twice_and_any_case_of_suffix(tmp_path, textured):
+    for suffix in EXPORTERS:
+        save(textured, tmp_path / f"one{suffix}", extras={"seed": 1})
+        save(textured, tmp_path / f"TWO{suffix.upper()}", extras={"seed": 1})
+        one, two = (tmp_path / f"one{suffix}").read_bytes(), (tmp_path / f"TWO{suffix.upper()}").read_bytes()
+        assert one == two.replace(b"TWO", b"one")
+
+
+def test_to_trimesh_shows_the_same_asset(textured, colored):
+    mesh = to_trimesh(textured)
+    assert np.array_equal(mesh.faces, textured.mesh.faces) and mesh.visual.material.metallicFactor == 0.0
+    assert np.array_equal(np.asarray(mesh.visual.material.baseColorTexture), textured.base_color)
+    assert np.array_equal(to_trimesh(colored).visual.vertex_colors[:, :3], colored.colors)
+
+
+def test_a_file_is_replaced_and_a_link_followed(tmp_path, colored):
+    path, link = tmp_path / "asset.glb", tmp_path / "link.glb"
+    path.write_bytes(b"old")
+    link.symlink_to(path)
+    save(colored, link)
+    assert link.is_symlink() and path.read_bytes()[:4] == b"glTF"
+    with pytest.raises(BadInput, match="exists already"):
+        save(colored, path, overwrite=False)
+
+
+def test_permissions_follow_the_umask(tmp_path, colored):
+    before = os.umask(0o027)
+    try:
+        save(colored, tmp_path / "asset.glb")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "asset.glb").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("asset.fbx", "unknown suffix '.fbx'; choose one of .glb, .obj, .ply, .stl"),
+        ("asset", "unknown suffix ''"),
+        ("folder.glb", "is a folder"),
+        ("missing/asset.glb", "does not exist"),
+        ("file.txt/asset.glb", "is a file"),
+        ("a" * 300 + ".glb", "name too long"),
+        ("nul\0.glb", "null"),
+    ],
+)
+def test_bad_targets_are_refused_in_one_line(tmp_path, colored, name, message):
+    (tmp_path / "folder.glb").mkdir()
+    (tmp_path / "file.txt").write_text("")
+    with pytest.raises(BadInput) as caught:
+        save(colored, tmp_path / name)
+    assert message in str(caught.value).replace("File name", "name") and "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.txt", "folder.glb"]
+
+
+def test_a_folder_that_refuses_files(colored):
+    with pytest.raises(BadInput, match="cannot write /proc/asset"):  # no file can be made there, even by root
+        save(colored, "/proc/asset.glb")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(tmp_path, colored):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(BadInput, match="no permission"):
+            check_target(tmp_path / "asset.glb")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("suffix", EXPORTERS)
+def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path, textured, suffix):
+    """A real partial write: the process may not make files of more than 1000 bytes."""
+    path = tmp_path / f"asset{suffix}"
+    path.write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(BadInput, match="cannot write"):
+            save(textured, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [found.name for found in tmp_path.iterdir()] == [path.name] and path.read_bytes() == b"old"
+
+
+def test_a_full_disk_and_an_interrupt_leave_nothing(tmp_path, colored, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BadInput, match="the disk is full"):
+        save(colored, tmp_path / "asset.glb")
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save(colored, tmp_path / "asset.glb")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("extras", [{"a": object()}, {"a": float("nan")}, {"a": {1, 2}}])
+def test_extras_must_be_json(tmp_path, colored, extras):
+    with pytest.raises(BadInput, match="extras"):
+        save(colored, tmp_path / "asset.glb", extras=extras)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_mesh_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="no faces"):
+        save(Mesh(np.zeros((3, 3)), np.zeros((0, 3), int)), tmp_path / "asset.glb")
+
+
+def test_the_self_check_finds_damage(tmp_path, colored):
+    save(colored, tmp_path / "asset.glb")
+    good = (tmp_path / "asset.glb").read_bytes()
+    text_length = struct.unpack_from("<I", good, 12)[0]
+    tree = json.loads(good[20 : 20 + text_length])
+    assert tree == check_glb(good)
+    for bad in (good[:-4], good[:40], b"", b"glTX" + good[4:], good[:20] + b"x" + good[21:]):
+        with pytest.raises(StageFailed, match="broken"):
+            check_glb(bad)
+
+
+def test_png_has_no_profile(tmp_path, textured):
+    save(textured, tmp_path / "asset.obj")
+    with Image.open(tmp_path / "asset.png") as picture:
+        assert picture.mode == "RGB" and not {"icc_profile", "gamma"} & set(picture.info)

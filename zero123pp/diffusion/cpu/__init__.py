@@ -1,0 +1,1 @@
+"""Layers of the diffusion networks for processors: attention, feed-forward and convolution as compiled kernels."""

@@ -1,0 +1,1 @@
+"""Training of Zero123++ on rendered views: the report's phases, its ControlNets, and small models from scratch."""
