@@ -2,7 +2,7 @@
 
     python benchmarks/experiments.py NAME --data SHARDS [--out docs/results/experiments] [--set steps=100]
 
-NAME is a file of benchmarks/experiments/ without suffix, or `all`. SHARDS is a folder of `run.py render views`.
+NAME is a file of benchmarks/experiments/ without suffix, or `all`. SHARDS is a folder of `run.py render multiview`.
 Each writes NAME.json (config, numbers, the command, processor seconds) and NAME.png.
 """
 

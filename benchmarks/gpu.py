@@ -195,13 +195,13 @@ def _reconstructed(path: Path, config) -> tuple[dict, object, object]:
     import torch
 
     from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
-    from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
+    from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
     from zero123pp.pipelines.progress import Stages
     from zero123pp.pipelines.reconstruct import reconstruct
     from zero123pp.recon.meshing.parts import load_normalised
 
     parts = load_normalised(str(path))
-    views, truth, stages = ground_truth_views(parts), Truth(parts, PROTOCOLS["sphere"]), Stages()
+    views, truth, stages = ground_truth_views(parts), TrueObject(parts, PROTOCOLS["sphere"]), Stages()
     torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
     done = reconstruct(views, config, stages=stages)

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from zero123pp.configs import load
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
-from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.evaluation.report import machine, results_folder
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.recon.field import Field
@@ -99,7 +99,7 @@ def _median(pairs: list[tuple[float, float]], index: int) -> float:
 def curve(path: Path, overrides: list[str]) -> list[dict]:
     """One row per measured mesh: method, processor seconds, CD, F@0.02 and normal consistency."""
     parts = load_normalised(str(path))
-    views, truth = ground_truth_views(parts), Truth(parts, PROTOCOLS["sphere"])
+    views, truth = ground_truth_views(parts), TrueObject(parts, PROTOCOLS["sphere"])
     rows = []
 
     def measure(method: str, seconds: float, field: Field, config: PipelineConfig) -> None:

@@ -20,7 +20,7 @@ from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.pipelines.inputs.read_image import read_image
 from zero123pp.pipelines.inputs.sheets import views_from_sheet
 from zero123pp.pipelines.progress import Stages
-from zero123pp.pipelines.reconstruct import closed_mesh, harmonised
+from zero123pp.pipelines.reconstruct import aligned_views, closed_mesh
 from zero123pp.recon.render import render
 
 
@@ -39,7 +39,7 @@ def main() -> None:
         config = load(PipelineConfig, "default", [f"fit.prior={prior}"])
         for _ in ("warm-up", "counts"):
             start = time.process_time()
-            agreeing, _report = harmonised(views, config, 0, Stages())
+            agreeing, _report = aligned_views(views, config, 0, Stages())
             mesh, _report = closed_mesh(agreeing, config, 0, Stages())
         seconds = time.process_time() - start
         angles, overlaps = [], []

@@ -25,7 +25,7 @@ import numpy as np
 from zero123pp.configs import load
 from zero123pp.errors import StageFailed
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
-from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth, measure_topology
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject, measure_topology
 from zero123pp.pipelines.evaluation.report import machine, results_folder
 from zero123pp.pipelines.inputs.objects import find_meshes
 from zero123pp.recon.fitting.fit import FitConfig
@@ -54,7 +54,7 @@ def main() -> None:
     rows = []
     for index, path in enumerate(find_meshes(args.meshes, args.only, args.split)):
         parts = load_normalised(path)
-        views, truth = ground_truth_views(parts), Truth(parts, PROTOCOLS["sphere"])
+        views, truth = ground_truth_views(parts), TrueObject(parts, PROTOCOLS["sphere"])
         if index == 0:
             for way in ways.values():  # compile kernels, load libraries
                 way(views, parts)

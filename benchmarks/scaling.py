@@ -177,14 +177,14 @@ def _in_turns(home: Path, count: int) -> tuple[list[float], list[float], list[fl
     import psutil
 
     from zero123pp import ImageTo3D
-    from zero123pp.pipelines.batch.job import Settings, Task
+    from zero123pp.pipelines.batch.job import BatchSettings, Task
     from zero123pp.pipelines.batch.process import Limits, WorkerProcess
     from zero123pp.pipelines.batch.store import Store
 
     pipe = ImageTo3D.from_pretrained("inflated", preset="fast")
     loop, inside, driver = [], [], []
     with Store(home / "turns"):
-        watched = WorkerProcess(Settings(str(home / "turns"), "fast", thumbnail_px=0), Limits(), cores=(0,))
+        watched = WorkerProcess(BatchSettings(str(home / "turns"), "fast", thumbnail_px=0), Limits(), cores=(0,))
         for index in range(count + 1):
             start = time.process_time()
             pipe(views=home / f"{index:04d}.png").save(home / "loop.glb")
@@ -257,13 +257,13 @@ def _meshed(pictures: list[bytes]) -> dict[str, object]:
     """Pictures through whole runs of 'preview', each in a worker that is watched: how they end, the longest time."""
     from multiprocessing import connection
 
-    from zero123pp.pipelines.batch.job import Settings, Task
+    from zero123pp.pipelines.batch.job import BatchSettings, Task
     from zero123pp.pipelines.batch.process import Limits, WorkerProcess
     from zero123pp.pipelines.batch.store import Store
 
     counts, reasons, slowest, memory = dict.fromkeys(("meshed", "refused", "crashed"), 0), set(), 0.0, 0
     with TemporaryDirectory() as folder, Store(Path(folder) / "out") as store:
-        worker = WorkerProcess(Settings(str(store.out), "fast", SMALL, thumbnail_px=0), Limits(), cores=(0,))
+        worker = WorkerProcess(BatchSettings(str(store.out), "fast", SMALL, thumbnail_px=0), Limits(), cores=(0,))
         for index, picture in enumerate(pictures):
             task = Task(f"{index:064x}", "item", {"seed": 0}, "preview", picture)
             worker.submit([task])

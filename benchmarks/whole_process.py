@@ -29,7 +29,7 @@ from zero123pp.recon.meshing.parts import load_normalised
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGE = ("torch", "diffusers", "transformers", "trimesh", "pymeshlab", "open3d", "onnxruntime", "rembg", "sklearn")
-STAGES = ("harmonise", "fit", "mesh", "texture", "check")
+STAGES = ("align", "fit", "mesh", "texture", "check")
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def one_process(sheet: Path, preset: str) -> dict[str, float]:
     said = json.loads(report.read_text())
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     stages = {stage: said["seconds"].get(stage, 0.0) for stage in STAGES}
-    to_mesh = sum(stages[stage] for stage in ("harmonise", "fit", "mesh"))
+    to_mesh = sum(stages[stage] for stage in ("align", "fit", "mesh"))
     return {"wall": wall, "cpu": cpu, "fit_to_mesh": to_mesh, **stages, "peak_mb": said["peak_memory_mb"]}
 
 
@@ -106,7 +106,7 @@ def to_markdown(result: dict) -> str:
         "# From the command to the GLB",
         "",
         f"`{result['command']}`; {result['machine']}. Seconds, median (worst) over the objects; `fit_to_mesh` is the "
-        "wall of harmonise, fit and mesh.",
+        "wall of align, fit and mesh.",
         "",
         f"| preset | objects | {' | '.join(columns)} |",
         "|---|--:|" + "--:|" * len(columns),

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import yaml
 
+from zero123pp.configs.renamed import advice
 from zero123pp.errors import ConfigError
 
 Config = TypeVar("Config")
@@ -88,6 +89,9 @@ def _merge(config: Any, values: Mapping[str, Any], where: str, path: str) -> Any
     for key, value in values.items():
         full = f"{path}{key}"
         if key not in hints:
+            known_once = advice(_first_path(full, value))
+            if known_once:
+                raise ConfigError(f"{where}: {known_once}")
             close = get_close_matches(str(key), hints, n=1)
             hint = f"did you mean {path}{close[0]}?" if close else f"known keys: {', '.join(path + k for k in hints)}"
             raise ConfigError(f"{where}: unknown key {full}; {hint}")
@@ -102,6 +106,14 @@ def _merge(config: Any, values: Mapping[str, Any], where: str, path: str) -> Any
         return replace(config, **changed)
     except ConfigError as error:
         raise ConfigError(f"{where}: {path}{error}") from error
+
+
+def _first_path(path: str, value: Any) -> str:
+    """The dotted path of the first value in a group that no config has: that is what somebody wrote."""
+    while isinstance(value, Mapping) and value:
+        key, value = next(iter(value.items()))
+        path = f"{path}.{key}"
+    return path
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:

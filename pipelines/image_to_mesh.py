@@ -1,4 +1,4 @@
-"""The story: picture -> cutout -> views -> harmonise -> fit -> mesh -> place -> texture -> asset."""
+"""The story: picture -> cutout -> views -> align views -> fit -> mesh -> register -> texture -> asset."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,13 @@ from zero123pp.pipelines.inputs.sheets import views_from_sheet
 from zero123pp.pipelines.models.generate import Generation, draw_views
 from zero123pp.pipelines.models.loading import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
-from zero123pp.pipelines.reconstruct import ReconstructionConfig, closed_mesh, harmonised, reconstruct, with_picture
+from zero123pp.pipelines.reconstruct import (
+    ReconstructionConfig,
+    aligned_views,
+    closed_mesh,
+    reconstruct,
+    with_input_view,
+)
 from zero123pp.recon.metrics.agreement import agreement
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
@@ -216,7 +222,7 @@ class ImageTo3D:
             "source_frame": None if posed is None else posed.report(),
             "cutout": None if cutout is None else cutout.method,
             "seconds": dict(stages.seconds),
-            "harmonise": made.views_report,
+            "align": made.views_report,
             "mesh": made.mesh_report,
             "picture": made.picture_report,
             "texture": made.texture_report,
@@ -280,7 +286,7 @@ class ImageTo3D:
             request.prepare(self.model)
             return draw_views(self.model, cutouts, seeds, request, self.config, Stages(tick))
 
-    def harmonise(
+    def align_views(
         self,
         views: MultiView,
         *,
@@ -288,11 +294,14 @@ class ImageTo3D:
         progress: StageProgress | None = None,
         cancel: Cancel | None = None,
     ) -> MultiView:
-        """Between the second stage and the third: views that contradict each other, bent into agreement.
+        """Between the second stage and the third: views that contradict each other, warped into agreement.
 
         Others stay as they are. `fit` and `texture` should then get the same views. Raises as `fit`.
         """
-        return harmonised(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
+        return aligned_views(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
+
+    harmonise = align_views
+    """What this stage was called before."""
 
     def fit(
         self,
@@ -308,7 +317,7 @@ class ImageTo3D:
         """
         return closed_mesh(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
 
-    def place(
+    def register_input_view(
         self,
         cutout: Cutout,
         mesh: Mesh,
@@ -322,7 +331,10 @@ class ImageTo3D:
         For views of a diffusion model; those of the sources without one hold the picture already and stay as they are.
         """
         stages = Stages(cancellable(progress, cancel))
-        return with_picture(views, mesh, cutout, self._config_for(views), stages)[0]
+        return with_input_view(views, mesh, cutout, self._config_for(views), stages)[0]
+
+    place = register_input_view
+    """What this stage was called before."""
 
     def texture(
         self,

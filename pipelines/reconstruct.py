@@ -1,17 +1,17 @@
-"""Posed views to a textured mesh: harmonise -> fit -> surface -> clean mesh -> refinement -> place -> texture."""
+"""Posed views to a textured mesh: align views -> fit -> surface -> clean mesh -> refinement -> register -> texture."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zero123pp.pipelines.cutout.fringe import without_fringe
 from zero123pp.pipelines.progress import Stages
-from zero123pp.recon.consistency.align_views import HarmoniseConfig, harmonise
+from zero123pp.recon.consistency.align_views import AlignConfig, align_views
 from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.meshing.clean import CleanConfig, clean, facts
 from zero123pp.recon.meshing.extract import ExtractConfig, extract
 from zero123pp.recon.meshing.topology import is_watertight, welded
 from zero123pp.recon.refine import RefineConfig, refine, wanted
-from zero123pp.recon.registration.input_view import PlaceConfig, place
+from zero123pp.recon.registration.input_view import RegisterConfig, register_input_view
 from zero123pp.recon.texturing.texture import TextureConfig, texture
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
@@ -20,12 +20,12 @@ from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 class ReconstructionConfig:
     """The configs of the stages from views to textured mesh; each is described beside its stage."""
 
-    harmonise: HarmoniseConfig = field(default_factory=HarmoniseConfig)
+    align: AlignConfig = field(default_factory=AlignConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     extract: ExtractConfig = field(default_factory=ExtractConfig)
     clean: CleanConfig = field(default_factory=CleanConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
-    place: PlaceConfig = field(default_factory=PlaceConfig)
+    register: RegisterConfig = field(default_factory=RegisterConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
 
 
@@ -58,16 +58,16 @@ def reconstruct(
         cutout: what the views were made from, seen from azimuth 0. The texture takes it as one more view where its
             camera can be told.
         seed: fixes every random choice.
-        stages: gets the progress and the cost of the stages 'harmonise', 'fit', 'mesh', 'refine' and 'place' (where
+        stages: gets the progress and the cost of the stages 'align', 'fit', 'mesh', 'refine' and 'register' (where
             there are any) and 'texture'.
 
     Raises:
         StageFailed: no surface can be made of the views.
     """
     stages = Stages() if stages is None else stages
-    views, views_report = harmonised(views, config, seed, stages)
+    views, views_report = aligned_views(views, config, seed, stages)
     mesh, mesh_report = closed_mesh(views, config, seed, stages)
-    views, picture_report = with_picture(views, mesh, cutout, config, stages)
+    views, picture_report = with_input_view(views, mesh, cutout, config, stages)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
@@ -75,12 +75,12 @@ def reconstruct(
     return Reconstruction(mesh, textured, views_report, mesh_report, picture_report, texture_report)
 
 
-def harmonised(
+def aligned_views(
     views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages
 ) -> tuple[MultiView, dict[str, Any]]:
-    """The views as the other stages take them, see `harmonise`; arguments and errors as of `reconstruct`."""
-    with stages.stage("harmonise") as report:
-        return harmonise(views, config.harmonise, config.fit, seed=seed, progress=report)
+    """The views as the other stages take them, see `align_views`; arguments and errors as of `reconstruct`."""
+    with stages.stage("align") as report:
+        return align_views(views, config.align, config.fit, seed=seed, progress=report)
 
 
 def closed_mesh(
@@ -99,12 +99,12 @@ def closed_mesh(
     return mesh, mesh_report
 
 
-def with_picture(
+def with_input_view(
     views: MultiView, mesh: Mesh, cutout: Cutout | None, config: ReconstructionConfig, stages: Stages
 ) -> tuple[MultiView, dict[str, Any]]:
-    """The views, and after them the picture that they were made from where it can be placed, see `place`."""
-    if cutout is None or config.place.use == "never":
+    """The views, and after them the picture that they were made from where `register_input_view` finds its camera."""
+    if cutout is None or config.register.use == "never":
         return views, {}
-    with stages.stage("place") as report:
-        view, picture_report = place(without_fringe(cutout), mesh, config.place, progress=report)
+    with stages.stage("register") as report:
+        view, picture_report = register_input_view(without_fringe(cutout), mesh, config.register, progress=report)
     return views if view is None else replace(views, views=(*views.views, view)), picture_report

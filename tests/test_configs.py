@@ -72,3 +72,33 @@ def test_preset_files(tmp_path):
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_fits_the_pipeline(name):
     assert isinstance(load(PipelineConfig, name), PipelineConfig)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("harmonise.use=never", r"harmonise\.use is called align\.use now"),
+        ("harmonise.incoherence_px=1", r"called align\.inconsistency_px now"),
+        ("place.confidence=1", r"called register\.confidence now"),
+        ("fit.rate_sdf=0.1", r"called fit\.lr_sdf now"),
+        ("fit.hash.rate=0.1", r"called fit\.hash\.lr now"),
+        ("refine.rate=0.1", r"called refine\.lr now"),
+    ],
+)
+def test_keys_of_earlier_releases_are_told_their_new_names(override, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        load(PipelineConfig, "default", [override])
+    preset = tmp_path / "old.yaml"
+    *groups, last = override.partition("=")[0].split(".")
+    preset.write_text("".join("  " * depth + f"{name}:\n" for depth, name in enumerate(groups)) + "  " * len(groups)
+                      + f"{last}: {override.partition('=')[2]}\n")  # fmt: skip
+    with pytest.raises(ConfigError, match=message):
+        load(PipelineConfig, preset)
+
+
+def test_every_new_name_is_a_key():
+    from zero123pp.configs.renamed import RENAMED
+
+    keys = describe(PipelineConfig())
+    for name in RENAMED.values():
+        assert name in keys or any(key.startswith(f"{name}.") for key in keys), name

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from zero123pp.pipelines.batch.driver import Tally
+from zero123pp.pipelines.batch.driver import BatchTally
 
 _WINDOW = 50
 """Results from which the rate is taken: recent ones, so that it follows a changing load."""
@@ -37,7 +37,7 @@ class Rate:
         return None if rate is None else open_items / rate
 
 
-def describe(tally: Tally, rate: Rate) -> str:
+def describe(tally: BatchTally, rate: Rate) -> str:
     """One line: '12 of 200 settled (10 made, 2 found), 0 failed, 4.1/min, 45 min left'."""
     parts = [
         f"{tally.settled} of {tally.total} settled ({tally.done} made, {tally.found} found), {tally.failed} failed"
@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress_bar(is_terminal: bool) -> Iterator[Callable[[Tally], None]]:
+def progress_bar(is_terminal: bool) -> Iterator[Callable[[BatchTally], None]]:
     """Yields the function to call with the tally: a bar on a terminal, now and then a line elsewhere."""
     rate = Rate()
     if not is_terminal:
@@ -71,17 +71,17 @@ def progress_bar(is_terminal: bool) -> Iterator[Callable[[Tally], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("", total=None)
 
-        def show(tally: Tally) -> None:
+        def show(tally: BatchTally) -> None:
             rate.add(tally.done)
             bars.update(task, total=tally.total, completed=tally.settled, description=describe(tally, rate))
 
         yield show
 
 
-def _lines(rate: Rate) -> Callable[[Tally], None]:
+def _lines(rate: Rate) -> Callable[[BatchTally], None]:
     last = time.monotonic()
 
-    def show(tally: Tally) -> None:
+    def show(tally: BatchTally) -> None:
         nonlocal last
         rate.add(tally.done)
         if time.monotonic() - last > _LINE_SECONDS:

@@ -9,7 +9,7 @@ from typing import Any
 from zero123pp.errors import BadInput, StageFailed, Zero123ppError
 from zero123pp.pipelines.batch.identity import common_identity, item_key, row_key
 from zero123pp.pipelines.batch.items import Item, inside
-from zero123pp.pipelines.batch.job import OWN_FAULTS, Outcome, Settings, Task
+from zero123pp.pipelines.batch.job import OWN_FAULTS, BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.local import Engine
 from zero123pp.pipelines.batch.store import Store
 
@@ -27,7 +27,7 @@ _ELSEWHERE_SECONDS = 1.0
 
 
 @dataclass
-class Tally:
+class BatchTally:
     """How a run stands."""
 
     total: int
@@ -71,13 +71,13 @@ class Batch:
         self,
         items: Sequence[Item],
         root: Path,
-        settings: Settings,
+        settings: BatchSettings,
         store: Store,
         *,
         retry_failed: bool = False,
         together: int = 1,
     ) -> None:
-        self.tally = Tally(len(items))
+        self.tally = BatchTally(len(items))
         self.keys: list[str | None] = [None] * len(items)
         """The key of each item, as far as the run has come."""
         self._items, self._root, self._settings, self._store = items, root, settings, store
@@ -92,7 +92,7 @@ class Batch:
         self._rows: dict[str, list[int]] = {}
         self._history: dict[str, _History] = {}
 
-    def run(self, engine: Engine, *, stopped: Callable[[], bool], tick: Callable[[Tally], None]) -> None:
+    def run(self, engine: Engine, *, stopped: Callable[[], bool], tick: Callable[[BatchTally], None]) -> None:
         """Work until all items are settled, or ``stopped`` says so.
 
         Args:
@@ -121,7 +121,7 @@ class Batch:
     def _is_something_left(self) -> bool:
         return bool(self._cursor < len(self._items) or self._alone or self._again or self._elsewhere)
 
-    def _next(self, stopped: Callable[[], bool], tick: Callable[[Tally], None]) -> tuple[Task, ...]:
+    def _next(self, stopped: Callable[[], bool], tick: Callable[[BatchTally], None]) -> tuple[Task, ...]:
         """What to do next; () for nothing now.
 
         First what came to an end in company, so that whose fault that was is known soon; then new items; then failed
@@ -141,7 +141,7 @@ class Batch:
                 return task
         return None
 
-    def _new(self, stopped: Callable[[], bool], tick: Callable[[Tally], None]) -> tuple[Task, ...]:
+    def _new(self, stopped: Callable[[], bool], tick: Callable[[BatchTally], None]) -> tuple[Task, ...]:
         """The next items of the list that need work, as many as go together."""
         tasks: list[Task] = []
         alike = None

@@ -10,7 +10,7 @@ from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.batch.items import Item
-from zero123pp.pipelines.batch.job import Settings
+from zero123pp.pipelines.batch.job import BatchSettings
 
 FORMAT = 1
 """Of the key; raised when what goes into it changes."""
@@ -41,7 +41,7 @@ def row_key(item: Item) -> str:
     return hashlib.sha256(json.dumps(facts).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def common_identity(model: str, settings: Settings) -> dict[str, Any]:
+def common_identity(model: str, settings: BatchSettings) -> dict[str, Any]:
     """What all items of a model share: version, model revision, resolved config, and the cutout that 'auto' means.
 
     Raises:
@@ -61,7 +61,7 @@ def common_identity(model: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def model_revision(model: str, settings: Settings) -> str:
+def model_revision(model: str, settings: BatchSettings) -> str:
     """The model with what pins its weights: a commit of the hub, or a digest of the files."""
     from zero123pp.diffusion import hub
     from zero123pp.pipelines.models import MODELS

@@ -29,7 +29,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Settings:
+class BatchSettings:
     """What all items of a batch share."""
 
     out: str

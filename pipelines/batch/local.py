@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from multiprocessing import connection
 from typing import Protocol
 
-from zero123pp.pipelines.batch.job import Outcome, Settings, Task
+from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.process import MAKER, Limits, WorkerProcess, share_of_cores
 
 _POLL_SECONDS = 0.1
@@ -34,7 +34,7 @@ class Engine(Protocol):
 class LocalEngine:
     """See `Engine`."""
 
-    def __init__(self, settings: Settings, limits: Limits, workers: int, *, maker: str = MAKER) -> None:
+    def __init__(self, settings: BatchSettings, limits: Limits, workers: int, *, maker: str = MAKER) -> None:
         self.workers = [
             WorkerProcess(settings, limits, cores=share_of_cores(index, workers), maker=maker)
             for index in range(workers)

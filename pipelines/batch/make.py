@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend
-from zero123pp.pipelines.batch.job import Outcome, Settings, Task
-from zero123pp.pipelines.batch.places import open_store
+from zero123pp.pipelines.batch.addresses import open_store
+from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.progress import Stages
 from zero123pp.types import Cutout
 
@@ -27,7 +27,7 @@ _THUMBNAIL_FROM_DEG = (30.0, 15.0)
 class Maker:
     """Makes items, keeping the models that it has loaded."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BatchSettings) -> None:
         self._settings = settings
         self._store = open_store(settings.out)
         self._pipes: dict[str, ImageTo3D] = {}

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import zero123pp
-from zero123pp.pipelines.batch.job import Outcome, Settings, Task
+from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.worker import PREPARED, READY, resident_mb
 
 MAKER = "zero123pp.pipelines.batch.make:Maker"
@@ -47,7 +47,7 @@ class WorkerProcess:
     """One worker; starts its process when it is needed."""
 
     def __init__(
-        self, settings: Settings, limits: Limits, *, cores: Sequence[int] | None = None, maker: str = MAKER
+        self, settings: BatchSettings, limits: Limits, *, cores: Sequence[int] | None = None, maker: str = MAKER
     ) -> None:
         self._settings, self._limits, self._maker = settings, limits, maker
         self._cores = None if cores is None else tuple(cores)

@@ -19,7 +19,7 @@ from typing import Any
 
 import zero123pp
 from zero123pp.errors import BadInput, MissingBackend, StageFailed
-from zero123pp.pipelines.batch.job import Outcome, Settings, Task
+from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.process import MAKER, Limits, WorkerProcess, share_of_cores, share_of_memory_mb
 
 _GROW_SECONDS = 10.0
@@ -35,7 +35,7 @@ _OBJECT_STORE_BYTES = 256 * 2**20
 class Host:
     """What runs inside an actor: a `WorkerProcess` and the loop that watches it."""
 
-    def __init__(self, settings: Settings, limits: Limits, maker: str) -> None:
+    def __init__(self, settings: BatchSettings, limits: Limits, maker: str) -> None:
         self._settings, self._limits, self._maker = settings, limits, maker
         self._worker: WorkerProcess | None = None
 
@@ -98,7 +98,7 @@ class RayEngine:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: BatchSettings,
         limits: Limits,
         workers: int = 0,
         *,
@@ -156,7 +156,7 @@ class RayEngine:
         if self._connected_here:
             self._ray.shutdown()
 
-    def _begin(self, address: str | None, settings: Settings, limits: Limits, maker: str) -> None:
+    def _begin(self, address: str | None, settings: BatchSettings, limits: Limits, maker: str) -> None:
         root = str(Path(zero123pp.__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}

@@ -19,7 +19,7 @@ from zero123pp.pipelines.commands import common_flags
 if TYPE_CHECKING:
     from zero123pp.pipelines.batch.driver import Batch
     from zero123pp.pipelines.batch.items import Shard
-    from zero123pp.pipelines.batch.job import Settings
+    from zero123pp.pipelines.batch.job import BatchSettings
     from zero123pp.pipelines.batch.local import Engine
     from zero123pp.pipelines.batch.store import Store
 
@@ -62,10 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make everything that is not done; 0 when all is done, 1 when items failed, 128 + signal when stopped."""
+    from zero123pp.pipelines.batch.addresses import open_store
     from zero123pp.pipelines.batch.driver import Batch
     from zero123pp.pipelines.batch.identity import common_identity
     from zero123pp.pipelines.batch.items import Item, Shard, read_items
-    from zero123pp.pipelines.batch.places import open_store
     from zero123pp.pipelines.models.loading import resolve_auto
 
     _check(args)
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if tally.failed or tally.settled < tally.total else 0
 
 
-def _work(batch: "Batch", args: argparse.Namespace, settings: "Settings", stop: "_Stop") -> None:
+def _work(batch: "Batch", args: argparse.Namespace, settings: "BatchSettings", stop: "_Stop") -> None:
     from zero123pp.pipelines.batch.bar import progress_bar
 
     engine = _engine(args, settings, batch.tally.total)
@@ -109,7 +109,7 @@ def _work(batch: "Batch", args: argparse.Namespace, settings: "Settings", stop: 
             engine.close()
 
 
-def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engine":
+def _engine(args: argparse.Namespace, settings: "BatchSettings", count: int) -> "Engine":
     from zero123pp.pipelines.batch.process import Limits, share_of_memory_mb
 
     limits = Limits(deadline_s=args.deadline, memory_mb=args.memory)
@@ -129,12 +129,12 @@ def _engine(args: argparse.Namespace, settings: "Settings", count: int) -> "Engi
     return LocalEngine(settings, limits, workers)
 
 
-def _settings(args: argparse.Namespace) -> "Settings":
-    from zero123pp.pipelines.batch.job import Settings
-    from zero123pp.pipelines.batch.places import place
+def _settings(args: argparse.Namespace) -> "BatchSettings":
+    from zero123pp.pipelines.batch.addresses import absolute
+    from zero123pp.pipelines.batch.job import BatchSettings
 
     preset = str(Path(args.preset).resolve()) if args.preset.endswith((".yaml", ".yml")) else args.preset
-    return Settings(place(args.out), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail)
+    return BatchSettings(absolute(args.out), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail)
 
 
 def _of_model(item: object, model: str) -> object:

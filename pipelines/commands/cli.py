@@ -17,14 +17,17 @@ SUBCOMMANDS = {
     "eval pictures": ("eval_pictures", "the main job over a folder of pictures"),
     "eval cutout": ("eval_cutout", "quality of the cutout on photos with known alphas"),
     "render objects": ("render_objects", "lit pictures of meshes, to train the cutout network"),
-    "render views": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
+    "render multiview": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
     "render shapes": ("render_shapes", "views and distances of meshes, to train the shape prior"),
     "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),
     "train matting": ("train_matting", "train the bundled cutout network"),
-    "train views": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
+    "train multiview": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
     "train prior": ("train_prior", "train the shape prior"),
 }
 """Subcommand: the module beside this one that has its ``add_arguments(parser)`` and ``run(args)``; one line of help."""
+
+OLD_NAMES = {"render views": "render multiview", "train views": "train multiview"}
+"""Subcommands of earlier releases: they still run, under what they are called now."""
 
 EXIT_BAD_INPUT = 2
 EXIT_FAILED = 1
@@ -56,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     name = Path(sys.argv[0]).name or "zero123pp"
     try:
+        if " ".join(argv[:2]) in OLD_NAMES:
+            argv[:2] = OLD_NAMES[" ".join(argv[:2])].split()
         subcommand = next((known for known in SUBCOMMANDS if argv[: len(known.split())] == known.split()), None)
         if subcommand is not None:
             module, help_line = SUBCOMMANDS[subcommand]

@@ -16,7 +16,7 @@ from zero123pp.pipelines.inputs.objects import SPLITS, find_meshes
 if TYPE_CHECKING:
     import numpy as np
 
-    from zero123pp.pipelines.evaluation.reconstruction import Results, Settings
+    from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, Reconstructions
 
 _NOISE = 0.02
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.configs import load
     from zero123pp.pipelines.evaluation.degrade import Degradation
     from zero123pp.pipelines.evaluation.protocol import get_protocol
-    from zero123pp.pipelines.evaluation.reconstruction import Settings, evaluate
+    from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, evaluate
     from zero123pp.pipelines.evaluation.report import results_folder
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
     from zero123pp.rigs import get_rig
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--tile is {args.tile}; expected at least 32 px")
     if not 0.05 <= args.scale <= 1.5:
         raise BadInput(f"--scale is {args.scale}; expected 0.05 to 1.5, the cameras see no more")
-    settings = Settings(
+    settings = EvaluationSettings(
         config=load(PipelineConfig, args.preset, args.set),
         degradation=Degradation(warp_px=args.warp, gain=args.gain, noise=args.noise, blur_px=args.blur),
         rig=args.rig,
@@ -112,7 +112,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if results.failures else 0
 
 
-def _write(results: "Results", settings: "Settings", folder: Path, name: str, args: argparse.Namespace) -> str:
+def _write(
+    results: "Reconstructions", settings: "EvaluationSettings", folder: Path, name: str, args: argparse.Namespace
+) -> str:
     """Write the result files; returns the means as text."""
     from zero123pp.pipelines.evaluation import report
     from zero123pp.pipelines.evaluation.contact_sheet import save_contact_sheet
@@ -132,7 +134,7 @@ def _write(results: "Results", settings: "Settings", folder: Path, name: str, ar
     return "".join(f"{key:<13}{value if isinstance(value, str) else f'{value:.4g}'}\n" for key, value in means.items())
 
 
-def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
+def _notes(settings: "EvaluationSettings", args: argparse.Namespace) -> list[str]:
     """What is needed to repeat the run."""
     from zero123pp.configs import describe
     from zero123pp.pipelines.evaluation.protocol import get_protocol
@@ -141,7 +143,7 @@ def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     protocol = get_protocol(settings.protocol)
-    stages = ("fit.", "extract.", "clean.", "place.", "texture.")
+    stages = ("fit.", "extract.", "clean.", "register.", "texture.")
     values = [f"{key} {value}" for key, value in describe(settings.config).items() if key.startswith(stages)]
     command = ["run.py eval recon", f"--meshes {Path(args.meshes).resolve().name}", *options_of(args, parser)]
     return [
@@ -153,7 +155,7 @@ def _notes(settings: "Settings", args: argparse.Namespace) -> list[str]:
     ]
 
 
-def _sheet(results: "Results", score: str) -> "np.ndarray":
+def _sheet(results: "Reconstructions", score: str) -> "np.ndarray":
     """Two objects a row, each with its name and numbers, ``score`` among them."""
     from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet
 

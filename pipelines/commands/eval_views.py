@@ -18,7 +18,7 @@ from zero123pp.pipelines.commands import common_flags
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation.features import FeatureDistance
     from zero123pp.pipelines.evaluation.report import Row
-    from zero123pp.pipelines.evaluation.sheets import Lighting, Sheet, Truth
+    from zero123pp.pipelines.evaluation.sheets import Lighting, Sheet, TrueSheets
     from zero123pp.pipelines.models import MultiViewModel
 
 BASELINES = ("repeat", "mean", "gray")
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tile", type=int, default=320, metavar="PX", help="side of the views that are compared (default: 320)")
     add("--queries", type=int, default=1, metavar="N", help="input views an object, drawn as in training (default: 1)")
     add("--hdri", metavar="DIR", help="light the objects by these .hdr environment maps (default: unlit)")
-    add("--mean-of", metavar="DIR", help="samples of run.py render views: their mean sheet is a baseline as well")
+    add("--mean-of", metavar="DIR", help="samples of run.py render multiview: their mean sheet is a baseline as well")
     add("--lpips-weights", nargs="+", default=[], metavar="FILE", help="AlexNet or VGG-16 of torchvision, and LPIPS's "
         "linear layers: measures LPIPS; the network goes into the name of the column")  # fmt: skip
     add("--efflite0-weights", metavar="FILE", help="of EfficientNet-Lite0 (default: those of the package "
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass
-class Results:
+class SheetResults:
     """What came out."""
 
     rows: "dict[str, list[Row]]" = field(default_factory=dict)
@@ -112,13 +112,13 @@ class Evaluation:
         self._mean, self._lighting = mean, lighting
         self._rigs = list(dict.fromkeys([*(model.rig for model in models.values()), *([mean[1]] if mean else [])]))
 
-    def of(self, meshes: Sequence[Path], log: object = None) -> Results:
+    def of(self, meshes: Sequence[Path], log: object = None) -> SheetResults:
         """All objects; those that fail are listed."""
         from zero123pp.pipelines.evaluation.sheets import true_sheets
         from zero123pp.recon.meshing.parts import load_normalised
 
-        results = Results()
-        kept: list[tuple[Truth, dict[str, Sheet]]] = []  # first and last: the wrong input is the object before
+        results = SheetResults()
+        kept: list[tuple[TrueSheets, dict[str, Sheet]]] = []  # first and last: the wrong input is the object before
         for mesh in meshes:
             for number in range(self._args.queries):
                 try:
@@ -139,7 +139,7 @@ class Evaluation:
             self._enter_wrong(results, kept[0][0], kept[1][1])
         return results
 
-    def _drawn(self, truth: "Truth") -> "dict[str, Sheet]":
+    def _drawn(self, truth: "TrueSheets") -> "dict[str, Sheet]":
         from zero123pp.pipelines.evaluation.sheets import drawn_by
 
         args = self._args
@@ -152,7 +152,7 @@ class Evaluation:
                     sheets[f"{name} + depth"] = controlled
         return sheets
 
-    def _enter(self, results: Results, truth: "Truth", drawn: "dict[str, Sheet]") -> None:
+    def _enter(self, results: SheetResults, truth: "TrueSheets", drawn: "dict[str, Sheet]") -> None:
         """Rows of the models and of the baselines."""
         from zero123pp.pipelines.evaluation.sheets import blank, repeated
 
@@ -171,20 +171,20 @@ class Evaluation:
             results.pictures.append([truth.cutout.rgba, *shown])
             results.labels = ["input", "truth", *sheets]
 
-    def _enter_wrong(self, results: Results, truth: "Truth", others: "dict[str, Sheet]") -> None:
+    def _enter_wrong(self, results: SheetResults, truth: "TrueSheets", others: "dict[str, Sheet]") -> None:
         for name, sheet in others.items():
             self._row(results, f"{name}, {WRONG}", truth, sheet, self._rig_of(name))
 
     def _rig_of(self, method: str) -> str:
         return self._models[method.removesuffix(" + depth")].rig
 
-    def _row(self, results: Results, method: str, truth: "Truth", sheet: "Sheet", rig: str) -> None:
+    def _row(self, results: SheetResults, method: str, truth: "TrueSheets", sheet: "Sheet", rig: str) -> None:
         from zero123pp.pipelines.evaluation.sheets import differences
 
         row = {"object": truth.name} | differences(sheet, truth.sheets[rig], self._features)
         results.rows.setdefault(method, []).append(row)
 
-    def _headline(self, results: Results) -> str:
+    def _headline(self, results: SheetResults) -> str:
         last = {name: results.rows[name][-1] for name in self._models}
         return "  ".join(f"{name} {row['PSNR']:.2f} dB, IoU {row['alpha_IoU']:.3f}" for name, row in last.items())
 
@@ -201,7 +201,7 @@ def _lighting(folder: str | None) -> "Lighting | None":
     return Lighting({file.stem: read_panorama(file) for file in files})
 
 
-def _write(results: Results, folder: Path, args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> str:
+def _write(results: SheetResults, folder: Path, args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> str:
     """Write the result files; returns the means as text."""
     from zero123pp.pipelines.evaluation import report
     from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet

@@ -1,4 +1,4 @@
-"""``run.py render views``: meshes to training samples of a multi-view model, lit by environment maps.
+"""``run.py render multiview``: meshes to training samples of a multi-view model, lit by environment maps.
 
 A sample is a query view and the six target views of a rig with alpha, depth and normals; docs/training.md describes
 the files, `zero123pp.render.shards` reads them.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``run.py render views``."""
+    """Arguments of ``run.py render multiview``."""
     add = parser.add_argument
     add("--meshes", required=True, metavar="DIR", help="folder of meshes; y up. A MANIFEST.json there may name groups")
     add("--hdri", required=True, metavar="DIR", help="folder of equirectangular .hdr environment maps")

@@ -1,4 +1,4 @@
-"""``run.py train views``."""
+"""``run.py train multiview``."""
 
 import argparse
 import sys
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``run.py train views``."""
+    """Arguments of ``run.py train multiview``."""
     add = parser.add_argument
     add("--config", default="phase1", metavar="NAME", help="phase1, phase2, depth, normals, mini, mini-depth, "
         "mini-normals, or a YAML file (default: phase1)")  # fmt: skip
-    add("--data", metavar="DIR", help="folder of samples that 'run.py render views' wrote, or InstantMesh's layout")
+    add("--data", metavar="DIR", help="folder of samples that 'run.py render multiview' wrote, or InstantMesh's layout")
     add("--out", required=True, metavar="DIR", help="folder of checkpoint.pt, log.jsonl, samples/ and, at the end, "
         "model/; resumed from")  # fmt: skip
     add("--start", metavar="FOLDER|HUB_ID", help="weights to start from: Zero123++ or Stable Diffusion 2 (default: "
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     checkpoint = out / CHECKPOINT
     if args.data is None and (args.refit_decoder or not args.export):
-        raise BadInput("--data is missing; name a folder of samples, which 'run.py render views' makes")
+        raise BadInput("--data is missing; name a folder of samples, which 'run.py render multiview' makes")
     if (args.export or args.refit_decoder) and not checkpoint.is_file():
         raise BadInput(f"there is no {checkpoint} to export")
     if args.refit_decoder and config.start not in SMALL:

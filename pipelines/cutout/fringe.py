@@ -34,9 +34,9 @@ def extended(rgb: np.ndarray, alpha: np.ndarray, fringe: float) -> np.ndarray:
     """
     from scipy import ndimage
 
-    solid = alpha > 0.5
-    depth = ndimage.distance_transform_edt(solid)
-    known = solid & ((alpha > 0.9) | (depth > _RIM * len(rgb))) & (depth > fringe)
+    opaque = alpha > 0.5
+    depth = ndimage.distance_transform_edt(opaque)
+    known = opaque & ((alpha > 0.9) | (depth > _RIM * len(rgb))) & (depth > fringe)
     if not known.any():
         return extended(rgb, alpha, 0.0) if fringe > 0 else rgb
     rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)

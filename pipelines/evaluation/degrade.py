@@ -6,7 +6,8 @@ from zlib import crc32
 import numpy as np
 
 from zero123pp.errors import ConfigError
-from zero123pp.recon.consistency.warp import bent, premultiplied, straight
+from zero123pp.recon.consistency.warp import warped
+from zero123pp.recon.ops.resample import premultiplied, straight
 from zero123pp.types import View
 
 _REFERENCE_PX = 320
@@ -52,7 +53,7 @@ def degrade(view: View, degradation: Degradation, *, key: str, index: int, seed:
     scale = view.camera.width / _REFERENCE_PX
     if degradation.warp_px:
         field = smooth_field(view.alpha.shape, degradation.warp_smoothness_px * scale, rng)
-        view = bent(view, degradation.warp_px * scale * field)
+        view = warped(view, degradation.warp_px * scale * field)
     if degradation.blur_px:
         view = _blurred(view, degradation.blur_px * scale)
     rgb = view.rgb

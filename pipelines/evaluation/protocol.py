@@ -55,7 +55,7 @@ class Protocol:
     """Whose protocol it is, and what is not as published."""
 
     def cameras(self, scale: float = 1.0) -> tuple[Camera, ...]:
-        """The held-out cameras in the world frame; ``scale`` is that of `Truth`, units per world unit."""
+        """The held-out cameras in the world frame; ``scale`` is that of `TrueObject`, units per world unit."""
         distance = get_rig("v1.2").distance if self.distance is None else self.distance / scale
         return tuple(
             orbit_camera(azimuth, elevation, distance, self.fov_deg, self.picture_px)
@@ -124,7 +124,7 @@ def get_protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-class Truth:
+class TrueObject:
     """What a protocol needs to know about one true object; computed once and used for every reconstruction of it."""
 
     def __init__(self, parts: Sequence[Part], protocol: Protocol) -> None:

@@ -12,14 +12,14 @@ from zero123pp.errors import StageFailed
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.evaluation.degrade import Degradation
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views, true_view
-from zero123pp.pipelines.evaluation.protocol import Truth, get_protocol, measure_topology
+from zero123pp.pipelines.evaluation.protocol import TrueObject, get_protocol, measure_topology
 from zero123pp.pipelines.evaluation.report import Row
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.pipelines.progress import Stages, peak_memory_mb, reset_peak_memory
 from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
-from zero123pp.recon.consistency.warp import premultiplied
 from zero123pp.recon.meshing.parts import FILL, load_normalised, normalise
 from zero123pp.recon.metrics.pictures import psnr
+from zero123pp.recon.ops.resample import premultiplied
 from zero123pp.rigs import get_rig
 from zero123pp.types import Cutout, Mesh, MultiView, Part, View
 
@@ -35,7 +35,7 @@ _PICTURE_FOV_DEG = 30.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """What is reconstructed from what."""
 
     config: PipelineConfig
@@ -65,7 +65,7 @@ class Settings:
 
 
 @dataclass
-class Results:
+class Reconstructions:
     """What came out, object by object."""
 
     rows: list[Row] = field(default_factory=list)
@@ -74,7 +74,9 @@ class Results:
     """Tiles of `pictures_of` for the first `MAX_PICTURED` rows."""
 
 
-def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], object] | None = None) -> Results:
+def evaluate(
+    meshes: Sequence[Path], settings: EvaluationSettings, log: Callable[[str], object] | None = None
+) -> Reconstructions:
     """Reconstruct and measure every mesh, one after the other, after one warm-up that is not counted.
 
     Args:
@@ -82,7 +84,7 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
         settings: The views and the configuration of the stages.
         log: Called with a line of text after each object; None keeps silent.
     """
-    results = Results()
+    results = Reconstructions()
     warm = False
     for path in meshes:
         name, parts = path.stem, load_normalised(path)
@@ -100,7 +102,7 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
             continue
         peak = {"peak_mb": peak_memory_mb()}
         done = _resized(done, 1 / settings.scale)
-        truth = Truth(parts, get_protocol(settings.protocol))
+        truth = TrueObject(parts, get_protocol(settings.protocol))
         row = {"object": name} | measure(done, truth, settings.alignments) | cost(stages) | peak
         if picture is not None:
             row |= measure_picture(done, picture)
@@ -112,7 +114,9 @@ def evaluate(meshes: Sequence[Path], settings: Settings, log: Callable[[str], ob
     return results
 
 
-def _reconstructed(settings: Settings, picture: View | None, views: MultiView, stages: Stages) -> Reconstruction:
+def _reconstructed(
+    settings: EvaluationSettings, picture: View | None, views: MultiView, stages: Stages
+) -> Reconstruction:
     cutout = None if picture is None else Cutout(to_uint8(np.dstack([picture.rgb, picture.alpha])))
     return reconstruct(views, settings.config, cutout=cutout, seed=settings.seed, stages=stages)
 
@@ -126,11 +130,11 @@ def picture_of(parts: Sequence[Part]) -> View:
 
 
 def measure_picture(done: Reconstruction, picture: View) -> dict[str, float]:
-    """Whether the picture was placed, how far its elevation is off, degrees, and the PSNR of what its camera sees."""
+    """Whether the picture was registered, its elevation's error in degrees, and the PSNR of what its camera sees."""
     said, shown = done.picture_report, true_view(done.textured, picture.camera)
     either = (shown.alpha > 0.5) | (picture.alpha > 0.5)
     return {
-        "placed": float(said.get("used", False)),
+        "registered": float(said.get("used", False)),
         "elevation_error": abs(said["elevation_deg"] - PICTURE_ELEVATION_DEG) if said.get("used") else np.nan,
         "front_PSNR": psnr(premultiplied(shown)[either], premultiplied(picture)[either]),
     }
@@ -153,7 +157,7 @@ def _resized(done: Reconstruction, factor: float) -> Reconstruction:
     return replace(done, mesh=resized(done.mesh), textured=replace(textured, mesh=resized(textured.mesh)))
 
 
-def views_of(name: str, parts: Sequence[Part], settings: Settings) -> MultiView:
+def views_of(name: str, parts: Sequence[Part], settings: EvaluationSettings) -> MultiView:
     """The views of one object that the stages get to see."""
     if settings.scale != 1:
         parts = normalise(parts, settings.scale * FILL * OBJECT_RADIUS)
@@ -172,13 +176,13 @@ def views_of(name: str, parts: Sequence[Part], settings: Settings) -> MultiView:
 def cost(stages: Stages) -> dict[str, float]:
     """Wall and processor seconds from views to the mesh before texturing, and of the texture."""
     result = {}
-    for name, parts in (("fit", ("harmonise", "fit", "mesh", "refine")), ("texture", ("place", "texture"))):
+    for name, parts in (("fit", ("align", "fit", "mesh", "refine")), ("texture", ("register", "texture"))):
         result[f"{name}_wall"] = sum(stages.seconds.get(part, 0.0) for part in parts)
         result[f"{name}_cpu"] = sum(stages.cpu_seconds.get(part, 0.0) for part in parts)
     return result
 
 
-def measure(done: Reconstruction, truth: Truth, alignments: Sequence[str] = ("none",)) -> dict[str, float]:
+def measure(done: Reconstruction, truth: TrueObject, alignments: Sequence[str] = ("none",)) -> dict[str, float]:
     """All numbers of one reconstruction: the surface from the cleaned mesh, the pictures from the textured one.
 
     The surface is measured without alignment, and again after each other alignment: CD_icp, F0.02_icp, ...

@@ -49,7 +49,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Truth:
+class TrueSheets:
     """One query of one object: what goes in, what should come out, rig by rig."""
 
     name: str
@@ -75,7 +75,7 @@ class Lighting:
 def true_sheets(
     name: str, parts: Sequence[Part], number: int, rigs: Sequence[str], tile_px: int, *, seed: int,
     lighting: Lighting | None,
-) -> Truth:  # fmt: skip
+) -> TrueSheets:  # fmt: skip
     """Query ``number`` of an object, drawn as in training, and its true sheets.
 
     Args:
@@ -101,7 +101,7 @@ def true_sheets(
         sheets[rig] = Sheet.of(to_float(tile_sheet(np.stack(shown[first : first + len(cameras)]))))
         first += len(cameras)
     label = name if number == 0 else f"{name}.{number}"
-    return Truth(label, cut_out(shown[0], CutoutConfig(method="alpha")), list(parts), sheets)
+    return TrueSheets(label, cut_out(shown[0], CutoutConfig(method="alpha")), list(parts), sheets)
 
 
 def _query_camera(query: Query, parts: Sequence[Part]) -> Camera:
@@ -136,7 +136,7 @@ def _pictures(parts: Sequence[Part], environment: Environment | None) -> Callabl
 
 
 def drawn_by(
-    model: "MultiViewModel", truth: Truth, tile_px: int, *, seed: int, steps: int | None, guidance: float | None,
+    model: "MultiViewModel", truth: TrueSheets, tile_px: int, *, seed: int, steps: int | None, guidance: float | None,
     depth_scale: float | None = None,
 ) -> Sheet:  # fmt: skip
     """What a model draws of the query, at ``tile_px``.
@@ -166,7 +166,7 @@ def drawn_by(
     return resized(Sheet(tile_sheet(tiles), tile_sheet(alpha)), tile_px)
 
 
-def repeated(truth: Truth, tile_px: int) -> Sheet:
+def repeated(truth: TrueSheets, tile_px: int) -> Sheet:
     """The input picture, six times."""
     from PIL import Image
 

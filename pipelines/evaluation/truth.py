@@ -9,7 +9,7 @@ import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.recon.meshing.parts import geometry, load_normalised
 from zero123pp.recon.metrics.winding import grid_winding_numbers
 from zero123pp.types import Mesh, Part, TexturedMesh
@@ -33,12 +33,12 @@ def turned(parts: Sequence[Part], azimuth_deg: float) -> list[Part]:
     return [replace(part, mesh=moved(part.mesh)) if isinstance(part, TexturedMesh) else moved(part) for part in parts]
 
 
-def truth_of(folder: str | Path, name: str, azimuth_deg: float) -> Truth:
+def truth_of(folder: str | Path, name: str, azimuth_deg: float) -> TrueObject:
     """The true object ``name``.glb of a folder, turned to the camera; BadInput when there is none."""
-    return Truth(turned(load_normalised(Path(folder) / f"{name}.glb"), azimuth_deg), PROTOCOLS["sphere"])
+    return TrueObject(turned(load_normalised(Path(folder) / f"{name}.glb"), azimuth_deg), PROTOCOLS["sphere"])
 
 
-def distances(mesh: Mesh, truth: Truth, prefix: str = "") -> dict[str, float]:
+def distances(mesh: Mesh, truth: TrueObject, prefix: str = "") -> dict[str, float]:
     """Distance, F-scores and overlap of ``mesh`` under each alignment; the suffix names the alignment."""
     values = {}
     for align in ALIGNED:
@@ -48,7 +48,7 @@ def distances(mesh: Mesh, truth: Truth, prefix: str = "") -> dict[str, float]:
 
 
 def mean_shape(folder: str | Path) -> Mesh:
-    """The shape that objects of a folder have on average: where at least as many are solid as fills their mean volume.
+    """The shape that objects of a folder have on average: occupied where most are, of their mean volume.
 
     It knows nothing of the picture, so what a guess does better than this it has seen there.
     """
@@ -58,9 +58,9 @@ def mean_shape(folder: str | Path) -> Mesh:
     files = sorted(Path(folder).glob("*.glb"), key=lambda file: zlib.crc32(file.name.encode()))[:_MEAN_OF]
     if not files:
         raise BadInput(f"{folder} has no .glb files to take a mean shape of")
-    solid = np.zeros(3 * [_MEAN_GRID])
+    occupied = np.zeros(3 * [_MEAN_GRID])
     for file in files:
-        solid += np.abs(grid_winding_numbers(geometry(load_normalised(file)), _MEAN_GRID, OBJECT_RADIUS)) > 0.5
-    share = solid / len(files)
+        occupied += np.abs(grid_winding_numbers(geometry(load_normalised(file)), _MEAN_GRID, OBJECT_RADIUS)) > 0.5
+    share = occupied / len(files)
     level = np.quantile(share, 1 - share.mean())
     return extract(Field((level - share).astype(np.float32), np.full((*share.shape, 3), 0.7), OBJECT_RADIUS))

@@ -169,7 +169,7 @@ def _up(chosen: str | None, transforms: Transforms) -> np.ndarray:
 
 def _view(picture: _Picture, radius: float, similarity: Similarity, max_pixels: int) -> View:
     """The picture's pixels round the object, with at most ``max_pixels``, and its camera in the project's frame."""
-    from zero123pp.recon.fitting.targets import shrunk
+    from zero123pp.recon.ops.resample import shrunk
     from zero123pp.recon.registration.common_volume import moved
 
     camera = pinhole(picture.pose, picture.lens, picture.size, similarity.centre, radius)

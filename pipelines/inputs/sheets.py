@@ -81,7 +81,7 @@ def key_background(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The background colour is the median of the tiles' borders. Pixels that differ from it by more than the noise
     are object, as are pixels that such pixels enclose (highlights), unless they form a larger patch of exactly the
     background's colour (a handle's inside). Across the silhouette's edge alpha is the position of a pixel between
-    the background and the nearest solid object colour, least squares over the channels.
+    the background and the nearest opaque object colour, least squares over the channels.
     """
     border = np.concatenate([tiles[:, 0], tiles[:, -1], tiles[:, :, 0], tiles[:, :, -1]], axis=1).reshape(-1, 3)
     background = np.median(border, axis=0)
@@ -113,14 +113,14 @@ def _soft_edge(tile: np.ndarray, background: np.ndarray, mask: np.ndarray) -> tu
 
     # Pixels that are all object: away from the edge, or, on parts too thin for that, the ridge of their contrast.
     difference = np.abs(tile - background).max(-1)
-    solid = ndimage.binary_erosion(mask, iterations=_EDGE_PX, border_value=1)
-    thin = mask & ~ndimage.binary_dilation(solid, iterations=2 * _EDGE_PX)
-    solid |= thin & (difference >= ndimage.maximum_filter(difference, 2 * _EDGE_PX - 1))
-    if not solid.any():
+    opaque = ndimage.binary_erosion(mask, iterations=_EDGE_PX, border_value=1)
+    thin = mask & ~ndimage.binary_dilation(opaque, iterations=2 * _EDGE_PX)
+    opaque |= thin & (difference >= ndimage.maximum_filter(difference, 2 * _EDGE_PX - 1))
+    if not opaque.any():
         return tile, mask.astype(np.float32)
-    nearest = ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(~opaque, return_distances=False, return_indices=True)
     foreground = tile[tuple(nearest)]
-    band = ndimage.binary_dilation(mask, iterations=_EDGE_PX) & ~solid
+    band = ndimage.binary_dilation(mask, iterations=_EDGE_PX) & ~opaque
     contrast = foreground - background
     strength = (contrast**2).sum(-1)
     share = ((tile - background) * contrast).sum(-1) / np.maximum(strength, 1e-6)

@@ -4,9 +4,10 @@ A new source is one file with a class that follows `MultiViewModel`, and one lin
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from zero123pp.types import Cutout, MultiView
+if TYPE_CHECKING:
+    from zero123pp.types import Cutout, MultiView
 
 
 class MultiViewModel(Protocol):
@@ -25,13 +26,13 @@ class MultiViewModel(Protocol):
 
     def generate(
         self,
-        cutout: Cutout,
+        cutout: "Cutout",
         *,
         seed: int = 0,
         steps: int | None = None,
         guidance: float | None = None,
         progress: Callable[[float], None] | None = None,
-    ) -> MultiView:
+    ) -> "MultiView":
         """The rig's six views of the object in the cutout, in sheet order; more views may follow them.
 
         Args:

@@ -12,7 +12,7 @@ from zero123pp.cameras import OBJECT_RADIUS, focal_px, orbit_camera
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.fringe import extended, fringe_px
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
-from zero123pp.pipelines.models.painting import pictured
+from zero123pp.pipelines.models.painting import painted_views
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.prior.inflate import InflateConfig, Inflated, behind_picture, inflate
 from zero123pp.rigs import get_rig
@@ -42,7 +42,7 @@ class InflatedModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "harmonise.use=never", "place.use=never")
+    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never", "register.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
     they show is a guess, and not worth refining to."""
 
@@ -69,7 +69,7 @@ class InflatedModel:
         solid = inflate(rgba[..., 3], self.config.shape)
         report(0.3)
         front_camera, parts = _paint(solid, rgba, fringe_px(cutout), self.config)
-        views = pictured(parts, front_camera, parts[0].base_color, self.rig, lambda done: report(0.3 + 0.7 * done))
+        views = painted_views(parts, front_camera, parts[0].base_color, self.rig, lambda done: report(0.3 + 0.7 * done))
         return MultiView(views, source=self.name, rig=self.rig)
 
 

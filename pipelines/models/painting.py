@@ -18,7 +18,7 @@ GUESSED_CONFIDENCE = 0.3
 """Trust in the six guessed views relative to the picture itself, which has 1."""
 
 
-def pictured(
+def painted_views(
     parts: Sequence[Part], front: Camera, picture: np.ndarray, rig: str, progress: Callable[[float], None]
 ) -> tuple[View, ...]:
     """The rig's views of a guessed solid, and after them the picture itself.

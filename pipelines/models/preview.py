@@ -9,7 +9,7 @@ from zero123pp.cameras import project
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.fringe import without_fringe
-from zero123pp.pipelines.models.painting import pictured
+from zero123pp.pipelines.models.painting import painted_views
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.prior.single import SingleConfig, SingleGuess, guess_solid
 from zero123pp.types import Camera, Cutout, Mesh, MultiView, Part, TexturedMesh
@@ -40,7 +40,7 @@ class PreviewModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "harmonise.use=never", "place.use=never")
+    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never", "register.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
     they show is a guess, and not worth refining to."""
 
@@ -81,7 +81,7 @@ class PreviewModel:
         report(0.5)
         picture = to_uint8(without_fringe(cutout)[..., :3])
         parts = painted(solid, face, picture)
-        views = pictured(parts, solid.camera, picture, self.rig, lambda done: report(0.5 + 0.5 * done))
+        views = painted_views(parts, solid.camera, picture, self.rig, lambda done: report(0.5 + 0.5 * done))
         return MultiView(views, source=self.name, rig=self.rig)
 
 

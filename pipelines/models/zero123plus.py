@@ -10,7 +10,7 @@ import numpy as np
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.inputs.sheets import views_from_sheet
-from zero123pp.pipelines.models import controlnets, licences, placement
+from zero123pp.pipelines.models import controlnets, licences, to_device
 from zero123pp.pipelines.models.groups import Progress, in_groups, part
 from zero123pp.pipelines.models.model_options import BACKGROUNDS, ModelOptions
 from zero123pp.recon.ops.device import device_of
@@ -99,7 +99,7 @@ class Zero123PlusModel:
         except ImportError as error:
             raise MissingBackend(f"{str(name)!r} needs {error.name}, which is not installed; {INSTALL}") from error
         device = device_of(options.device)
-        placement.check(device, options)
+        to_device.check(device, options)
         pipeline = Zero123PlusPipeline.from_pretrained(
             source,
             torch_dtype=_dtype(torch, device, options.dtype),
@@ -111,7 +111,7 @@ class Zero123PlusModel:
         )
         pipeline.scheduler = trailing_sampler(options.sampler, pipeline.scheduler)
         pipeline.set_progress_bar_config(disable=True)  # progress is reported to the caller instead
-        placement.place(pipeline, device, options)
+        to_device.to_device(pipeline, device, options)
         if device.type == "cpu":
             pipeline.accelerate()
         if options.dtype == "auto" and device.type == "cpu":

@@ -10,12 +10,12 @@ _NODES = 64
 _MARGIN_PX = 2
 
 
-def incoherence_px(views: Sequence[View]) -> float:
+def inconsistency_px(views: Sequence[View]) -> float:
     """Mean distance by which the outlines lie outside of the visual hull's, px of a 320 px tile of the rigs.
 
     The hull of silhouettes of one solid fills each of them; of others it leaves some of their pixels empty (Hernandez
     et al., "Silhouette coherence for camera calibration under circular motion", PAMI 2007). Below 0.01 for exact
-    pictures, 0.1 to 2 for pictures that are bent by 3 px. Infinite when no place is inside of all silhouettes.
+    pictures, 0.1 to 2 for pictures that are warped by 3 px. Infinite when no place is inside of all silhouettes.
 
     Raises StageFailed when a view shows no object.
     """
@@ -25,6 +25,7 @@ def incoherence_px(views: Sequence[View]) -> float:
     from zero123pp.recon.fitting.fit import shown_radius
     from zero123pp.recon.fitting.hull import Silhouettes
     from zero123pp.recon.ops.field import rays as ray
+    from zero123pp.recon.ops.resample import shrunk
 
     radius = shown_radius(views)
     with ThreadPoolExecutor(2) as pool:
@@ -33,7 +34,7 @@ def incoherence_px(views: Sequence[View]) -> float:
     if not (hull < 0).any():
         return float("inf")
     # Pixels of a voxel: the hull knows nothing finer.
-    small = [targets.shrunk(view, voxel / targets.pixel_size(view)) for view in views]
+    small = [shrunk(view, voxel / targets.pixel_size(view)) for view in views]
     table = targets.ray_table(small, radius, _NODES, _MARGIN_PX)
     # Nor do outlines know anything finer than the pixels they come in.
     tolerance = 0.5 + 0.5 * max(targets.pixel_size(view) for view in views) / voxel

@@ -1,9 +1,10 @@
-"""Pictures bent by smooth displacements, and the displacement that brings one picture onto another."""
+"""Pictures warped by smooth displacements, and the displacement that brings one picture onto another."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from zero123pp.recon.ops.resample import premultiplied, straight
 from zero123pp.types import View
 
 _WINDOW_STEP = 4
@@ -17,7 +18,7 @@ _LONGEST_PX = 2.0
 """Longest step of one iteration: the pictures are linear in the displacement over about a pixel."""
 
 
-def bent(view: View, displacement: np.ndarray) -> View:
+def warped(view: View, displacement: np.ndarray) -> View:
     """The view resampled at each pixel plus its displacement; nothing lies outside the picture.
 
     Depth and normals are taken from the nearest pixel, since a mean across a depth edge lies on no surface.
@@ -38,18 +39,6 @@ def bent(view: View, displacement: np.ndarray) -> View:
     depth = None if view.depth is None else resample(view.depth[..., None], 0)[..., 0]
     normal = None if view.normal is None else resample(view.normal, 0)
     return replace(view, rgb=rgb, alpha=alpha, depth=depth, normal=normal)
-
-
-def premultiplied(view: View) -> np.ndarray:
-    """(H, W, 4) colour times alpha, and alpha."""
-    return np.concatenate([view.rgb * view.alpha[..., None], view.alpha[..., None]], axis=-1)
-
-
-def straight(rgba: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Premultiplied RGBA (H, W, 4) to straight colour (H, W, 3) and alpha (H, W)."""
-    alpha = np.clip(rgba[..., 3], 0, 1)
-    rgb = np.clip(rgba[..., :3] / np.maximum(alpha, 1e-6)[..., None], 0, 1)
-    return np.where(alpha[..., None] > 1e-6, rgb, 0), alpha
 
 
 def flow(moving: np.ndarray, fixed: np.ndarray, window_px: float, iterations: int) -> np.ndarray:

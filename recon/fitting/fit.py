@@ -68,11 +68,11 @@ class FitConfig:
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
     hull_tolerance_px: float = 3.0
     """How far the surface may leave the visual hull, px of a 320 px picture."""
-    hull_dissent: int = 0
+    hull_outlier_views: int = 0
     """How many views may see a point outside their silhouette while it stays part of the hull."""
-    rate_sdf: float = 0.25
+    lr_sdf: float = 0.25
     """Learning rate of distances at the first level, voxels; each further level takes 0.7 of it."""
-    rate_color: float = 0.01
+    lr_color: float = 0.01
     """Learning rate of colours, sRGB."""
     sample_step: float = 0.7
     """Distance of samples near the surface, voxels."""
@@ -85,7 +85,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         if not self.levels or any(n < 8 or n > 512 for n in self.levels) or list(self.levels) != sorted(self.levels):
             raise ConfigError(f"levels is {self.levels}; expected rising numbers from 8 to 512")
-        for name in ("steps", "rays", "rgb_scale", "rate_sdf", "rate_color", "sample_step"):
+        for name in ("steps", "rays", "rgb_scale", "lr_sdf", "lr_color", "sample_step"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
         for name in ("rgb", "mask", "normal", "guide", "predicted", "laplacian", "eikonal"):
@@ -97,8 +97,8 @@ class FitConfig:
             raise ConfigError(f"hull_tolerance_px is {self.hull_tolerance_px}; expected a number of at least 0")
         if not 0 <= self.radius < np.inf:
             raise ConfigError(f"radius is {self.radius}; expected a length above 0, or 0 for what the pictures show")
-        if self.hull_dissent < 0:
-            raise ConfigError(f"hull_dissent is {self.hull_dissent}; expected a number of at least 0")
+        if self.hull_outlier_views < 0:
+            raise ConfigError(f"hull_outlier_views is {self.hull_outlier_views}; expected a number of at least 0")
         if len(self.sharpness) != 2 or not all(0.1 <= s <= 20 for s in self.sharpness):
             raise ConfigError(f"sharpness is {self.sharpness}; expected two numbers from 0.1 to 20")
 
@@ -146,7 +146,10 @@ def fit(
         for level, coarse in enumerate(levels):
             resolution = round(coarse * finer)
             voxel = 2 * half_extent / (resolution - 1)
-            hull = silhouettes.grid(resolution, half_extent, radius=radius, dissent=config.hull_dissent) / voxel
+            hull = (
+                silhouettes.grid(resolution, half_extent, radius=radius, outlier_views=config.hull_outlier_views)
+                / voxel
+            )
             # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
             start = hull if carved is None else hull + resize_grid(carved, resolution) / voxel
             guide = None
@@ -163,7 +166,9 @@ def fit(
             carved, color = (solver.sdf - hull) * voxel, solver.color
         if not hashed:
             return Field(solver.sdf * voxel, solver.color, half_extent)
-        hull = silhouettes.grid(config.hash.resolution, half_extent, radius=radius, dissent=config.hull_dissent)
+        hull = silhouettes.grid(
+            config.hash.resolution, half_extent, radius=radius, outlier_views=config.hull_outlier_views
+        )
     return _hashed(
         trusted, pictured, hull, carved, color, half_extent, config, seed, lambda part: report((done + part) / every)
     )
@@ -251,7 +256,7 @@ def _frame(silhouettes: "Silhouettes", radius: float, config: FitConfig) -> tupl
     by which levels are refined, see `FitConfig.refinement`.
     """
     resolution = 64
-    hull = silhouettes.grid(resolution, radius, radius=radius, dissent=config.hull_dissent)
+    hull = silhouettes.grid(resolution, radius, radius=radius, outlier_views=config.hull_outlier_views)
     spacing = 2 * radius / (resolution - 1)
     inside = np.stack(np.nonzero(hull < spacing / 2))
     if not inside.size:
@@ -290,11 +295,12 @@ def _rays(
     """
     from zero123pp.recon.fitting import targets
     from zero123pp.recon.ops.field.rays import clip_to_hull
+    from zero123pp.recon.ops.resample import shrunk
 
     resolution = len(hull)
     voxel = 2 * half_extent / (resolution - 1)
     pixels = [targets.pixel_size(view) for view in views]
-    small = [targets.shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
+    small = [shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
     normal_weights = [config.weight_predicted if view.normal is None else config.weight_normal for view in views]
     if pictured is not None:
         small = [_with_predicted(view, other) for view, other in zip(small, pictured)]
@@ -309,7 +315,7 @@ def _rays(
 
 def _with_predicted(view: View, pictured: View) -> View:
     """The view with the normals of ``pictured``, the same view at another size, when it has none."""
-    from zero123pp.recon.fitting.targets import resampled
+    from zero123pp.recon.ops.resample import resampled
 
     if view.normal is not None:
         return view
@@ -343,6 +349,6 @@ def _advance(solver: "Solver", chosen: np.ndarray, level: int, done: float, conf
         sharp_begin + (sharp_end - sharp_begin) * done,
         (config.sample_step, _SKIP_SHARE, _SKIP_MAX),
         weights,
-        config.rate_sdf * 0.7**level * fall,
-        config.rate_color * fall,
+        config.lr_sdf * 0.7**level * fall,
+        config.lr_color * fall,
     )

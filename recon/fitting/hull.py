@@ -50,19 +50,19 @@ class Silhouettes:
         self._focal = np.array([np.sqrt(view.camera.fx * view.camera.fy) for view in views])
         self._run = run
 
-    def grid(self, resolution: int, half_extent: float, *, radius: float, dissent: int = 0) -> np.ndarray:
+    def grid(self, resolution: int, half_extent: float, *, radius: float, outlier_views: int = 0) -> np.ndarray:
         """The hull's signed distance (N, N, N) float32 at grid nodes, world units, negative inside.
 
         Args:
             resolution: nodes along an axis, N.
             half_extent: the nodes span [-half_extent, half_extent]^3.
             radius: of the sphere round the origin that holds the object, whatever the views say.
-            dissent: how many views may see a point outside their silhouette while it still counts as inside.
+            outlier_views: how many views may see a point outside their silhouette while it still counts as inside.
         """
         axis = np.linspace(-half_extent, half_extent, resolution)
         planes = self._run(
             lambda x: _hull_plane(
-                x, axis, self._world_to_pixel, self._focal, self._pictures, self._distances, dissent, radius
+                x, axis, self._world_to_pixel, self._focal, self._pictures, self._distances, outlier_views, radius
             ),
             axis,
         )
@@ -77,15 +77,15 @@ def _world_to_pixel(view: View) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _hull_plane(x, axis, world_to_pixel, focal, pictures, distances, dissent, radius):
+def _hull_plane(x, axis, world_to_pixel, focal, pictures, distances, outlier_views, radius):
     """One plane (N, N) of `Silhouettes.grid` at world coordinate ``x``."""
     n, views = len(axis), len(world_to_pixel)
     needed = max(MIN_WITNESSES * views, 1.0)
     plane = np.empty((n, n), np.float32)
-    largest = np.empty(dissent + 1, np.float64)  # in falling order
+    largest = np.empty(outlier_views + 1, np.float64)  # in falling order
     for j in range(n):
         for k in range(n):
-            witnesses = 0
+            sightings = 0
             largest[:] = -np.inf
             for view in range(views):
                 m = world_to_pixel[view]
@@ -103,15 +103,15 @@ def _hull_plane(x, axis, world_to_pixel, focal, pictures, distances, dissent, ra
                     value -= np.sqrt(dx * dx + dy * dy)
                     if value <= 0:
                         continue
-                witnesses += 1
+                sightings += 1
                 value *= depth / focal[view]
-                for place in range(dissent + 1):
+                for place in range(outlier_views + 1):
                     if value > largest[place]:
                         value, largest[place] = largest[place], value
             beyond = np.sqrt(x * x + axis[j] * axis[j] + axis[k] * axis[k]) - radius
             # A place that too few views saw is outside, but how far is not known: one node, so that a surface that
             # runs into it ends smoothly.
-            found = min(largest[dissent], radius) if witnesses >= needed else axis[1] - axis[0]
+            found = min(largest[outlier_views], radius) if sightings >= needed else axis[1] - axis[0]
             plane[j, k] = max(found, beyond)
     return plane
 

@@ -74,7 +74,7 @@ class Solver:
 
     def step(
         self, chosen: np.ndarray, sharpness: float, march: tuple[float, float, float], weights: Weights,
-        rate_sdf: float, rate_color: float,
+        lr_sdf: float, lr_color: float,
     ) -> None:  # fmt: skip
         """One step of Adam on the chosen rays.
 
@@ -83,8 +83,8 @@ class Solver:
             sharpness: s of NeuS, 1/voxel.
             march: step near the surface, share of free space skipped, longest skip.
             weights: of the losses.
-            rate_sdf: learning rate of distances, voxels.
-            rate_color: learning rate of colours.
+            lr_sdf: learning rate of distances, voxels.
+            lr_color: learning rate of colours.
         """
         self._steps += 1
         settings = np.zeros(rays.SETTINGS_SIZE, np.float32)
@@ -95,7 +95,7 @@ class Solver:
         )
         settings[rays.RGB_SCALE] = weights.rgb_scale
         ray_losses = self._trace(chosen, settings)
-        self._update(weights, rate_sdf, rate_color)
+        self._update(weights, lr_sdf, lr_color)
         count = max(self._node_losses[:, nodes.NEAR_SURFACE].sum(), 1)
         self.losses = {
             "rgb": ray_losses[rays.LOSS_RGB],
@@ -119,9 +119,9 @@ class Solver:
         list(self._pool.map(trace, range(SLOTS)))
         return losses.sum(0, dtype=np.float64)
 
-    def _update(self, weights: Weights, rate_sdf: float, rate_color: float) -> None:
+    def _update(self, weights: Weights, lr_sdf: float, lr_color: float) -> None:
         begin, end = self._begin, self._end
-        adam_sdf, adam_color = self._adam(rate_sdf), self._adam(rate_color)
+        adam_sdf, adam_color = self._adam(lr_sdf), self._adam(lr_color)
         gradient = self._gradient[..., 0]
         guide, weight_guide = (self.sdf, 0.0) if self._guide is None else (self._guide, weights.guide)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zero123pp.cameras import pixel_rays, project, resized, view_from_world
-from zero123pp.recon.consistency.warp import premultiplied
+from zero123pp.cameras import pixel_rays, project, view_from_world
 from zero123pp.recon.ops.field import rays as ray
+from zero123pp.recon.ops.resample import premultiplied
 from zero123pp.recon.ops.sampling import bilinear
 from zero123pp.types import View
 
@@ -18,42 +18,6 @@ def pixel_size(view: View) -> float:
     """Of a pixel of the view at the origin's distance, world units."""
     camera = view.camera
     return np.linalg.norm(camera.world_from_cam[:3, 3]) / np.sqrt(camera.fx * camera.fy)
-
-
-def shrunk(view: View, factor: float) -> View:
-    """`resampled` with the sides divided by about ``factor``; the view itself when that is 1 or less."""
-    height, width = view.alpha.shape
-    new_height, new_width = max(round(height / factor), 1), max(round(width / factor), 1)
-    if factor <= 1 or (new_height, new_width) == (height, width):
-        return view
-    return resampled(view, new_width, new_height)
-
-
-def resampled(view: View, new_width: int, new_height: int) -> View:
-    """The view at another size, every pixel the mean over its area.
-
-    Colour is averaged with alpha as weight, and normals are averaged without being made unit again: their length
-    tells how much they agree. Depth is dropped.
-    """
-    height, width = view.alpha.shape
-    down, across = area_matrix(height, new_height), area_matrix(width, new_width)
-
-    def average(values: np.ndarray) -> np.ndarray:
-        return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
-
-    rgba = average(premultiplied(view))
-    alpha = rgba[..., 3]
-    rgb = rgba[..., :3] / np.maximum(alpha, 1e-6)[..., None]
-    normal = None if view.normal is None else average(view.normal)
-    return View(rgb, alpha, resized(view.camera, new_width, new_height), normal=normal, confidence=view.confidence)
-
-
-def area_matrix(size: int, new_size: int) -> np.ndarray:
-    """(new_size, size) float32: each new pixel is the mean of the old ones it covers, fractions included."""
-    edges = np.linspace(0, size, new_size + 1)
-    low = np.maximum(edges[:-1, None], np.arange(size))
-    high = np.minimum(edges[1:, None], np.arange(size) + 1)
-    return (np.maximum(high - low, 0) * new_size / size).astype(np.float32)
 
 
 def ray_table(

@@ -18,7 +18,7 @@ def is_watertight(faces: np.ndarray) -> bool:
 
 def is_manifold(mesh: Mesh) -> bool:
     """True when manifold3d accepts the mesh as the surface of a solid."""
-    return _solid(mesh) is not None
+    return _manifold(mesh) is not None
 
 
 def is_sound(mesh: Mesh) -> bool:
@@ -36,22 +36,22 @@ def made_sound(mesh: Mesh) -> Mesh | None:
     """
     if is_sound(mesh):
         return mesh
-    solid = _solid(mesh)
-    if solid is None:
+    manifold = _manifold(mesh)
+    if manifold is None:
         return None
-    split = solid.to_mesh()
+    split = manifold.to_mesh()
     repaired = separated(split_fans(Mesh(split.vert_properties[:, :3], split.tri_verts.astype(np.int32))))
     return repaired if is_sound(repaired) else None
 
 
-def _solid(mesh: Mesh) -> object | None:
+def _manifold(mesh: Mesh) -> object | None:
     """The mesh as a manifold3d.Manifold; None when it is not the surface of a solid."""
     import manifold3d
 
     if not len(mesh.faces):
         return None
-    solid = manifold3d.Manifold(manifold3d.Mesh(np.array(mesh.vertices), mesh.faces.astype(np.uint32)))
-    return solid if solid.status() == manifold3d.Error.NoError and not solid.is_empty() else None
+    manifold = manifold3d.Manifold(manifold3d.Mesh(np.array(mesh.vertices), mesh.faces.astype(np.uint32)))
+    return manifold if manifold.status() == manifold3d.Error.NoError and not manifold.is_empty() else None
 
 
 def signed_volume(mesh: Mesh) -> float:

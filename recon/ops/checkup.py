@@ -71,7 +71,7 @@ def _raster_error(name: str, device: str) -> float:
     return _relative(found.depth[same], expected.depth[same])
 
 
-def _drawer_error(name: str, device: str) -> float:
+def _differentiable_error(name: str, device: str) -> float:
     from zero123pp.rigs import get_rig
 
     random = np.random.default_rng(0)
@@ -79,11 +79,11 @@ def _drawer_error(name: str, device: str) -> float:
     faces, values = np.arange(24).reshape(8, 3), random.uniform(0, 1, (24, 3))
     camera = get_rig("v1.2").cameras(64)[0]
     gradient = random.normal(size=(64, 64, 4))
-    found = raster.draw_and_pull(vertices, faces, values, camera, gradient, name, device)
+    found = raster.draw_with_gradient(vertices, faces, values, camera, gradient, name, device)
     if find_spec("torch") is None:  # no reference; but a picture is linear in its values, whatever else it is
         picture, _, of_values = found
         return _relative((of_values * values).sum(), (picture * gradient)[..., :3].sum())
-    expected = raster.draw_and_pull(vertices, faces, values, camera, gradient, "torch")
+    expected = raster.draw_with_gradient(vertices, faces, values, camera, gradient, "torch")
     if name == "nvdiffrast":  # it snaps vertices to 1/16 px, so single pixels may see another triangle
         return float(np.median(np.abs(found[0] - expected[0])[expected[0][..., -1] > 0]))
     return max(_relative(*pair) for pair in zip(found, expected))
@@ -98,7 +98,7 @@ def _relative(found, expected) -> float:
 
 FAMILIES = (
     Family("rasteriser", raster.BACKENDS, _raster_error),
-    Family("differentiable rasteriser", raster.DRAWERS, _drawer_error),
+    Family("differentiable rasteriser", raster.DIFFERENTIABLE, _differentiable_error),
     Family("hash encoding", encoding.BACKENDS, _encoding_error),
     Family("rays of the hash field", rays.BACKENDS, _rays_error),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zero123pp.recon.fitting.targets import resampled
+from zero123pp.recon.ops.resample import resampled
 from zero123pp.recon.prior.framing import projection
 from zero123pp.types import Camera, View
 

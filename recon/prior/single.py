@@ -12,8 +12,8 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, look_at, orbit_position
 from zero123pp.errors import StageFailed
 from zero123pp.recon.field import Field
-from zero123pp.recon.fitting.targets import resampled
 from zero123pp.recon.meshing.extract import extract
+from zero123pp.recon.ops.resample import resampled
 from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix
 from zero123pp.recon.prior.posed import network_picture
 from zero123pp.recon.prior.rays import Rays, evened

@@ -27,9 +27,9 @@ class RefineConfig:
     """Optimiser steps."""
     pixels: int = 320
     """Views are averaged down to this many pixels on their longer side."""
-    rate: float = 0.015
+    lr: float = 0.015
     """Length of a step, world units, before it is smoothed; it falls to a tenth over the second half."""
-    rate_color: float = 0.02
+    lr_color: float = 0.02
     """Learning rate of the vertex colours, sRGB."""
     smoothness: float = 10.0
     """How far a force spreads over the mesh: about the square of the number of edges."""
@@ -47,10 +47,10 @@ class RefineConfig:
     def __post_init__(self) -> None:
         if self.steps < 1 or not 16 <= self.pixels <= 4096:
             raise ConfigError(f"refine.steps, pixels are {self.steps}, {self.pixels}; expected at least 1, 16 to 4096")
-        for name in ("rate", "rgb_scale"):
+        for name in ("lr", "rgb_scale"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"refine.{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("rate_color", "smoothness", "smoothness_end", "weight_rgb", "weight_mask", "weight_normal"):
+        for name in ("lr_color", "smoothness", "smoothness_end", "weight_rgb", "weight_mask", "weight_normal"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigError(f"refine.{name} is {getattr(self, name)}; expected a number of at least 0")
 
@@ -99,8 +99,8 @@ def refine(
             if index == config.steps // 2:
                 descent = SmoothDescent(vertices, mesh.faces, config.smoothness_end)
             fall = 0.1 ** max(2 * index / config.steps - 1, 0)
-            vertices = descent.step(of_vertices, config.rate * fall)
-            colors = np.clip(colors - config.rate_color * fall * adam.direction(of_colors), 0, 1)
+            vertices = descent.step(of_vertices, config.lr * fall)
+            colors = np.clip(colors - config.lr_color * fall * adam.direction(of_colors), 0, 1)
             report((index + 1) / config.steps)
     return _finished(mesh, vertices, colors, {"backend": backend, "loss": [losses[0], losses[-1]]})
 

@@ -10,10 +10,11 @@ import numba
 import numpy as np
 
 from zero123pp.errors import StageFailed
-from zero123pp.recon.fitting.targets import shrunk, trusted_normals
-from zero123pp.recon.ops.raster import choose_drawer, fused
+from zero123pp.recon.fitting.targets import trusted_normals
+from zero123pp.recon.ops.raster import choose_differentiable, fused
 from zero123pp.recon.ops.raster.crossings import edge_neighbours
-from zero123pp.recon.ops.raster.zbuffer import pull_screen_points, screen_points
+from zero123pp.recon.ops.raster.zbuffer import screen_points, screen_points_backward
+from zero123pp.recon.ops.resample import shrunk
 from zero123pp.recon.refine.face_normals import normal_loss, normal_sums
 from zero123pp.types import Camera, View
 
@@ -53,17 +54,17 @@ def make_objective(
         return name, Objective(targets, faces, pool)
     from zero123pp.recon.refine.torch_objective import TorchObjective
 
-    return name, TorchObjective(targets, faces, module.Drawer, device)
+    return name, TorchObjective(targets, faces, module.DifferentiableRasterizer, device)
 
 
 def _back_end(config: "RefineConfig") -> tuple[str, ModuleType, str]:  # noqa: F821
     """Name, module and device of the rasteriser. Torch is imported only where it is asked for."""
     if config.backend in ("auto", "numba") or find_spec("torch") is None:
-        return *choose_drawer("numba" if config.backend == "auto" else config.backend), "cpu"
+        return *choose_differentiable("numba" if config.backend == "auto" else config.backend), "cpu"
     from zero123pp.recon.ops.device import device_of
 
     device = str(device_of("auto"))
-    return *choose_drawer(config.backend, device), device
+    return *choose_differentiable(config.backend, device), device
 
 
 def make_target(view: View, config: "RefineConfig") -> Target:  # noqa: F821
@@ -121,8 +122,8 @@ class Objective:
         normal_sums(drawn.fragments.face, target.normal, target.normal_weight, sums)
         gradient = np.empty_like(drawn.picture)
         loss = _residuals(drawn.picture, target.picture, target.weight, target.scale, gradient)
-        of_points, of_colors = drawn.pull(gradient)
-        return loss, pull_screen_points(of_points, camera), of_colors, sums
+        of_points, of_colors = drawn.backward(gradient)
+        return loss, screen_points_backward(of_points, camera), of_colors, sums
 
 
 @numba.njit(cache=True, nogil=True)

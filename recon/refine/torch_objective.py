@@ -14,7 +14,7 @@ class TorchObjective:
     def __init__(
         self, targets: Sequence[Target], faces: np.ndarray, drawer: Callable, device: str, dtype: str = "float32"
     ) -> None:
-        """``drawer``: a class such as `zero123pp.recon.ops.raster.antialias.Drawer`."""
+        """``drawer``: a class such as `zero123pp.recon.ops.raster.antialias.DifferentiableRasterizer`."""
         self._like = {"device": device, "dtype": getattr(torch, dtype)}
         self._faces = torch.tensor(faces, device=device).long()
         self._draw = drawer(self._faces)

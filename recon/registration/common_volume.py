@@ -17,7 +17,7 @@ _RESOLUTION = 48
 _ROOM = 1.1
 """Half side of the cube that is looked at, over the radius found so far."""
 _ROUNDS = 12
-_DISSENT = 16
+_OUTLIER_SHARE = 16
 """One view in so many may see a point outside its silhouette: masks of captures have mistakes."""
 
 
@@ -92,7 +92,7 @@ def _inside(
     """Indices (n, 3) of the nodes of a cube of half side `_ROOM` radius round the centre that are in the volume."""
     local = [replace(view, camera=moved(view.camera, centre, 1 / radius)) for view in views]
     # Any radius beyond the cube switches off the hull's own limit.
-    hull = Silhouettes(local).grid(len(axis), axis[-1], radius=4 * axis[-1], dissent=len(views) // _DISSENT)
+    hull = Silhouettes(local).grid(len(axis), axis[-1], radius=4 * axis[-1], outlier_views=len(views) // _OUTLIER_SHARE)
     inside = np.stack(np.nonzero(hull < 0), axis=1)
     if box is None:
         return inside

@@ -16,11 +16,11 @@ from zero123pp.types import Camera, Mesh, View
 
 
 @dataclass(frozen=True)
-class PlaceConfig:
+class RegisterConfig:
     """When the input picture becomes a view."""
 
     use: Literal["auto", "never"] = "auto"
-    """auto: where the mesh, seen from the place that was found, looks like the picture."""
+    """auto: where the mesh, seen from the camera that was found, looks like the picture."""
     least_overlap: float = 0.93
     """Intersection over union of both outlines that counts as that."""
     least_psnr: float = 15.0
@@ -30,22 +30,24 @@ class PlaceConfig:
     distances: tuple[float, ...] = (1.3, 2.0, 4.0)
     """Distances from which the search starts, diameters of the object's sphere."""
     farthest_azimuth: float = 12.0
-    """Degrees off azimuth 0 up to which a place is believed."""
+    """Degrees off azimuth 0 up to which a camera is believed."""
     confidence: float = 0.1
     """Trust in the picture relative to the other views. It is finer than they are, which counts for it in the texture
     by itself; more trust would smear it over sides that it sees at a slant."""
 
     def __post_init__(self) -> None:
         if not self.distances or min(self.distances) <= 0.6:
-            raise ConfigError(f"place.distances is {list(self.distances)}; expected numbers over 0.6, at least one")
+            raise ConfigError(f"register.distances is {list(self.distances)}; expected numbers over 0.6, at least one")
         if not -89 < self.elevations[0] < self.elevations[1] < 89:
-            raise ConfigError(f"place.elevations is {list(self.elevations)}; expected two ascending angles within 89")
+            raise ConfigError(
+                f"register.elevations is {list(self.elevations)}; expected two ascending angles within 89"
+            )
 
 
-def place(
+def register_input_view(
     rgba: np.ndarray,
     mesh: Mesh,
-    config: PlaceConfig = PlaceConfig(),
+    config: RegisterConfig = RegisterConfig(),
     progress: Callable[[float], None] | None = None,
 ) -> tuple[View | None, dict[str, Any]]:
     """The picture as a view of the mesh, or None where no camera makes the mesh look like it; and what was found.
@@ -57,7 +59,7 @@ def place(
     Args:
         rgba: (S, S, 4) float32, straight alpha.
         mesh: with vertex colours, in the world frame.
-        config: see `PlaceConfig`.
+        config: see `RegisterConfig`.
         progress: called with the fraction done.
 
     Returns:
@@ -66,8 +68,8 @@ def place(
     """
     if config.use == "never" or not (rgba[..., 3] > 0.5).any():
         return None, {"used": False}
-    from zero123pp.recon.fitting.targets import resampled
     from zero123pp.recon.metrics.likeness import likeness
+    from zero123pp.recon.ops.resample import resampled
     from zero123pp.recon.render import render
 
     flat = View(rgba[..., :3], rgba[..., 3], Camera(np.eye(4), 1.0, 1.0, 0.5, 0.5, *rgba.shape[:2]))
@@ -144,7 +146,7 @@ def _framed(picture: View, mesh: Mesh, elevation: float, distance: float) -> np.
 
 def _difference(picture: View, mesh: Mesh, at: np.ndarray) -> float:
     """Mean absolute difference of premultiplied RGBA, over the area of the object in the picture."""
-    from zero123pp.recon.consistency.warp import premultiplied
+    from zero123pp.recon.ops.resample import premultiplied
     from zero123pp.recon.render import render
 
     camera = _camera(at, picture.camera.width)

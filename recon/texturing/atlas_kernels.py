@@ -139,7 +139,7 @@ def profiles(
 
 
 @numba.njit(cache=True, nogil=True)
-def place(low: np.ndarray, high: np.ndarray, offset: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
+def pack_charts(low: np.ndarray, high: np.ndarray, offset: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
     """Column and row (C, 2) of each chart: in order, each as low as it can lie above those before it.
 
     A chart that finds no place in ``size`` x ``size`` gets -1, and all after it.

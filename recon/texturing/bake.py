@@ -56,20 +56,20 @@ def prepare(view: View, mesh: Mesh, edge_px: float, depth_step: float) -> Source
         edge_px: pixels over which trust ramps up from the mask's edge.
         depth_step: least jump of depth between neighbouring pixels that counts as an edge, world units.
     """
-    solid = view.alpha >= OPAQUE
-    if not solid.any():
-        solid = view.alpha >= view.alpha.max() * OPAQUE
+    opaque = view.alpha >= OPAQUE
+    if not opaque.any():
+        opaque = view.alpha >= view.alpha.max() * OPAQUE
     camera = view.camera
     fine = resized(camera, DEPTH_SCALE * camera.width, DEPTH_SCALE * camera.height)
     depth = rasterize(mesh.vertices, mesh.faces, fine).depth
     at_pixels = rasterize(mesh.vertices, mesh.faces, camera).depth
     # Half a pixel inside the mask colours are pure, and `fill_nearest` carries them on. At a depth edge the pixel
     # itself shows both surfaces, and a bilinear look-up reaches one pixel further.
-    inside_mask = _distance_to(~solid | (view.alpha <= 0)) - 0.5
+    inside_mask = _distance_to(~opaque | (view.alpha <= 0)) - 0.5
     steepest = STEEPEST * at_pixels / camera.fx
     off_edges = _distance_to(_at_a_depth_edge(at_pixels, np.maximum(depth_step, steepest))) - 1.0
     trust = np.clip(np.minimum(inside_mask, off_edges) / max(edge_px, 0.5), 0, 1)
-    picture = np.concatenate([fill_nearest(view.rgb, solid), trust[..., None]], axis=-1)
+    picture = np.concatenate([fill_nearest(view.rgb, opaque), trust[..., None]], axis=-1)
     return Source(view, np.ascontiguousarray(picture, np.float32), depth)
 
 
@@ -105,17 +105,17 @@ def see(
         resolution: pixels per world unit that count as 1.
 
     Returns:
-        weight (n,) and clarity (n,) float32, trust x cosine x relative resolution, both 0 where the point is not seen;
-        colours (n, 3) float32 sRGB.
+        weight (n,) and view score (n,) float32, trust x cosine x relative resolution, both 0 where the point is not
+        seen; colours (n, 3) float32 sRGB.
     """
     from zero123pp.recon.texturing.texel_kernels import look
 
     camera = source.view.camera
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    trust, fineness, colors = look(
+    trust, view_score, colors = look(
         points.position, points.normal, camera.world_from_cam, intrinsics, source.picture, source.depth, resolution
     )
-    return source.view.confidence * trust * fineness ** np.float32(sharpness), trust * fineness, colors
+    return source.view.confidence * trust * view_score ** np.float32(sharpness), trust * view_score, colors
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Blend:
 
     color: np.ndarray
     """(n, 3) float32 sRGB, 0 where unseen."""
-    clarity: np.ndarray
+    view_score: np.ndarray
     """(n,) float32, trust x cosine x relative resolution of the view that sees best, 0 where unseen."""
     confidence: np.ndarray
     """(n,) float32, that of the views, as they take part in the colour; 0 where unseen."""
@@ -148,10 +148,10 @@ def blend(
     color, total, best = np.zeros((count, 3), np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32)
     weights = []
     for source, gain in zip(sources, np.asarray(gains, np.float32)):
-        weight, clarity, seen = see(source, points, sharpness, resolution)
+        weight, view_score, seen = see(source, points, sharpness, resolution)
         color += (weight * gain)[:, None] * seen
         total += weight
-        np.maximum(best, clarity, out=best)
+        np.maximum(best, view_score, out=best)
         weights.append(weight)
     known = total > 0
     trusted = sum(source.view.confidence * weight for source, weight in zip(sources, weights))

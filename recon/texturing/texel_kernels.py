@@ -17,7 +17,7 @@ def look(
     """At n points: trust (n,), cosine x relative resolution (n,), and the other channels of ``picture`` (n, C - 1)."""
     height, width, channels = picture.shape
     scale_x, scale_y = depth.shape[1] / width, depth.shape[0] / height
-    trusts, fineness = np.zeros(len(position), np.float32), np.zeros(len(position), np.float32)
+    trusts, view_score = np.zeros(len(position), np.float32), np.zeros(len(position), np.float32)
     values = np.zeros((len(position), channels - 1), np.float32)
     for n in range(len(position)):
         dx, dy, dz = position[n, 0] - pose[0, 3], position[n, 1] - pose[1, 3], position[n, 2] - pose[2, 3]
@@ -49,11 +49,11 @@ def look(
         if trust <= 0:
             continue
         trusts[n] = trust
-        fineness[n] = cosine * intrinsics[0] / (z * resolution)
+        view_score[n] = cosine * intrinsics[0] / (z * resolution)
         for c in range(last):
             upper = picture[y0, x0, c] * w00 + picture[y0, x1, c] * w01
             values[n, c] = upper + picture[y1, x0, c] * w10 + picture[y1, x1, c] * w11
-    return trusts, fineness, values
+    return trusts, view_score, values
 
 
 @numba.njit(cache=True, nogil=True)

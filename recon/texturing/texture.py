@@ -131,7 +131,7 @@ def _paint(
         fill_nearest(picture, fragments.covered),
         confidence,
         {
-            "seen": float((blended.clarity > 0).mean()) if len(points.position) else 0.0,
+            "seen": float((blended.view_score > 0).mean()) if len(points.position) else 0.0,
             "confidence": float(blended.confidence.mean()) if len(points.position) else 0.0,
             "view_share": [next(shares) if view.confidence > 0 else 0.0 for view in views],
             "gain": gains.tolist(),
@@ -158,7 +158,7 @@ def _gains(sources: Sequence[Source], points: SurfacePoints, config: TextureConf
 
 def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarray) -> np.ndarray:
     """Colours (n, 3) of all texels: unseen ones from the seen surface around them, faintly seen ones in between."""
-    faint = blended.clarity < CLEAR
+    faint = blended.view_score < CLEAR
     if not faint.any():
         return blended.color
     corners = mesh.faces[fragments.face[fragments.covered]]  # (n, 3) vertices before unwrapping
@@ -175,7 +175,7 @@ def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarra
     # At vertices, not at texels: where nothing is seen there is no detail to keep, and it is 50 times fewer points.
     color = fill_on_surface(mesh, normals, color, known)
     guess = (weights[faint][..., None] * color[corners[faint]]).sum(1)
-    share = np.clip((blended.clarity[faint] - FAINT) / (CLEAR - FAINT), 0, 1)[:, None]
+    share = np.clip((blended.view_score[faint] - FAINT) / (CLEAR - FAINT), 0, 1)[:, None]
     colors = blended.color.copy()
     colors[faint] = share * colors[faint] + (1 - share) * guess
     return colors

@@ -127,7 +127,7 @@ def _packed(flat: np.ndarray, label: np.ndarray, faces: np.ndarray, size: int, p
 
     Charts fall like bricks, tall ones first (Levy et al., "Least squares conformal maps", 2002, section 4).
     """
-    from zero123pp.recon.texturing.atlas_kernels import place, profiles
+    from zero123pp.recon.texturing.atlas_kernels import pack_charts, profiles
 
     order = np.argsort(label, kind="stable")
     first = np.searchsorted(label[order], np.arange(label.max() + 1))
@@ -148,7 +148,7 @@ def _packed(flat: np.ndarray, label: np.ndarray, faces: np.ndarray, size: int, p
         if width.max() <= size:
             low, high = profiles(flat * scale, faces[order], first, last, offset, margin)
             tallest_first = np.argsort(-extent[:, 1], kind="stable")
-            position = place(low, high, offset, tallest_first, size)
+            position = pack_charts(low, high, offset, tallest_first, size)
         if position is not None and (position >= 0).all():
             best, low_scale = flat * scale + position[chart] + margin, scale
         else:

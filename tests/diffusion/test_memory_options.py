@@ -10,7 +10,7 @@ from zero123pp.diffusion.cpu import attention
 from zero123pp.diffusion.fast import FastReferenceAttention
 from zero123pp.diffusion.reference import ReferenceAttention
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.models import controlnets, placement
+from zero123pp.pipelines.models import controlnets, to_device
 from zero123pp.pipelines.models.model_options import ModelOptions
 from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 
@@ -79,7 +79,7 @@ def test_slices_outlive_a_change_to_the_faster_means(pipe, picture):
 def test_tiles_change_the_decoded_picture_a_little_and_the_conditions_not_at_all(pipe, picture, record):
     arguments = {"image": picture, "output_type": "np", **SMALL}
     want = record(pipe, generator=torch.Generator().manual_seed(0), **arguments)
-    placement.tile_decoder(pipe)
+    to_device.tile_decoder(pipe)
     got = record(pipe, generator=torch.Generator().manual_seed(0), **arguments)
     assert (got.latents == want.latents).all()
     assert len(got.encoded) == len(want.encoded) == 2 and len(got.decoded) > len(want.decoded) == 1
@@ -137,7 +137,7 @@ class Recorded:
 def test_where_the_networks_go_on_a_card(offload, gigabytes, want, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=gigabytes * 2**30))
     pipeline, card = Recorded(), torch.device("cuda:1")
-    placement.place(pipeline, card, ModelOptions(offload=offload, attention_slicing=True))
+    to_device.to_device(pipeline, card, ModelOptions(offload=offload, attention_slicing=True))
     assert pipeline.calls == [("slice", "max"), (want, card)]
 
 
@@ -147,7 +147,7 @@ def test_offloading_without_accelerate_says_what_to_install():
 
     pipeline = SimpleNamespace(enable_model_cpu_offload=refuse)
     with pytest.raises(MissingBackend, match="pip install accelerate"):
-        placement.place(pipeline, torch.device("cuda"), ModelOptions(offload="model"))
+        to_device.to_device(pipeline, torch.device("cuda"), ModelOptions(offload="model"))
 
 
 def test_offloaded_layers_compute_the_same(pipe, picture):

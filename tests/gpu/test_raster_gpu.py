@@ -22,7 +22,7 @@ SNAP_PX = 1 / 16
 @pytest.fixture
 def nvdr():
     try:
-        return raster.choose_drawer("nvdiffrast", "cuda")[1]
+        return raster.choose_differentiable("nvdiffrast", "cuda")[1]
     except MissingBackend as error:
         pytest.skip(str(error))
 
@@ -60,7 +60,7 @@ def test_pictures_and_gradients_of_nvdiffrast_agree_with_the_reference(nvdr, mes
     x, v, wanted, seen = reference(vertices, faces, values, camera, 0)
     gx, gv = (torch.tensor(each, dtype=torch.float32, device="cuda", requires_grad=True) for each in (vertices, values))
     triangles = torch.tensor(np.asarray(faces), device="cuda")
-    found, face = nvdr.Drawer(triangles)(gx, gv, camera)
+    found, face = nvdr.DifferentiableRasterizer(triangles)(gx, gv, camera)
     assert found.shape == wanted.shape
     assert (face.cpu() != seen.face).float().mean() < 0.02
     apart = (found.detach().cpu() - wanted.detach()).abs().amax(-1)
@@ -83,7 +83,7 @@ def test_torch_on_the_device_is_torch_on_the_processor(mesh):
     _, vertices, faces, values = mesh
     gradient = np.random.default_rng(2).normal(size=(200, 200, 5))
     arguments = vertices, faces, values, CAMERA, gradient, "torch"
-    for one, other in zip(raster.draw_and_pull(*arguments, "cpu"), raster.draw_and_pull(*arguments, "cuda")):
+    for one, other in zip(raster.draw_with_gradient(*arguments, "cpu"), raster.draw_with_gradient(*arguments, "cuda")):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6 * np.abs(one).max())
 
 
@@ -92,7 +92,7 @@ def test_refinement_on_the_device_goes_where_it_goes_on_the_processor(name):
     from test_refine import RefineConfig, _dented, _views, icosphere, refine
 
     try:
-        raster.choose_drawer(name, "cuda")
+        raster.choose_differentiable(name, "cuda")
     except MissingBackend as error:
         pytest.skip(str(error))
     views = _views(_dented(3), 160)
@@ -105,4 +105,4 @@ def test_refinement_on_the_device_goes_where_it_goes_on_the_processor(name):
 
 
 def test_nobody_gets_nvdiffrast_without_asking():
-    assert raster.choose_drawer("auto", "cuda")[0] == "torch"
+    assert raster.choose_differentiable("auto", "cuda")[0] == "torch"

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 
-from zero123pp.pipelines.batch.job import Outcome, Settings, Task
-from zero123pp.pipelines.batch.places import open_store
+from zero123pp.pipelines.batch.addresses import open_store
+from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 
 MAKER = "batch_makers:Scripted"
 
@@ -20,7 +20,7 @@ MAKER = "batch_makers:Scripted"
 class Scripted:
     """Does what the first word of the picture says, then writes a result that depends on the key alone."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BatchSettings) -> None:
         self._store = open_store(settings.out)
         self._held = []
         self._drawn = {}
@@ -75,7 +75,7 @@ class Scripted:
         return Outcome("done", "", 0.01)
 
 
-def scripted_engine(args: argparse.Namespace, settings: Settings, count: int) -> object:
+def scripted_engine(args: argparse.Namespace, settings: BatchSettings, count: int) -> object:
     from zero123pp.pipelines.batch.local import LocalEngine
     from zero123pp.pipelines.batch.process import Limits
 

@@ -130,7 +130,7 @@ def test_hostile_indices(folder, index):
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
-    with pytest.raises(BadInput, match="render views"):
+    with pytest.raises(BadInput, match="render multiview"):
         read_samples(tmp_path)
 
 

@@ -204,10 +204,10 @@ def test_a_batch_listens_to_nobody_and_names_in_it_are_only_text(tmp_path, monke
 
 CLUSTER = """
 import sys
-from zero123pp.pipelines.batch.job import Settings
+from zero123pp.pipelines.batch.job import BatchSettings
 from zero123pp.pipelines.batch.process import Limits
 from zero123pp.pipelines.batch.ray_engine import RayEngine
-engine = RayEngine(Settings(sys.argv[1]), Limits(), 1)
+engine = RayEngine(BatchSettings(sys.argv[1]), Limits(), 1)
 import ray
 print(ray.get_runtime_context().gcs_address, engine._ray.get(engine._actors[0].handle.node.remote()), flush=True)
 sys.stdin.readline()

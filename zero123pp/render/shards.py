@@ -52,7 +52,7 @@ def open_samples(folder: str | Path, *, depth: bool = True, normals: bool = True
     """The samples of a folder of shards, or of one in InstantMesh's layout, whichever it is.
 
     Args:
-        folder: what ``run.py render views`` wrote.
+        folder: what ``run.py render multiview`` wrote.
         depth: decode the depths too; False leaves the field None and saves the time.
         normals: likewise.
 
@@ -102,7 +102,7 @@ class ShardFolder:
         self._places: list[_Place] = []
         tars = sorted(Path(folder).glob("*.tar"))
         if not tars:
-            raise BadInput(f"{folder} has no shards (*.tar) of samples; make them with: run.py render views")
+            raise BadInput(f"{folder} has no shards (*.tar) of samples; make them with: run.py render multiview")
         for tar in tars:
             for key, entry in index_of(tar)["samples"].items():
                 files = {name: tuple(place) for name, place in entry["files"].items() if name not in skipped}

@@ -45,7 +45,7 @@ class Pass:
 
 
 @dataclass
-class Tally:
+class RenderTally:
     """What a run did."""
 
     samples: int = 0
@@ -100,7 +100,7 @@ class Job:
             "layout": layout,
         }
 
-    def run(self, layout: Layout, shard: Shard, progress: Callable[[float], None] | None = None) -> Tally:
+    def run(self, layout: Layout, shard: Shard, progress: Callable[[float], None] | None = None) -> RenderTally:
         """Render the parts of ``shard`` that are not here.
 
         Args:
@@ -108,7 +108,7 @@ class Job:
             shard: of the parts.
             progress: called with the fraction done.
         """
-        tally = Tally()
+        tally = RenderTally()
         mine = [number for number in range(len(self.parts)) if shard.has(number)]
         for done, number in enumerate(mine):
             if layout.is_done(number):

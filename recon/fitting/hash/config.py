@@ -40,9 +40,9 @@ class HashConfig:
     """Distance of samples along rays, voxels."""
     sharpness: float = 5.0
     """Sharpness of the surface at the start, 1/voxel; it is learned."""
-    rate: float = 1e-2
+    lr: float = 1e-2
     """Learning rate of tables and perceptrons; a tenth of it at the end."""
-    rate_sharpness: float = 2e-3
+    lr_sharpness: float = 2e-3
     """Learning rate of the logarithm of the sharpness."""
     weight_decay: float = 0.0
     """Of AdamW, on the tables: draws the field back to its start where views say nothing."""
@@ -73,7 +73,7 @@ class HashConfig:
             raise ConfigError(f"resolution is {self.resolution}; expected 16 to 512")
         if not self.base < self.finest:
             raise ConfigError(f"base is {self.base} and finest {self.finest}; expected fewer nodes at the base")
-        for name in ("sample_step", "sharpness", "rate", "rate_sharpness"):
+        for name in ("sample_step", "sharpness", "lr", "lr_sharpness"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
         for name in ("slope_step", "weight_decay", "weight_eikonal", "weight_smooth", "weight_sparse"):

@@ -183,8 +183,8 @@ def _active_levels(config: HashConfig, done: float) -> int:
 def _optimizer(field: HashField, log_sharpness: Tensor, config: HashConfig) -> torch.optim.Optimizer:
     perceptrons = [value for name, value in field.named_parameters() if name != "table"]
     groups = [
-        {"params": [field.table], "full_rate": config.rate, "weight_decay": config.weight_decay},
-        {"params": perceptrons, "full_rate": config.rate, "weight_decay": 0.0},
-        {"params": [log_sharpness], "full_rate": config.rate_sharpness, "weight_decay": 0.0},
+        {"params": [field.table], "full_rate": config.lr, "weight_decay": config.weight_decay},
+        {"params": perceptrons, "full_rate": config.lr, "weight_decay": 0.0},
+        {"params": [log_sharpness], "full_rate": config.lr_sharpness, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.99), eps=1e-15, fused=True)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), eps=1e-15, fused=True)

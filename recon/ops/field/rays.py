@@ -33,7 +33,13 @@ LEAST_WEIGHT = 0.003
 """Colour and normal are looked at only in sections with at least this weight."""
 
 _X, _Y, _Z, _CDF, _GRADIENT, _DISTANCE, _SAMPLE_SIZE = 0, 1, 2, 3, 4, 5, 6  # columns of a sample
-_LIGHT, _PASSES, _RED, _PULL, _SECTION_SIZE = 0, 1, 2, 5, 6  # columns of a section: light in, share that passes, ...
+_LIGHT, _PASSES, _RED, _GRAD_OPACITY, _SECTION_SIZE = (
+    0,
+    1,
+    2,
+    5,
+    6,
+)  # columns of a section: light in, share that passes, ...
 
 
 def sample_limit(resolution: int, step: float) -> int:
@@ -106,7 +112,7 @@ def ray_losses(sdf, color, n, rays, chosen, first, stride, settings, gradient_sd
         sample_count, section_count, light = _march(sdf, n, rays, r, settings, samples, sections, ends)
         _shade(sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light,
                gradient_sdf, gradient_color, losses)  # fmt: skip
-        _pull_back(n, settings, samples, sections, ends, sample_count, section_count, gradient_sdf)
+        _backward(n, settings, samples, sections, ends, sample_count, section_count, gradient_sdf)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -159,7 +165,7 @@ def _shade(
     sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light,
     gradient_sdf, gradient_color, losses,
 ):  # fmt: skip
-    """Colour, opacity and normals of a ray, their losses, and dL/dw of every section's weight (its _PULL)."""
+    """Colour, opacity and normals of a ray, their losses, and dL/dw of every section's weight (its _GRAD_OPACITY)."""
     number = sdf.dtype.type
     zero, one, two = number(0), number(1), number(2)
     least = number(LEAST_WEIGHT)
@@ -196,14 +202,16 @@ def _shade(
     red, green, blue = two * share / root * red, two * share / root * green, two * share / root * blue
     miss = one - light - rays[r, ALPHA]
     losses[LOSS_MASK] += settings[W_MASK] * rays[r, WEIGHT] * miss * miss
-    pull_mask = two * settings[W_MASK] * rays[r, WEIGHT] * miss
+    grad_mask = two * settings[W_MASK] * rays[r, WEIGHT] * miss
     for s in range(section_count):
         near, far = ends[s] - 1, ends[s]
         weight = sections[s, _LIGHT] * (one - sections[s, _PASSES])
-        sections[s, _PULL] = pull_mask
+        sections[s, _GRAD_OPACITY] = grad_mask
         if weight < least:
             continue
-        sections[s, _PULL] += red * sections[s, _RED] + green * sections[s, _RED + 1] + blue * sections[s, _RED + 2]
+        sections[s, _GRAD_OPACITY] += (
+            red * sections[s, _RED] + green * sections[s, _RED + 1] + blue * sections[s, _RED + 2]
+        )
         b, u, v, w = _middle(samples, near, far, n)
         for i in range(2):
             along_x = weight * (u if i else one - u)
@@ -247,7 +255,7 @@ def _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _pull_back(n, settings, samples, sections, ends, sample_count, section_count, gradient_sdf):
+def _backward(n, settings, samples, sections, ends, sample_count, section_count, gradient_sdf):
     """From dL/dw of the sections to the gradient of the signed distances.
 
     With w_i = T_i alpha_i and T_{i+1} = T_i (1 - alpha_i): dL/dalpha_i = T_i q_i - (sum of w_j q_j over j > i) /
@@ -258,11 +266,11 @@ def _pull_back(n, settings, samples, sections, ends, sample_count, section_count
     behind, sharpness = zero, settings[SHARPNESS]
     for s in range(section_count - 1, -1, -1):
         near, far = ends[s] - 1, ends[s]
-        pull = sections[s, _PULL]
-        common = sharpness * (sections[s, _LIGHT] * sections[s, _PASSES] * pull - behind)
+        grad_opacity = sections[s, _GRAD_OPACITY]
+        common = sharpness * (sections[s, _LIGHT] * sections[s, _PASSES] * grad_opacity - behind)
         samples[near, _GRADIENT] += common * (one - samples[near, _CDF])
         samples[far, _GRADIENT] -= common * (one - samples[far, _CDF])
-        behind += sections[s, _LIGHT] * (one - sections[s, _PASSES]) * pull
+        behind += sections[s, _LIGHT] * (one - sections[s, _PASSES]) * grad_opacity
     for i in range(sample_count):
         gradient = samples[i, _GRADIENT]
         if gradient == zero:

@@ -4,7 +4,7 @@ One module per back-end, each with ``rasterize(vertices, faces, camera) -> Fragm
 ``rasterize_uv(uvs, faces, width, height) -> Fragments``. ``zbuffer`` (Numba) is the reference; the others are tested
 against it. A new back-end is one file and one line in `BACKENDS`.
 
-Differentiable ones are in `DRAWERS`, see `draw_and_pull`; ``antialias`` (torch) is their reference.
+Differentiable ones are in `DIFFERENTIABLE`, see `draw_with_gradient`; ``antialias`` (torch) is their reference.
 """
 
 from types import ModuleType
@@ -16,7 +16,16 @@ from zero123pp.recon.ops.choice import first_usable
 from zero123pp.recon.ops.raster.fragments import Fragments
 from zero123pp.types import Camera
 
-__all__ = ["BACKENDS", "DRAWERS", "Fragments", "choose", "choose_drawer", "draw_and_pull", "rasterize", "rasterize_uv"]
+__all__ = [
+    "BACKENDS",
+    "DIFFERENTIABLE",
+    "Fragments",
+    "choose",
+    "choose_differentiable",
+    "draw_with_gradient",
+    "rasterize",
+    "rasterize_uv",
+]
 
 BACKENDS = {
     "numba": ("zero123pp.recon.ops.raster.zbuffer", "any", "pip install numba"),
@@ -24,7 +33,7 @@ BACKENDS = {
 }
 """Name -> (module, kind of device it is for, how to install what it needs), in the order in which ``auto`` tries."""
 
-DRAWERS = {
+DIFFERENTIABLE = {
     "numba": ("zero123pp.recon.ops.raster.fused", "cpu", "pip install numba"),
     "torch": ("zero123pp.recon.ops.raster.antialias", "any", "pip install 'zero123pp[diffusion]' (torch)"),
     "nvdiffrast": (
@@ -47,17 +56,17 @@ def choose(name: str = "auto") -> tuple[str, ModuleType]:
     return first_usable("rasteriser", BACKENDS, name, "cpu")
 
 
-def choose_drawer(name: str = "auto", device: str = "cpu") -> tuple[str, ModuleType]:
+def choose_differentiable(name: str = "auto", device: str = "cpu") -> tuple[str, ModuleType]:
     """The differentiable rasteriser called ``name``, or for "auto" the first that works on ``device``, and its module.
 
     Raises:
         ConfigError: there is no back-end of that name.
         MissingBackend: it cannot be used here; the message has the cause and the install line.
     """
-    return first_usable("differentiable rasteriser", DRAWERS, name, device)
+    return first_usable("differentiable rasteriser", DIFFERENTIABLE, name, device)
 
 
-def draw_and_pull(
+def draw_with_gradient(
     vertices: np.ndarray, faces: np.ndarray, values: np.ndarray, camera: Camera, gradient: np.ndarray,
     backend: str = "auto", device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
@@ -71,21 +80,21 @@ def draw_and_pull(
         values: (N, C) interpolated over the triangles.
         camera: the viewer.
         gradient: (H, W, C + 1).
-        backend: a key of `DRAWERS` or "auto".
+        backend: a key of `DIFFERENTIABLE` or "auto".
         device: where to draw, such as "cpu" or "cuda:0".
 
     Returns:
         picture (H, W, C + 1), the values premultiplied by coverage and the coverage; derivatives by the vertices
         (N, 3) and by the values (N, C).
     """
-    name, module = choose_drawer(backend, device)
+    name, module = choose_differentiable(backend, device)
     vertices, faces = _checked(vertices, faces, 3)
     if name == "numba":
-        return module.draw_and_pull(vertices, faces, values, camera, gradient)
+        return module.draw_with_gradient(vertices, faces, values, camera, gradient)
     import torch
 
     x, v = (torch.tensor(each, device=device, requires_grad=True) for each in (vertices, values))
-    picture, _ = module.Drawer(torch.tensor(faces, device=device))(x, v, camera)
+    picture, _ = module.DifferentiableRasterizer(torch.tensor(faces, device=device))(x, v, camera)
     wanted = torch.as_tensor(gradient, dtype=picture.dtype, device=device)
     found = torch.autograd.grad((picture * wanted).sum(), (x, v))
     return picture.detach().cpu().numpy(), *(each.cpu().numpy() for each in found)

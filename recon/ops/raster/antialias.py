@@ -59,7 +59,7 @@ def draw(
     return shade(vertices, faces, values, camera, see(vertices, faces, camera, visibility, reach))
 
 
-class Drawer:
+class DifferentiableRasterizer:
     """Draws one mesh again and again, as `draw` does."""
 
     def __init__(self, faces: torch.Tensor) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from zero123pp.recon.ops.raster.crossings import REACH, Crossings, edge_neighbours, find_crossings
 from zero123pp.recon.ops.raster.fragments import Fragments
-from zero123pp.recon.ops.raster.zbuffer import draw_points, pull_screen_points, screen_points
+from zero123pp.recon.ops.raster.zbuffer import draw_points, screen_points, screen_points_backward
 from zero123pp.types import Camera
 
 
@@ -34,7 +34,7 @@ class Drawn:
     raw: np.ndarray
     """(H W, C + 1) float32, the picture before silhouettes are blended."""
 
-    def pull(self, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def backward(self, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives with respect to the screen points (N, 3) and the values (N, C), float64.
 
         Args:
@@ -44,8 +44,8 @@ class Drawn:
         flat = np.array(gradient, np.float32).reshape(-1, channels)  # a copy: the kernel spreads it over the blends
         of_points, of_values = np.zeros(self.points.shape), np.zeros(self.values.shape)
         found, fragments = self.crossings, self.fragments
-        _pull_blends(self.raw, self.points, found.owner, found.other, found.edge, width, flat, of_points)
-        _pull_interpolation(
+        _backward_blends(self.raw, self.points, found.owner, found.other, found.edge, width, flat, of_points)
+        _backward_interpolation(
             self.points, self.faces, self.values, fragments.face, fragments.barycentric, flat, of_points, of_values
         )
         return of_points, of_values
@@ -74,15 +74,15 @@ def draw(
     return Drawn(picture.reshape(height, width, -1), points, faces, values, fragments, found, raw)
 
 
-def draw_and_pull(
+def draw_with_gradient(
     vertices: np.ndarray, faces: np.ndarray, values: np.ndarray, camera: Camera, gradient: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """See `zero123pp.recon.ops.raster.draw_and_pull`."""
+    """See `zero123pp.recon.ops.raster.draw_with_gradient`."""
     values = np.ascontiguousarray(values, np.float32)
     points = screen_points(vertices, camera)
     drawn = draw(points, faces, values, camera.width, camera.height, edge_neighbours(faces))
-    of_points, of_values = drawn.pull(gradient)
-    return drawn.picture, pull_screen_points(of_points, camera), of_values
+    of_points, of_values = drawn.backward(gradient)
+    return drawn.picture, screen_points_backward(of_points, camera), of_values
 
 
 @numba.njit(cache=True, nogil=True)
@@ -133,7 +133,7 @@ def _blend(
 
 
 @numba.njit(cache=True, nogil=True)
-def _pull_blends(
+def _backward_blends(
     raw: np.ndarray, points: np.ndarray, owner: np.ndarray, other: np.ndarray, edge: np.ndarray, width: int,
     gradient: np.ndarray, of_points: np.ndarray,
 ) -> None:  # fmt: skip
@@ -164,7 +164,7 @@ def _pull_blends(
 
 
 @numba.njit(cache=True, nogil=True)
-def _pull_interpolation(
+def _backward_interpolation(
     points: np.ndarray, faces: np.ndarray, values: np.ndarray, face: np.ndarray, weights: np.ndarray,
     gradient: np.ndarray, of_points: np.ndarray, of_values: np.ndarray,
 ) -> None:  # fmt: skip

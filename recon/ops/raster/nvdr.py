@@ -34,7 +34,7 @@ def cause() -> str | None:
     return None
 
 
-class Drawer:
+class DifferentiableRasterizer:
     """Draws one mesh again and again."""
 
     def __init__(self, faces: torch.Tensor) -> None:
@@ -46,7 +46,7 @@ class Drawer:
     def __call__(
         self, vertices: torch.Tensor, values: torch.Tensor, camera: Camera
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """As of `zero123pp.recon.ops.raster.antialias.Drawer`; the picture is float32."""
+        """As of `zero123pp.recon.ops.raster.antialias.DifferentiableRasterizer`; the picture is float32."""
         size = camera.height, camera.width
         clip = to_clip(vertices.float(), camera)[None].contiguous()  # (1, N, 4)
         seen, _ = self._library.rasterize(self._raster, clip, self._faces, size, grad_db=False)

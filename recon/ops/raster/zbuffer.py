@@ -28,7 +28,7 @@ def screen_points(vertices: np.ndarray, camera: Camera) -> np.ndarray:
     return (vertices - centre) @ rotation @ intrinsic_matrix(camera).T
 
 
-def pull_screen_points(gradient: np.ndarray, camera: Camera) -> np.ndarray:
+def screen_points_backward(gradient: np.ndarray, camera: Camera) -> np.ndarray:
     """Derivative (N, 3) by the world points of a loss with derivative ``gradient`` (N, 3) by the screen points."""
     return gradient @ (intrinsic_matrix(camera) @ camera.world_from_cam[:3, :3].T)
 

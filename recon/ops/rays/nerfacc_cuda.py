@@ -79,11 +79,11 @@ def _until_solid(
     """Without the samples behind the first one in a solid cell."""
     n = len(state)
     cell = ((origins[ray] + distance[:, None] * directions[ray]) * n).long().clamp_(0, n - 1)
-    solid = (state[cell[:, 0], cell[:, 1], cell[:, 2]] == SOLID).long()
-    upto = solid.cumsum(0) - solid
+    is_solid = (state[cell[:, 0], cell[:, 1], cell[:, 2]] == SOLID).long()
+    upto = is_solid.cumsum(0) - is_solid
     number = torch.bincount(ray, minlength=len(origins))
     first = number.cumsum(0) - number
-    kept = upto == upto[first[ray]] if len(ray) else solid.bool()
+    kept = upto == upto[first[ray]] if len(ray) else is_solid.bool()
     return ray[kept], distance[kept]
 
 

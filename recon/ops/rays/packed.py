@@ -18,8 +18,8 @@ def march(
     points = origins[:, None] + distance[..., None] * directions[:, None]
     cell = (points * n).long().clamp_(0, n - 1)  # [R, K, 3]
     found = state.reshape(-1)[(cell[..., 0] * n + cell[..., 1]) * n + cell[..., 2]]
-    solid = found == SOLID
-    before = solid.cumsum(1) - solid.long()  # solids in front of each sample
+    is_solid = found == SOLID
+    before = is_solid.cumsum(1) - is_solid.long()  # solids in front of each sample
     taken = (found != EMPTY) & (before == 0) & (distance < far[:, None])
     ray = torch.arange(len(near), device=near.device)[:, None].expand(-1, steps)
     return ray[taken], distance[taken]

@@ -10,9 +10,9 @@ from batch_makers import MAKER
 from paths import ROOT
 
 from zero123pp.pipelines.batch import ray_engine
-from zero123pp.pipelines.batch.driver import Batch, Tally
+from zero123pp.pipelines.batch.driver import Batch, BatchTally
 from zero123pp.pipelines.batch.items import Item
-from zero123pp.pipelines.batch.job import Settings
+from zero123pp.pipelines.batch.job import BatchSettings
 from zero123pp.pipelines.batch.local import LocalEngine
 from zero123pp.pipelines.batch.process import Limits
 from zero123pp.pipelines.batch.store import Store
@@ -80,8 +80,8 @@ def write_items(tmp_path):
 def run_batch(tmp_path):
     """``run_batch(engine, items, **more)`` runs to the end; returns the tally."""
 
-    def run(engine, items, *, stopped=lambda: False, tick=lambda tally: None, **more) -> Tally:
-        settings = Settings(str(tmp_path / "out"))
+    def run(engine, items, *, stopped=lambda: False, tick=lambda tally: None, **more) -> BatchTally:
+        settings = BatchSettings(str(tmp_path / "out"))
         with Store(settings.out) as store:
             batch = Batch(items, tmp_path / "in", settings, store, **more)
             batch.run(engine, stopped=stopped, tick=tick)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from zero123pp.errors import StageFailed
-from zero123pp.pipelines.batch.job import Settings
+from zero123pp.pipelines.batch.job import BatchSettings
 from zero123pp.pipelines.batch.local import LocalEngine
 from zero123pp.pipelines.batch.process import Limits
 from zero123pp.pipelines.batch.store import FAILED, Store
@@ -44,7 +44,7 @@ def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_bat
     words = ["ok", "exit", "ok", "segv", "ok", "raise", "ok", "refuse", "ok", "sleep 60", "ok"]
     items = write_items(words)
     out = tmp_path / "out"
-    tally = run_batch(make_engine(Settings(str(out)), Limits(deadline_s=5)), items)
+    tally = run_batch(make_engine(BatchSettings(str(out)), Limits(deadline_s=5)), items)
     reasons = quarantined(out)
     assert {name: said["kind"] for name, said in reasons.items()} == {
         "001.png": "crashed",
@@ -72,7 +72,7 @@ def test_items_that_are_drawn_together(tmp_path, make_engine, write_items, run_b
     items[2] = replace(items[2], steps=5)  # drawn in another way, as are those after it
     items[4] = replace(items[4], image=None, views=items[4].image)  # not drawn at all
     (tmp_path / "in" / "006.png").write_bytes((tmp_path / "in" / "005.png").read_bytes())
-    engine = make_engine(Settings(str(out)), workers=1)
+    engine = make_engine(BatchSettings(str(out)), workers=1)
     tally = run_batch(engine, items, together=4)
     assert (tally.done, tally.found, tally.tries, tally.failed) == (6, 1, 6, 0)
     assert [company(out)[key] for key in tally.keys] == [2, 2, 1, 1, 1, 1, 1]
@@ -84,7 +84,7 @@ def test_items_that_are_drawn_together(tmp_path, make_engine, write_items, run_b
 def test_bad_items_harm_no_company(tmp_path, make_engine, write_items, run_batch):
     words = ["ok", "poison", "ok", "ok", "exit", "ok", "shy", "raise", "ok", "refuse", "stuck", "ok"]
     items, out = write_items(words), tmp_path / "out"
-    tally = run_batch(make_engine(Settings(str(out)), Limits(deadline_s=3)), items, together=3)
+    tally = run_batch(make_engine(BatchSettings(str(out)), Limits(deadline_s=3)), items, together=3)
     reasons = quarantined(out)
     assert {name: said["kind"] for name, said in reasons.items()} == {
         "001.png": "crashed",
@@ -103,7 +103,7 @@ def test_bad_items_harm_no_company(tmp_path, make_engine, write_items, run_batch
 
 def test_each_item_has_its_share_of_the_drawing(tmp_path, write_items, run_batch):
     items, out = write_items(["draw 1.4 0", "draw 1.4 0", "draw 1.4 2"]), tmp_path / "out"
-    engine = LocalEngine(Settings(str(out)), Limits(deadline_s=3), 1, maker="batch_makers:Scripted")
+    engine = LocalEngine(BatchSettings(str(out)), Limits(deadline_s=3), 1, maker="batch_makers:Scripted")
     try:
         tally = run_batch(engine, items, together=3)
     finally:
@@ -115,7 +115,7 @@ def test_each_item_has_its_share_of_the_drawing(tmp_path, write_items, run_batch
 
 def test_a_worker_killed_in_company_blames_nobody(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["draw 0.4 0.1"] * 6), tmp_path / "out"
-    engine, killed = make_engine(Settings(str(out)), workers=1), []
+    engine, killed = make_engine(BatchSettings(str(out)), workers=1), []
 
     def kill_once(tally):
         found = worker_processes(out)
@@ -129,7 +129,7 @@ def test_a_worker_killed_in_company_blames_nobody(tmp_path, make_engine, write_i
 
 def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["sleep 0.15"] * 16), tmp_path / "out"
-    engine = make_engine(Settings(str(out)))
+    engine = make_engine(BatchSettings(str(out)))
     over, kills, chance = threading.Event(), [], random.Random(0)
 
     def kill_after_every_third_item():  # by progress and not by the clock: a busy machine must not kill one item thrice
@@ -156,7 +156,7 @@ def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, wri
 
 def test_running_again_makes_only_what_is_missing(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["ok", "ok", "raise", "ok"]), tmp_path / "out"
-    engine = make_engine(Settings(str(out)))
+    engine = make_engine(BatchSettings(str(out)))
     first = run_batch(engine, items)
     before = glbs(out)
     again = run_batch(engine, items)
@@ -172,7 +172,7 @@ def test_running_again_makes_only_what_is_missing(tmp_path, make_engine, write_i
 
 def test_failures_are_tried_again_when_asked(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["raise"]), tmp_path / "out"
-    engine = make_engine(Settings(str(out)))
+    engine = make_engine(BatchSettings(str(out)))
     assert run_batch(engine, items).tries == 2
     assert run_batch(engine, items).tries == 0
     assert run_batch(engine, items, retry_failed=True).tries == 2
@@ -182,16 +182,16 @@ def test_equal_pictures_are_made_once(tmp_path, make_engine, write_items, run_ba
     items, out = write_items(["ok"] * 6), tmp_path / "out"
     for path in (tmp_path / "in").iterdir():
         path.write_bytes(b"ok all the same")
-    tally = run_batch(make_engine(Settings(str(out))), items)
+    tally = run_batch(make_engine(BatchSettings(str(out))), items)
     assert (tally.done, tally.found, tally.tries) == (1, 5, 1) and len(set(tally.keys)) == 1
 
 
 def test_any_order_and_any_number_of_workers_give_the_same_files(tmp_path, write_items, run_batch, make_engine):
     items, out = write_items([f"ok {n}" for n in range(8)]), tmp_path / "out"
-    run_batch(make_engine(Settings(str(out)), workers=1), items)
+    run_batch(make_engine(BatchSettings(str(out)), workers=1), items)
     first = glbs(out)
     out.rename(tmp_path / "first")
-    engine = LocalEngine(Settings(str(out)), Limits(), 3, maker="batch_makers:Scripted")
+    engine = LocalEngine(BatchSettings(str(out)), Limits(), 3, maker="batch_makers:Scripted")
     try:
         run_batch(engine, items[::-1])
     finally:
@@ -201,21 +201,21 @@ def test_any_order_and_any_number_of_workers_give_the_same_files(tmp_path, write
 
 def test_leaking_workers_are_replaced(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["leak 60 0"] * 6), tmp_path / "out"
-    tally = run_batch(make_engine(Settings(str(out)), Limits(growth_mb=100), workers=1), items)
+    tally = run_batch(make_engine(BatchSettings(str(out)), Limits(growth_mb=100), workers=1), items)
     pids = Counter(json.loads(path.read_text())["pid"] for path in out.glob("??/*.json"))
     assert tally.done == 6 and len(pids) >= 2 and max(pids.values()) <= 3
 
 
 def test_workers_are_replaced_after_so_many_items(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["ok"] * 4), tmp_path / "out"
-    assert run_batch(make_engine(Settings(str(out)), Limits(items=2), workers=1), items).done == 4
+    assert run_batch(make_engine(BatchSettings(str(out)), Limits(items=2), workers=1), items).done == 4
     pids = Counter(json.loads(path.read_text())["pid"] for path in out.glob("??/*.json"))
     assert sorted(pids.values()) == [2, 2]
 
 
 def test_items_that_need_too_much_memory_are_stopped(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["ok", "leak 700 20", "ok"]), tmp_path / "out"
-    tally = run_batch(make_engine(Settings(str(out)), Limits(memory_mb=400), workers=1), items)
+    tally = run_batch(make_engine(BatchSettings(str(out)), Limits(memory_mb=400), workers=1), items)
     assert (tally.done, tally.failed) == (2, 1)
     said = quarantined(out)["001.png"]
     assert said["kind"] == "memory" and "more than --memory 400" in said["reason"]
@@ -224,13 +224,13 @@ def test_items_that_need_too_much_memory_are_stopped(tmp_path, make_engine, writ
 def test_hopeless_runs_stop_before_they_blame_everything(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["refuse"] * 40), tmp_path / "out"
     with pytest.raises(StageFailed, match="20 failures in a row"):
-        run_batch(make_engine(Settings(str(out))), items)
+        run_batch(make_engine(BatchSettings(str(out))), items)
     assert len(quarantined(out)) <= 21
 
 
 def test_stopping_is_quick_and_leaves_nothing(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["sleep 30"] * 4), tmp_path / "out"
-    engine = make_engine(Settings(str(out)))
+    engine = make_engine(BatchSettings(str(out)))
     start = time.monotonic()
     begun = []
     tally = run_batch(engine, items, stopped=lambda: len(begun) > 5, tick=lambda tally: begun.append(tally.tries))
@@ -244,7 +244,7 @@ def test_stopping_is_quick_and_leaves_nothing(tmp_path, make_engine, write_items
 
 def test_the_clock_of_the_machine_is_never_asked(tmp_path, write_items, run_batch, monkeypatch, make_engine):
     items, out = write_items(["ok"] * 3), tmp_path / "out"
-    engine = make_engine(Settings(str(out)), Limits(deadline_s=20))
+    engine = make_engine(BatchSettings(str(out)), Limits(deadline_s=20))
     jumps = iter(range(10**6))
     monkeypatch.setattr(time, "time", lambda: (-1) ** next(jumps) * 1e9)
     assert run_batch(engine, items).done == 3

@@ -54,11 +54,11 @@ def test_the_stages_one_by_one_are_the_whole(pipe, picture, asset):
     note = {"progress": lambda stage, fraction: seen.append(stage)}
     cutout = pipe.cutout(picture, **note)
     views = pipe.views(cutout, seed=3, **note)
-    views = pipe.harmonise(views, seed=3, **note)
+    views = pipe.align_views(views, seed=3, **note)
     mesh = pipe.fit(views, seed=3, **note)
-    assert pipe.place(cutout, mesh, views, **note) is views  # the picture is among them already
+    assert pipe.register_input_view(cutout, mesh, views, **note) is views  # the picture is among them already
     textured = pipe.texture(mesh, views, **note)
-    assert list(dict.fromkeys(seen)) == ["cutout", "views", "harmonise", "fit", "mesh", "texture"]
+    assert list(dict.fromkeys(seen)) == ["cutout", "views", "align", "fit", "mesh", "texture"]
     assert glb(textured) == glb(asset.textured)
 
 
@@ -74,7 +74,7 @@ def test_the_picture_is_one_more_view_of_what_was_drawn_from_it(pipe, sheet, pic
     assert whole.report["picture"]["used"] and len(whole.report["texture"]["view_share"]) == 7
     assert whole.report["picture"]["elevation_deg"] == pytest.approx(8, abs=4)
     mesh = pipe.fit(drawn, seed=1)
-    views = pipe.place(cutout, mesh, drawn)
+    views = pipe.register_input_view(cutout, mesh, drawn)
     assert len(views) == 7 and np.allclose(views.views[6].alpha, cutout.rgba[..., 3] / 255)
     assert glb(pipe.texture(mesh, views)) == glb(whole.textured)
 
@@ -89,7 +89,7 @@ def test_threads_get_what_one_caller_gets(pipe, picture, sheet, asset):
     assert together[1:3] == [glb(pipe(**call).textured) for call in calls[1:3]]
 
 
-@pytest.mark.parametrize("stage", ["cutout", "views", "harmonise", "fit", "mesh", "texture", "check"])
+@pytest.mark.parametrize("stage", ["cutout", "views", "align", "fit", "mesh", "texture", "check"])
 def test_cancelled_in_any_stage_and_fine_afterwards(pipe, picture, sheet, stage):
     now = threading.Event()
     call = {"image": picture} if stage in ("cutout", "views") else {"views": sheet}

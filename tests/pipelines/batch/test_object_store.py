@@ -9,7 +9,7 @@ import pytest
 from test_engines import glbs
 
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.batch.places import open_store, place
+from zero123pp.pipelines.batch.addresses import absolute, open_store
 from zero123pp.pipelines.batch.store import Store
 from zero123pp.pipelines.commands.cli import main
 
@@ -72,7 +72,7 @@ def test_a_batch_into_objects_and_again(tmp_path, write_items, command):
     words = ["ok", "raise", "ok", "ok", "refuse", "ok"]
     write_items(words)
     out = f"file://{tmp_path / 'bucket' / 'results'}"
-    assert place(out) == out
+    assert absolute(out) == out
     for made, found in ((4, 0), (0, 4)):
         process = command("--workers", 2, "--out", out)
         _, said = process.communicate(timeout=120)
@@ -129,5 +129,5 @@ def test_stores_that_are_not_there(out, error, words, monkeypatch, tmp_path, cap
 def test_folders_stay_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("results", "s3", "C:results", "a/b://c"):
-        assert place(name) == str(tmp_path / name)
-    assert place("s3://bucket/x") == "s3://bucket/x" and place("dir::file:///x") == "dir::file:///x"
+        assert absolute(name) == str(tmp_path / name)
+    assert absolute("s3://bucket/x") == "s3://bucket/x" and absolute("dir::file:///x") == "dir::file:///x"

@@ -14,7 +14,7 @@ pytest.importorskip("diffusers")
 
 from zero123pp import ImageTo3D
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.batch.job import Settings, Task
+from zero123pp.pipelines.batch.job import BatchSettings, Task
 from zero123pp.pipelines.batch.make import Maker
 from zero123pp.pipelines.models.groups import in_groups
 from zero123pp.recon.export.glb import encode_glb
@@ -135,7 +135,7 @@ def task(picture, key, checkpoint, **call):
 
 
 def test_a_worker_draws_its_items_together(checkpoint, pictures, alone, tmp_path, monkeypatch):
-    maker = Maker(Settings(str(tmp_path / "out"), "fast", SMALL, "cpu", 0))
+    maker = Maker(BatchSettings(str(tmp_path / "out"), "fast", SMALL, "cpu", 0))
     tasks = [task(picture, seed, checkpoint, seed=seed) for seed, picture in enumerate(pictures)]
     broken = Task(f"{9:064x}", "9.png", {"seed": 0, "steps": 2}, str(checkpoint), b"no picture")
     maker.prepare([tasks[0], broken, tasks[1]])
@@ -150,7 +150,7 @@ def test_a_worker_draws_its_items_together(checkpoint, pictures, alone, tmp_path
 
 
 def test_what_goes_wrong_in_company_is_tried_alone(checkpoint, pictures, tmp_path, monkeypatch):
-    maker = Maker(Settings(str(tmp_path / "out"), "fast", SMALL, "cpu", 0))
+    maker = Maker(BatchSettings(str(tmp_path / "out"), "fast", SMALL, "cpu", 0))
     tasks = [task(picture, seed, checkpoint, seed=seed) for seed, picture in enumerate(pictures)]
     model = maker._pipe(str(checkpoint)).model
 

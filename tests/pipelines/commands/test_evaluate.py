@@ -7,7 +7,7 @@ import pytest
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import cli
-from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Protocol, Truth, measure_topology
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Protocol, TrueObject, measure_topology
 from zero123pp.pipelines.evaluation.report import mean_row, results_folder, to_csv, to_markdown
 from zero123pp.pipelines.inputs.objects import find_meshes
 from zero123pp.recon.meshing.parts import load_normalised
@@ -54,7 +54,7 @@ def test_held_out_cameras_are_none_of_a_rigs_and_see_the_whole_sphere():
 
 def test_the_truth_itself_gets_the_best_marks(meshes):
     parts = load_normalised(meshes / "box.glb")
-    truth = Truth(parts, SPHERE)
+    truth = TrueObject(parts, SPHERE)
     surface = truth.measure_surface(parts[0])
     assert surface["CD"] < 0.006  # what is left is the spacing of the samples, sqrt(area / points) = 0.009
     assert surface["F0.02"] > 0.999 and surface["IoU"] == 1
@@ -65,7 +65,7 @@ def test_the_truth_itself_gets_the_best_marks(meshes):
 
 def test_distances_are_in_units_of_a_sphere_of_radius_one(meshes):
     parts = load_normalised(meshes / "ball.glb")
-    truth = Truth(parts, SPHERE)
+    truth = TrueObject(parts, SPHERE)
     assert np.linalg.norm(truth.mesh.vertices, axis=1).max() == pytest.approx(0.97)
     smaller = Mesh(parts[0].vertices * 0.9, parts[0].faces)
     surface = truth.measure_surface(smaller)
@@ -75,7 +75,7 @@ def test_distances_are_in_units_of_a_sphere_of_radius_one(meshes):
 
 def test_a_worse_reconstruction_gets_worse_marks(meshes):
     parts, rng = load_normalised(meshes / "ball.glb"), np.random.default_rng(0)
-    truth = Truth(parts, Protocol("small", points=10_000, grid=32, picture_px=128))
+    truth = TrueObject(parts, Protocol("small", points=10_000, grid=32, picture_px=128))
 
     def marks(roughness: float) -> dict[str, float]:
         vertices = parts[0].vertices
@@ -166,7 +166,7 @@ def test_a_picture_finds_its_place_among_the_views(meshes, tmp_path):
     arguments = ["--meshes", str(meshes), "--only", "box", "--out", str(tmp_path), "--preset", "fast", "--with-picture"]
     assert cli.main(["eval", "recon", *arguments]) == 0
     (row, _) = csv.DictReader((tmp_path / "v1.2_clean_picture_fast.csv").read_text().splitlines())
-    assert float(row["placed"]) == 1 and float(row["elevation_error"]) < 3
+    assert float(row["registered"]) == 1 and float(row["elevation_error"]) < 3
     assert float(row["front_PSNR"]) > 22
 
 

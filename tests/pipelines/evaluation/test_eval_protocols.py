@@ -11,7 +11,7 @@ from paths import ROOT
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import cli
-from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth, get_protocol
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject, get_protocol
 from zero123pp.pipelines.evaluation.report import to_markdown
 from zero123pp.pipelines.inputs.objects import find_meshes, half_of
 from zero123pp.pipelines.progress import peak_memory_mb, reset_peak_memory
@@ -50,7 +50,7 @@ def test_presets_have_the_numbers_of_their_papers():
 @pytest.fixture(scope="module")
 def truth_of(brick):
     """Truth by protocol, with pictures of half the size, for speed."""
-    return cache(lambda name: Truth(brick, replace(PROTOCOLS[name], picture_px=PROTOCOLS[name].picture_px // 2)))
+    return cache(lambda name: TrueObject(brick, replace(PROTOCOLS[name], picture_px=PROTOCOLS[name].picture_px // 2)))
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -9,7 +9,7 @@ import trimesh
 from zero123pp.cameras import orbit_camera
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
-from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, Truth
+from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.evaluation.truth import turned
 from zero123pp.pipelines.inputs.read_image import read_image
 from zero123pp.pipelines.models import MODELS
@@ -73,7 +73,7 @@ def test_solids_that_it_never_saw_come_nearer_than_inflated_ones() -> None:
     config = FitConfig(weight_mask=10.0, levels=(32,))
     for name in ("crate", "slab"):
         mesh = _solid(SOLIDS[name])
-        truth, cutout = Truth(turned([mesh], 30), PROTOCOLS["sphere"]), _picture(mesh, 20.0)
+        truth, cutout = TrueObject(turned([mesh], 30), PROTOCOLS["sphere"]), _picture(mesh, 20.0)
         for model in (PreviewModel(), InflatedModel()):
             made, _ = clean(extract(fit(model.generate(cutout), config)), CleanConfig())
             distance[model.name].append(truth.measure_surface(made)["CD"])

@@ -1,4 +1,4 @@
-"""``run.py render views``: whole runs, interruptions, shards of the work, hostile files, both layouts."""
+"""``run.py render multiview``: whole runs, interruptions, shards of the work, hostile files, both layouts."""
 
 import json
 import os

@@ -120,7 +120,7 @@ def test_empty_views_are_an_error(ball):
 @pytest.mark.parametrize(
     "wrong",
     [{"levels": ()}, {"levels": (64, 32)}, {"levels": (4,)}, {"steps": 0}, {"rays": 0}, {"sample_step": 0.0},
-     {"weight_rgb": -1.0}, {"hull_tolerance_px": -0.1}, {"hull_dissent": -1}, {"radius": float("nan")}],
+     {"weight_rgb": -1.0}, {"hull_tolerance_px": -0.1}, {"hull_outlier_views": -1}, {"radius": float("nan")}],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

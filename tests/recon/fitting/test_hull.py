@@ -107,7 +107,9 @@ def test_dissent_lets_one_view_be_wrong():
     wrong = views[2].alpha.copy()
     wrong[:, :32] = 0  # half of the ball is missing in one view
     views[2] = replace(views[2], alpha=wrong)
-    strict, vote = (Silhouettes(views).grid(32, 0.5, radius=0.5, dissent=dissent) for dissent in (0, 1))
+    strict, vote = (
+        Silhouettes(views).grid(32, 0.5, radius=0.5, outlier_views=outlier_views) for outlier_views in (0, 1)
+    )
     inside = np.linalg.norm(_nodes(32, 0.5), axis=-1) < 0.34
     assert (strict[inside] > 0).mean() > 0.3
     assert (vote[inside] < 0).all()

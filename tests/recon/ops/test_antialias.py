@@ -177,14 +177,16 @@ def test_torch_leaves_out_what_reaches_behind_the_camera_and_draws_nothing_of_no
 def test_one_call_for_every_backend():
     vertices, faces, values = (each.numpy() for each in _ball(2))
     gradient = np.random.default_rng(0).normal(size=(64, 64, 3))
-    results = [raster.draw_and_pull(vertices, faces, values, CAMERA, gradient, name) for name in ("torch", "numba")]
+    results = [
+        raster.draw_with_gradient(vertices, faces, values, CAMERA, gradient, name) for name in ("torch", "numba")
+    ]
     for one, other in zip(*results):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-5 * np.abs(one).max())
-    assert raster.choose_drawer("auto", "cpu")[0] == "numba"
+    assert raster.choose_differentiable("auto", "cpu")[0] == "numba"
     with pytest.raises(ConfigError, match="unknown differentiable rasteriser 'gl'"):
-        raster.choose_drawer("gl")
+        raster.choose_differentiable("gl")
     with pytest.raises(MissingBackend, match="for cuda and this is cpu"):
-        raster.choose_drawer("nvdiffrast", "cpu")
+        raster.choose_differentiable("nvdiffrast", "cpu")
 
 
 def test_clip_space_has_the_pixels_where_nvdiffrast_draws_them():
@@ -224,7 +226,7 @@ def test_the_compiled_pass_is_the_reference(scene, channels):
     )  # fmt: skip
     assert len(drawn.crossings.owner) > 100
     np.testing.assert_allclose(drawn.picture, picture.detach().numpy(), atol=2e-6)
-    of_points, of_values = drawn.pull(gradient)
+    of_points, of_values = drawn.backward(gradient)
     of_vertices = of_points @ (intrinsic_matrix(CAMERA) @ CAMERA.world_from_cam[:3, :3].T)
     for found, reference in ((of_vertices, wanted[0].numpy()), (of_values, wanted[1].numpy())):
         np.testing.assert_allclose(found, reference, rtol=0, atol=2e-5 * np.abs(reference).max())

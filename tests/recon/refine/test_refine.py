@@ -14,10 +14,10 @@ from zero123pp.errors import ConfigError, MissingBackend, StageFailed
 from zero123pp.images import to_uint8
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
 from zero123pp.recon.fitting.fit import FitConfig
-from zero123pp.recon.fitting.targets import shrunk
 from zero123pp.recon.meshing.clean import CleanConfig
 from zero123pp.recon.meshing.normals import face_normals, smooth_normals
 from zero123pp.recon.meshing.topology import is_sound
+from zero123pp.recon.ops.resample import shrunk
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.refine.descent import Adam, SmoothDescent
 from zero123pp.recon.refine.face_normals import normal_loss, normal_sums
@@ -77,7 +77,9 @@ def test_the_objective_is_that_of_automatic_differentiation(normals):
         found = objective(vertices, colors)
     assert name == "numba"
     targets = [make_target(shrunk(view, 64 / 48), config) for view in views]
-    reference = TorchObjective(targets, ball.faces, antialias.Drawer, "cpu", "float64")(vertices, colors)
+    reference = TorchObjective(targets, ball.faces, antialias.DifferentiableRasterizer, "cpu", "float64")(
+        vertices, colors
+    )
     assert found[0] == pytest.approx(reference[0], rel=1e-4)
     for one, other in zip(found[1:], reference[1:]):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
@@ -241,7 +243,7 @@ def test_when_it_is_wanted():
 
 @pytest.mark.parametrize(
     "values",
-    [{"steps": 0}, {"pixels": 8}, {"rate": 0.0}, {"rate": float("nan")}, {"smoothness": -1.0}, {"weight_rgb": -1.0}],
+    [{"steps": 0}, {"pixels": 8}, {"lr": 0.0}, {"lr": float("nan")}, {"smoothness": -1.0}, {"weight_rgb": -1.0}],
 )
 def test_bad_configs_are_refused(values):
     with pytest.raises(ConfigError, match=next(iter(values))):

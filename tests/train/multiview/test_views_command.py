@@ -1,4 +1,4 @@
-"""``run.py train views`` as a user runs it: killed at a random step, under accelerate's launcher, with bad input."""
+"""``run.py train multiview`` as a user runs it: killed at a random step, under accelerate, with bad input."""
 
 import json
 import os

@@ -36,7 +36,7 @@ def compose(
     layer = _object_layer(draw_object, photographs, size_px, rng)
     if rng.random() < 0.15:
         layer = _stacked(_object_layer(draw_object, photographs, size_px, rng), layer)
-    layer = _harmonised(layer, canvas, rng)
+    layer = _exposure_matched(layer, canvas, rng)
     if rng.random() < 0.7:
         canvas = _with_shadow(canvas, layer[..., 3], rng)
     if rng.random() < 0.06:
@@ -94,7 +94,7 @@ def _repainted(rgb: np.ndarray, photographs: np.ndarray, rng: np.random.Generato
     return np.clip(rgb * gain, 0, 1).astype(np.float32) ** np.float32(rng.uniform(0.65, 1.5))
 
 
-def _harmonised(layer: Layer, canvas: np.ndarray, rng: np.random.Generator) -> Layer:
+def _exposure_matched(layer: Layer, canvas: np.ndarray, rng: np.random.Generator) -> Layer:
     """Sometimes closer to the background's mean colour, so that brightness alone does not tell them apart."""
     if rng.random() < 0.65 or layer[..., 3].sum() < 1:
         return layer

@@ -34,7 +34,7 @@ class Pool:
         """Reads indices only.
 
         Args:
-            folder: of ``run.py render views``.
+            folder: of ``run.py render multiview``.
             held_out: the meshes kept for validation, or the others; no mesh is in both.
             balance: see `ViewsTrainConfig`.
             depth: decode depths too.

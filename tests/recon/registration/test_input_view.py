@@ -8,7 +8,7 @@ from toy import toy_mesh
 
 from zero123pp.cameras import orbit_camera, project
 from zero123pp.errors import ConfigError
-from zero123pp.recon.registration.input_view import PlaceConfig, place
+from zero123pp.recon.registration.input_view import RegisterConfig, register_input_view
 from zero123pp.recon.render import render
 from zero123pp.types import Camera, Mesh
 
@@ -40,7 +40,7 @@ def picture(mesh: Mesh, camera: Camera) -> np.ndarray:
 )
 def test_a_picture_finds_its_camera(mesh, elevation, distance, zoom, shift):
     camera = camera_of(elevation, distance, zoom, shift)
-    view, said = place(picture(mesh, camera), mesh)
+    view, said = register_input_view(picture(mesh, camera), mesh)
     assert view is not None and said["used"]
     assert said["elevation_deg"] == pytest.approx(elevation, abs=2)
     assert said["azimuth_deg"] == pytest.approx(0, abs=2)
@@ -52,7 +52,7 @@ def test_a_picture_finds_its_camera(mesh, elevation, distance, zoom, shift):
 def test_the_view_is_the_picture_itself(mesh):
     rgba = picture(mesh, camera_of(10, 2, 0.8, (0, 0)))
     seen = []
-    view, _ = place(rgba, mesh, PlaceConfig(confidence=0.4), progress=seen.append)
+    view, _ = register_input_view(rgba, mesh, RegisterConfig(confidence=0.4), progress=seen.append)
     assert np.array_equal(view.rgb, rgba[..., :3]) and np.array_equal(view.alpha, rgba[..., 3])
     assert view.confidence == 0.4
     assert len(seen) > 2 and sorted(seen) == seen and 0 < seen[0] and seen[-1] < 1
@@ -62,19 +62,19 @@ def test_a_picture_of_something_else_is_refused(mesh):
     """Of a flattened figure, and of the right outline in wrong colours."""
     camera = camera_of(10, 2, 0.8, (0, 0))
     flat = Mesh(mesh.vertices * np.float32([1, 0.4, 1]), mesh.faces, mesh.colors)
-    view, said = place(picture(flat, camera), mesh)
+    view, said = register_input_view(picture(flat, camera), mesh)
     assert view is None and said["overlap"] < 0.93
-    view, said = place(picture(Mesh(mesh.vertices, mesh.faces, 255 - mesh.colors), camera), mesh)
+    view, said = register_input_view(picture(Mesh(mesh.vertices, mesh.faces, 255 - mesh.colors), camera), mesh)
     assert view is None and not said["used"] and said["psnr_db"] < 15
 
 
 def test_nothing_is_placed_where_there_is_nothing_or_by_wish(mesh):
-    assert place(np.zeros((64, 64, 4), np.float32), mesh) == (None, {"used": False})
+    assert register_input_view(np.zeros((64, 64, 4), np.float32), mesh) == (None, {"used": False})
     rgba = picture(mesh, camera_of(10, 2, 0.8, (0, 0), 64))
-    assert place(rgba, mesh, PlaceConfig(use="never")) == (None, {"used": False})
+    assert register_input_view(rgba, mesh, RegisterConfig(use="never")) == (None, {"used": False})
 
 
 @pytest.mark.parametrize("wrong", [{"distances": ()}, {"distances": (0.2,)}, {"elevations": (30.0, 10.0)}])
 def test_senseless_settings_are_refused(wrong):
-    with pytest.raises(ConfigError, match="place"):
-        PlaceConfig(**wrong)
+    with pytest.raises(ConfigError, match="register"):
+        RegisterConfig(**wrong)

@@ -9,7 +9,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)")
 """How an address of fsspec begins: its protocol, or the first of a chain of them."""
 
 
-def place(out: str) -> str:
+def absolute(out: str) -> str:
     """``out`` in a form that means the same in every process: an absolute path, or an address as it is."""
     return out if _ADDRESS.match(out) else str(Path(out).absolute())
 

@@ -14,7 +14,7 @@ _SMALL_GPU_BYTES = 8 * 2**30
 """Cards with less memory keep only the network that is running on them; the others wait in main memory."""
 
 
-def place(pipeline: "Zero123PlusPipeline", device: "torch.device", options: ModelOptions) -> None:
+def to_device(pipeline: "Zero123PlusPipeline", device: "torch.device", options: ModelOptions) -> None:
     """Put the networks of ``pipeline`` on ``device`` by the choices of `ModelOptions` about memory.
 
     Raises:
