@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from zero123pp.recon.refine.objective import Target
+from zero123pp.recon.refine.target import Target
 
 
 class TorchObjective:

@@ -23,7 +23,8 @@ from zero123pp.recon.refine.descent import Adam, SmoothDescent
 from zero123pp.recon.refine.face_normals import normal_loss, normal_sums
 from zero123pp.recon.refine.guard import held_back
 from zero123pp.recon.refine.intersections import intersecting_faces
-from zero123pp.recon.refine.objective import make_objective, make_target
+from zero123pp.recon.refine.objective import make_objective
+from zero123pp.recon.refine.target import make_target
 from zero123pp.recon.render import render
 from zero123pp.recon.texturing.texture import TextureConfig
 from zero123pp.rigs import RIGS
@@ -104,7 +105,7 @@ def test_a_missing_rasteriser_says_why_and_what_to_do():
 
 def test_torch_is_not_loaded_without_need():
     code = (
-        "import sys; sys.path[:0] = ['.', 'tests', 'tests/recon']; import test_refine as t;"
+        "import sys; sys.path[:0] = ['.', 'tests/helpers', 'tests/recon/refine']; import test_refine as t;"
         "t.refine(t.icosphere(2), t._views(t.icosphere(2), 24), t.RefineConfig(steps=1));"
         "print([name for name in ('torch', 'nvdiffrast') if name in sys.modules])"
     )
