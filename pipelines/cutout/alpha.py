@@ -8,7 +8,7 @@ from zero123pp.errors import BadInput
 from zero123pp.images import over, to_float, to_uint8
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.cutout import CutoutConfig
+    from zero123pp.pipelines.cutout.config import CutoutConfig
 
 MIN_TRANSPARENT = 0.02
 """Share of the picture that must be see-through before its alpha is taken for a cutout: rounded corners of a

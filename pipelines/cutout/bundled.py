@@ -13,7 +13,7 @@ from zero123pp.pipelines.cutout.recentre import object_box
 from zero123pp.pipelines.cutout.refine import guided_upsample
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.cutout import CutoutConfig
+    from zero123pp.pipelines.cutout.config import CutoutConfig
 
 WEIGHTS = Path(__file__).with_name("bundled.onnx")
 FIND_PX, LOOK_PX = 160, 224

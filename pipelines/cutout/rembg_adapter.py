@@ -14,7 +14,7 @@ from zero123pp.images import to_float
 from zero123pp.pipelines.cutout.alpha import opaque_rgb
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.cutout import CutoutConfig
+    from zero123pp.pipelines.cutout.config import CutoutConfig
 
 INSTALL = 'pip install "zero123pp[rembg]"'
 _import_lock = threading.Lock()

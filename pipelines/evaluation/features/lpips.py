@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.evaluation.features import Remembered, as_batch, need, unit
+from zero123pp.pipelines.evaluation.features.common import Remembered, as_batch, need, unit
 
 _MEAN, _SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of the input, which lies in [-1, 1]."""

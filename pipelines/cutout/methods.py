@@ -1,0 +1,75 @@
+"""Cuts the object out of a picture and centres it on a transparent square.
+
+`CUTOUTS` holds the methods; each takes a picture and the config, and returns an alpha and its own name. A new method
+is one function, one line there, and its name in `zero123pp.pipelines.cutout.config.Method`.
+"""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from zero123pp.errors import BadInput
+from zero123pp.images import to_float, to_uint8
+from zero123pp.pipelines.cutout.alpha import given_alpha, has_object_alpha
+from zero123pp.pipelines.cutout.bundled import bundled_alpha
+from zero123pp.pipelines.cutout.config import CutoutConfig
+from zero123pp.pipelines.cutout.foreground import estimate_foreground
+from zero123pp.pipelines.cutout.recentre import limit_size, recentre
+from zero123pp.pipelines.cutout.rembg_adapter import rembg_alpha, rembg_is_ready
+from zero123pp.types import Cutout
+
+CUTOUTS: dict[str, Callable[[np.ndarray, CutoutConfig], tuple[np.ndarray, str]]] = {
+    "alpha": given_alpha,
+    "rembg": rembg_alpha,
+    "bundled": bundled_alpha,
+}
+"""Method name to function: picture (H, W, 3|4) uint8 and config to alpha (H, W) float32 and the method's full name."""
+
+
+def choose(image: np.ndarray, config: CutoutConfig) -> str:
+    """The method that ``auto`` takes for this picture; a named method is kept."""
+    if config.method != "auto":
+        return config.method
+    if has_object_alpha(image):
+        return "alpha"
+    download = config.download or os.environ.get("ZERO123PP_DOWNLOAD") == "1"
+    return "rembg" if rembg_is_ready(config.rembg_model, download) else "bundled"
+
+
+def cut_out(image: np.ndarray, config: CutoutConfig | None = None) -> Cutout:
+    """The object of a picture on a transparent square, with straight alpha and no background left in its colours.
+
+    Args:
+        image: (H, W, 3|4) uint8 sRGB, as `read_image` returns it.
+        config: see `CutoutConfig`.
+
+    Raises:
+        BadInput: when nothing in the picture is opaque, or no object is found in it.
+        MissingBackend: when rembg or its model was asked for by name and is not here.
+    """
+    config = config or CutoutConfig()
+    image = limit_size(np.asarray(image), config.work_px)
+    method = choose(image, config)
+    alpha, name = CUTOUTS[method](image, config)
+    _check_foreground(alpha, name, config.min_foreground)
+    rgb = to_float(image[..., :3])
+    if method != "alpha":  # a given alpha comes with colours that are meant for it
+        rgb = estimate_foreground(rgb, alpha)
+    rgba = np.concatenate([rgb, alpha[..., None]], axis=-1)
+    return Cutout(to_uint8(recentre(rgba, config.ratio, config.size_px)), name)
+
+
+def _check_foreground(alpha: np.ndarray, method: str, minimum: float) -> None:
+    share = float((alpha >= 0.5).mean())
+    if share > minimum and (alpha >= 0.5).sum() >= 16:
+        return
+    if method == "alpha":
+        raise BadInput(
+            f"the picture is transparent ({share:.2%} of it is opaque); give one with a visible object, "
+            "or set cutout.method=bundled to ignore its transparency"
+        )
+    raise BadInput(
+        f"no object was found in the picture ({share:.2%} of it, by {method}); crop it closer to the object, "
+        "or give a PNG with a transparent background"
+    )
