@@ -1,5 +1,8 @@
 """What ships: one import name, every package listed, the presets and the network inside the wheel."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -24,12 +27,48 @@ def test_every_package_is_listed():
     assert set(listed) == _packages_on_disk()
 
 
-@pytest.mark.slow
-def test_the_wheel_installs_one_import_name(tmp_path):
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built as for a release."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
-    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    return next(folder.glob("*.whl"))
+
+
+@pytest.mark.slow
+def test_the_wheel_has_one_import_name_and_every_package(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"zero123pp"}
+    modules = {name for name in names if name.endswith(".py")}
+    on_disk = {f"zero123pp/{path.relative_to(ROOT / folder)}" if folder == "zero123pp" else
+               f"zero123pp/{path.relative_to(ROOT)}"
+               for folder in ("zero123pp", "recon", "pipelines", "configs")
+               for path in (ROOT / folder).rglob("*.py")}  # fmt: skip
+    assert modules == on_disk
     assert "zero123pp/configs/default.yaml" in names
     assert "zero123pp/pipelines/cutout/bundled.onnx" in names
     assert not [name for name in names if "golden" in name or "test" in name]
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_makes_the_toy_far_from_the_checkout(wheel, tmp_path):
+    """As a user has it: no checkout around, nothing of it on the path."""
+    home, work = tmp_path / "site", tmp_path / "work"
+    work.mkdir()
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(home), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    shutil.copy(ROOT / "docs" / "toy.png", work)
+    code = (
+        "import sys, zero123pp; from zero123pp.pipelines.commands.cli import main;"
+        "assert len(zero123pp.__path__) == 1, zero123pp.__path__; sys.stdout.write(zero123pp.__path__[0]);"
+        "sys.exit(main(['--image', 'toy.png', '--model', 'preview', '--out', 'toy.glb', '--report', 'toy.json']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=work, env=environment, capture_output=True, text=True
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == str(home / "zero123pp")
+    assert json.loads((work / "toy.json").read_text())["mesh"]["watertight"]
+    assert (work / "toy.glb").read_bytes()[:4] == b"glTF"
