@@ -2,9 +2,11 @@
 
 import importlib.util
 import os
+import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from zero123pp.pipelines.cutout.config import CutoutConfig
 
 INSTALL = 'pip install "zero123pp[rembg]"'
+_SESSIONS = "_zero123pp_rembg_sessions"
 _import_lock = threading.Lock()
 
 
@@ -65,7 +68,7 @@ def _session(model: str, download: bool) -> Any:
     """The loaded model; kept, because loading takes longer than a picture."""
     if importlib.util.find_spec("rembg") is None:
         raise MissingBackend(f"cutout.method=rembg needs rembg, which is not installed: {INSTALL}")
-    sessions = {each.name(): each for each in _import_rembg().sessions.sessions_class}
+    sessions = {each.name(): each for each in _rembg_sessions().sessions_class}
     if model not in sessions or not sessions[model].is_local():
         local = sorted(name for name, each in sessions.items() if each.is_local() and "custom" not in name)
         raise MissingBackend(f"rembg has no local model {model!r}; set cutout.rembg_model to one of {', '.join(local)}")
@@ -86,25 +89,29 @@ def _open(session_class: type, file: Path | None) -> Any:
             session_class.__name__, (session_class,), {"download_models": classmethod(lambda *_, **__: file)}
         )
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
     return session_class(session_class.name(), options, providers=["CPUExecutionProvider"])
 
 
-def _import_rembg() -> Any:
-    """``import rembg`` without the minute and more that pymatting takes to compile itself the first time.
+def _rembg_sessions() -> ModuleType:
+    """The package of rembg's models, loaded under a name of its own, without what surrounds it.
 
-    Only rembg's alpha matting would use what is compiled, and that is not used here. Numba is switched off for that
-    import alone; the project's own kernels are compiled as ever.
+    ``import rembg`` also imports pymatting, which compiles itself for a minute and more the first time; only rembg's
+    alpha matting would use that, and it is not used here. Its models (``rembg/sessions``) import nothing but each
+    other, onnxruntime and Pillow.
     """
-    import importlib
-    import sys
-
     with _import_lock:
-        if "pymatting" in sys.modules or importlib.util.find_spec("numba") is None:
-            return importlib.import_module("rembg")
-        import numba
-
-        before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+        if _SESSIONS in sys.modules:
+            return sys.modules[_SESSIONS]
+        package = Path(str(importlib.util.find_spec("rembg").origin)).parent / "sessions"
+        spec = importlib.util.spec_from_file_location(
+            _SESSIONS, package / "__init__.py", submodule_search_locations=[str(package)]
+        )
+        sessions = importlib.util.module_from_spec(spec)
+        sys.modules[_SESSIONS] = sessions
         try:
-            return importlib.import_module("rembg")
-        finally:
-            numba.config.DISABLE_JIT = before
+            spec.loader.exec_module(sessions)
+        except BaseException:
+            del sys.modules[_SESSIONS]
+            raise
+        return sessions

@@ -4,10 +4,6 @@ Where the normal generator draws a vector of length one there is object, where i
 none; closed-form matting (Levin et al. 2008) finds the alpha of the pixels between.
 """
 
-import importlib
-import sys
-from types import ModuleType
-
 import numpy as np
 
 from zero123pp.errors import BadInput, MissingBackend
@@ -64,18 +60,9 @@ def trimap(vectors: np.ndarray) -> np.ndarray:
 
 def _closed_form(image: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Alpha (H, W) and object colours (H, W, 3) by closed-form matting and multi-level foreground estimation."""
-    pymatting = _compiled_pymatting()
-    alpha = pymatting.estimate_alpha_cf(image, marks)
-    return alpha, pymatting.estimate_foreground_ml(image, alpha)
-
-
-def _compiled_pymatting() -> ModuleType:
-    """``pymatting`` with its loops compiled: the cutout by rembg imports it without, which here would take hours."""
     try:
-        loops = importlib.import_module("pymatting.laplacian.cf_laplacian")
-        if not hasattr(loops._cf_laplacian, "py_func"):
-            for name in [name for name in sys.modules if name.split(".")[0] == "pymatting"]:
-                del sys.modules[name]
-        return importlib.import_module("pymatting")
+        import pymatting
     except ImportError as error:
         raise MissingBackend(f"matting by normals needs {error.name}, which is not installed; {INSTALL}") from error
+    alpha = pymatting.estimate_alpha_cf(image, marks)
+    return alpha, pymatting.estimate_foreground_ml(image, alpha)

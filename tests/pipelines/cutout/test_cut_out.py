@@ -257,9 +257,32 @@ def test_rembg_of_a_foreign_model_or_a_remote_service_is_refused(u2netp):
 
 
 @needs_rembg
-def test_importing_rembg_leaves_numba_switched_on(u2netp):
-    cut_out(disc_picture(), u2netp)
-    import numba
+def test_numba_compiles_in_other_threads_while_rembg_is_loaded():
+    """At every import on the way, another thread asks numba for a compiled function."""
+    code = """
+import sys, threading
+import numba
+from zero123pp.errors import MissingBackend
+from zero123pp.pipelines.cutout import CutoutConfig
+from zero123pp.pipelines.cutout.rembg_adapter import rembg_alpha
+import numpy as np
 
-    assert not numba.config.DISABLE_JIT
-    assert hasattr(numba.njit(lambda x: x + 1), "py_func")
+compiled = []
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        def ask():
+            compiled.append(hasattr(numba.njit(lambda x: x + 1), "py_func"))
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+sys.meta_path.insert(0, Watch())
+try:
+    rembg_alpha(np.zeros((8, 8, 3), np.uint8), CutoutConfig(rembg_model="silueta"))
+except MissingBackend as error:
+    assert "silueta is not at" in str(error), error
+print(len(compiled) > 10, all(compiled), "pymatting" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.split() == ["True", "True", "False"]
