@@ -108,6 +108,11 @@ def test_it_resumes_bit_for_bit(data, tmp_path):
     assert log_of(tmp_path / "parts") == log_of(tmp_path / "whole")
 
 
+def test_it_validates_when_it_neither_logs_nor_saves(data, tmp_path):
+    train(start(), data, tmp_path, tiny_config(steps=3, log_every=50, save_every=50, validate_every=2))
+    assert [(record["step"], "val_loss" in record) for record in log_of(tmp_path)] == [(2, True), (3, True)]
+
+
 class _StopAfter:
     def __init__(self, steps):
         self.left = steps

@@ -1,6 +1,7 @@
 """Training of the shape prior: it resumes bit for bit, skips what is not finite, and ends in usable files."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -55,6 +56,12 @@ def test_it_resumes_bit_for_bit_and_exports(data, tmp_path):
     prior = Prior(export_prior(tmp_path / "whole" / "checkpoint.pt", tmp_path / "weights").parent)
     assert (prior.picture_px, prior.grid_size) == (32, 8)  # the sizes that it has seen
     assert np.isfinite(prior.encode(np.zeros((1, 32, 32, 8), np.float32)).maps).all()
+
+
+def test_it_validates_when_it_does_not_save(data, tmp_path):
+    train(data, LIGHTS, tmp_path, dataclasses.replace(CONFIG, save_every=50, validate_every=2))
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(record["step"], "val_rig_iou" in record) for record in log] == [(2, True), (3, True)]
 
 
 def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path):

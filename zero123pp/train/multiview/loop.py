@@ -122,17 +122,18 @@ class Watch:
         """Do what is due after the step that was just made."""
         config, step = self.state.config, self.state.weights.step
         self._norms += norm
-        last = step == config.steps
-        if step % config.log_every == 0 or step % config.save_every == 0 or last:
-            self._log(step, rate)
+        saves = _is_due(step, config.save_every, config.steps)
+        validates = self.unseen is not None and _is_due(step, config.validate_every, config.steps)
+        if _is_due(step, config.log_every, config.steps) or saves or validates:
+            self._log(step, rate, validates)
         if self.accelerator.is_main_process:
-            if self.unseen is not None and config.sample_every and (step % config.sample_every == 0 or last):
+            if self.unseen is not None and _is_due(step, config.sample_every, config.steps):
                 draw_sheets(self.state, self.unseen, self.folder / "samples" / f"step-{step:06d}.png")
-            if step % config.save_every == 0 or last:
+            if saves:
                 self.state.weights.save(asdict(config))
         self.accelerator.wait_for_everyone()
 
-    def _log(self, step: int, rate: float) -> None:
+    def _log(self, step: int, rate: float, validates: bool) -> None:
         config = self.state.config
         means = {name: value / self._count for name, value in self._sums.items()}
         means = {name: float(self.accelerator.reduce(value, "mean")) for name, value in means.items()}
@@ -141,13 +142,17 @@ class Watch:
         self._sums, self._count, self._norms = {}, 0, 0.0
         if not self.accelerator.is_main_process:
             return
-        due = config.validate_every and (step % config.validate_every == 0 or step == config.steps)
-        if due and self.unseen is not None:
+        if validates:
             record |= validate(self.state, self.unseen)
         record = {name: float(f"{value:.6g}") if name != "step" else value for name, value in record.items()}
         append_log(self.folder / "log.jsonl", record)
         if config.tensorboard:
             self.accelerator.log({name: value for name, value in record.items() if name != "step"}, step=step)
+
+
+def _is_due(step: int, every: int, steps: int) -> bool:
+    """Whether something is done after this step that is done every so many (0: never) and after the last."""
+    return every > 0 and (step % every == 0 or step == steps)
 
 
 @torch.no_grad()

@@ -76,9 +76,10 @@ def train(
             sums.setdefault(name if name != "sdf" else ("sdf_one" if views == 1 else "sdf_many"), []).append(
                 loss.item()
             )
-        if weights.step % config.save_every == 0 or weights.step == config.steps:
+        validates = weights.step % config.validate_every == 0 or weights.step == config.steps
+        if weights.step % config.save_every == 0 or validates:  # saved with each record, so that none comes twice
             record = {"step": weights.step, **{name: round(float(np.mean(values)), 5) for name, values in sums.items()}}
-            if weights.step % config.validate_every == 0 or weights.step == config.steps:
+            if validates:
                 record |= validate(weights.mean, data, lights, config, weights.step - 1, device)
             sums = {}
             weights.save(asdict(config))
