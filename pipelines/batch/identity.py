@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.pipelines.batch.content import content_digest
 from zero123pp.pipelines.batch.items import Item
 from zero123pp.pipelines.batch.job import BatchSettings
+from zero123pp.pipelines.batch.libraries import ALWAYS, DIFFUSION, HASH_FIELD, REFINEMENT, REMBG, library_versions
 
-FORMAT = 1
-"""Of the key; raised when what goes into it changes."""
-_WHOLE_BYTES = 2**20
-"""Larger files of a checkpoint folder are told apart by their size and their first and last part of this size."""
+if TYPE_CHECKING:
+    from zero123pp.pipelines.image_to_mesh import PipelineConfig
+
+FORMAT = 2
+"""Of the key; raised when what goes into it changes. Results under older keys are not taken for done."""
 
 
 def item_key(item: Item, pictures: dict[str, bytes], common: dict[str, Any]) -> str:
@@ -42,7 +44,10 @@ def row_key(item: Item) -> str:
 
 
 def common_identity(model: str, settings: BatchSettings) -> dict[str, Any]:
-    """What all items of a model share: version, model revision, resolved config, and the cutout that 'auto' means.
+    """What all items of a model share.
+
+    These are our version and those of the libraries, the model's revision, the content of weights that the options
+    name, the resolved config, and the cutout that 'auto' means with its weights.
 
     Raises:
         ConfigError: an unknown preset or config value.
@@ -52,13 +57,48 @@ def common_identity(model: str, settings: BatchSettings) -> dict[str, Any]:
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
 
     config = load(PipelineConfig, settings.preset, settings.overrides)
+    rembg = rembg_is_ready(config.cutout.rembg_model, config.cutout.download)
     return {
         "version": __version__,
+        "libraries": library_versions(_libraries(model, config, rembg)),
         "model": model_revision(model, settings),
-        "options": {name: str(value) for name, value in sorted(settings.options.items())},
+        "options": {name: _option(value) for name, value in sorted(settings.options.items())},
         "config": describe(config),
-        "rembg": rembg_is_ready(config.cutout.rembg_model, config.cutout.download),
+        "rembg": rembg and _rembg_weights(config.cutout.rembg_model),
     }
+
+
+def _libraries(model: str, config: "PipelineConfig", rembg: bool) -> tuple[str, ...]:
+    """The distributions that have a part in the results of this model and config."""
+    names = ALWAYS
+    if not _is_bundled(model):
+        names += DIFFUSION
+    if config.fit.field == "hash":
+        names += HASH_FIELD
+    if config.refine.use == "always" or (config.refine.use == "normals" and not _is_bundled(model)):
+        names += REFINEMENT
+    return names + REMBG if rembg else names
+
+
+def _option(value: object) -> str:
+    """A choice in words; with its content where it is a file or folder of this machine, such as a UNet's weights."""
+    path = Path(str(value)).expanduser()
+    return f"{value} {content_digest(path)}" if path.exists() else str(value)
+
+
+def _rembg_weights(model: str) -> str:
+    """Name of rembg's model and the digest of its file, where that is on this machine already."""
+    from zero123pp.pipelines.cutout.rembg_adapter import model_file
+
+    file = model_file(model)
+    return model if file is None else f"{model} {content_digest(file)}"
+
+
+def _is_bundled(model: str) -> bool:
+    from zero123pp.pipelines.models import MODELS
+    from zero123pp.pipelines.models.zero123plus import OFFICIAL
+
+    return model in MODELS and model not in OFFICIAL
 
 
 def model_revision(model: str, settings: BatchSettings) -> str:
@@ -67,11 +107,11 @@ def model_revision(model: str, settings: BatchSettings) -> str:
     from zero123pp.pipelines.models import MODELS
     from zero123pp.pipelines.models.zero123plus import OFFICIAL
 
-    if model in MODELS and model not in OFFICIAL:
+    if _is_bundled(model):
         return f"{model} {_bundled_digest()}"
     source = Path(OFFICIAL.get(model, model)).expanduser()
     if source.is_dir():
-        return f"{model} {_folder_digest(str(source.resolve()))}"
+        return f"{model} {content_digest(source)}"
     name = OFFICIAL.get(model, model)
     if not hub.is_hub_id(name):
         raise BadInput(f"there is no model {model!r}; choose {', '.join(MODELS)}, a checkpoint folder or a hub id")
@@ -81,7 +121,6 @@ def model_revision(model: str, settings: BatchSettings) -> str:
     return f"{model} {folder.name}"
 
 
-@cache
 def _bundled_digest() -> str:
     """Of the networks that ship with the package."""
     import zero123pp.pipelines.cutout as cutout
@@ -91,19 +130,5 @@ def _bundled_digest() -> str:
     for folder in (Path(cutout.__file__).parent, Path(prior.__file__).parent / "weights"):
         for file in sorted(folder.glob("*")):
             if file.suffix in (".onnx", ".safetensors"):
-                digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-@cache
-def _folder_digest(folder: str) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-        size = file.stat().st_size
-        digest.update(f"{file.relative_to(folder)}\0{size}\0".encode())
-        with open(file, "rb") as opened:
-            digest.update(opened.read(_WHOLE_BYTES))
-            if size > _WHOLE_BYTES:
-                opened.seek(-_WHOLE_BYTES, 2)
-                digest.update(opened.read(_WHOLE_BYTES))
-    return digest.hexdigest()[:16]
+                digest.update(f"{file.name}\0{content_digest(file)}\0".encode())
+    return digest.hexdigest()

@@ -1,0 +1,24 @@
+"""Versions of the libraries that decide the bytes of a result."""
+
+from importlib import metadata
+
+ALWAYS = (
+    *("numpy", "scipy", "scikit-image", "numba", "llvmlite"),
+    *("onnxruntime", "Pillow", "trimesh", "fast-simplification", "manifold3d"),
+)
+DIFFUSION = ("torch", "diffusers", "transformers", "pymatting")
+HASH_FIELD = ("torch", "triton", "nerfacc", "tinycudann")
+REFINEMENT = ("torch", "nvdiffrast")
+REMBG = ("rembg",)
+
+
+def library_versions(names: tuple[str, ...]) -> dict[str, str | None]:
+    """Version of each distribution, None where it is not installed."""
+    return {name: _version(name) for name in sorted(set(names))}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
