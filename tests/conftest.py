@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from paths import ROOT
@@ -30,3 +31,47 @@ def tiny(golden) -> Path:
 @pytest.fixture(scope="session")
 def tiny_controlnet(golden) -> Path:
     return golden / "models" / "tiny-controlnet-depth"
+
+
+@pytest.fixture(scope="session")
+def picture(golden):
+    """The RGBA condition that is not square."""
+    from PIL import Image
+
+    image = Image.open(golden / "inputs" / "cond_1.png")
+    image.load()
+    return image
+
+
+@pytest.fixture
+def record():
+    """``record(pipe, **arguments)``: a call, and what the networks got and gave in it."""
+    import torch
+
+    def run(pipe, **arguments) -> SimpleNamespace:
+        seen = SimpleNamespace(unet_in=[], unet_out=[], states=[], encoded=[], decoded=[], steps=[], control=[])
+
+        def on_unet(_module, args, kwargs, out):
+            seen.unet_in.append(args[0])
+            seen.states.append(kwargs["encoder_hidden_states"])
+            seen.unet_out.append(out[0])
+
+        hooks = [
+            pipe.unet.register_forward_hook(on_unet, with_kwargs=True),
+            pipe.vae.encoder.register_forward_hook(lambda _m, args, _out: seen.encoded.append(args[0])),
+            pipe.vae.decoder.register_forward_hook(lambda _m, _args, out: seen.decoded.append(out)),
+            pipe.vision_encoder.register_forward_hook(lambda _m, _args, out: setattr(seen, "clip", out.image_embeds)),
+        ]
+        if pipe.controlnet is not None:
+            hooks.append(pipe.controlnet.register_forward_hook(lambda _m, _args, out: seen.control.append(out)))
+        try:
+            seen.images = pipe(
+                callback_on_step_end=lambda _p, _i, _t, tensors: seen.steps.append(tensors["latents"]), **arguments
+            ).images
+        finally:
+            for hook in hooks:
+                hook.remove()
+        seen.latents = torch.stack(seen.steps).numpy()
+        return seen
+
+    return run

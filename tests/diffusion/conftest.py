@@ -1,4 +1,4 @@
-"""The tiny checkpoints, and a recorder that sees everything a sampling run computes."""
+"""The tiny pipelines, and the golden files of the reference implementation."""
 
 import json
 from types import SimpleNamespace
@@ -40,14 +40,6 @@ def control_pipe(_loaded, tiny):
 
 
 @pytest.fixture(scope="session")
-def picture(golden):
-    """The RGBA condition that is not square."""
-    image = Image.open(golden / "inputs" / "cond_1.png")
-    image.load()
-    return image
-
-
-@pytest.fixture(scope="session")
 def case(golden):
     """``case("base_0")``: the arrays of a golden file, with ``meta`` parsed and the arguments of the call."""
 
@@ -74,37 +66,3 @@ def case(golden):
         return SimpleNamespace(name=name, arrays=arrays, meta=meta, arguments=arguments)
 
     return read
-
-
-@pytest.fixture
-def record():
-    """``record(pipe, **arguments)``: a call, and what the networks got and gave in it."""
-    import torch
-
-    def run(pipe, **arguments) -> SimpleNamespace:
-        seen = SimpleNamespace(unet_in=[], unet_out=[], states=[], encoded=[], decoded=[], steps=[], control=[])
-
-        def on_unet(_module, args, kwargs, out):
-            seen.unet_in.append(args[0])
-            seen.states.append(kwargs["encoder_hidden_states"])
-            seen.unet_out.append(out[0])
-
-        hooks = [
-            pipe.unet.register_forward_hook(on_unet, with_kwargs=True),
-            pipe.vae.encoder.register_forward_hook(lambda _m, args, _out: seen.encoded.append(args[0])),
-            pipe.vae.decoder.register_forward_hook(lambda _m, _args, out: seen.decoded.append(out)),
-            pipe.vision_encoder.register_forward_hook(lambda _m, _args, out: setattr(seen, "clip", out.image_embeds)),
-        ]
-        if pipe.controlnet is not None:
-            hooks.append(pipe.controlnet.register_forward_hook(lambda _m, _args, out: seen.control.append(out)))
-        try:
-            seen.images = pipe(
-                callback_on_step_end=lambda _p, _i, _t, tensors: seen.steps.append(tensors["latents"]), **arguments
-            ).images
-        finally:
-            for hook in hooks:
-                hook.remove()
-        seen.latents = torch.stack(seen.steps).numpy()
-        return seen
-
-    return run

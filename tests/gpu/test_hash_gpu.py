@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from balls import ball_views
+from encoding_cases import LAYOUTS, assert_agrees
+from march_cases import random_alphas, random_march
 
 from zero123pp.errors import MissingBackend
 from zero123pp.recon.fitting.fit import FitConfig, fit
@@ -29,8 +32,6 @@ def usable(family, name):
 @pytest.mark.parametrize("slopes", [False, True])
 @pytest.mark.parametrize("name", ["triton", "reference"])
 def test_encodings_agree_with_the_reference(name, slopes):
-    from test_hash_encoding import LAYOUTS, assert_agrees
-
     module = usable(encoding, name)
     for layout in LAYOUTS.values():
         assert_agrees(module, layout, torch.float32, slopes=slopes, device="cuda", tolerance=1e-5)
@@ -40,8 +41,6 @@ def test_encodings_agree_with_the_reference(name, slopes):
 
 
 def test_tinycudann_agrees_with_the_reference():
-    from test_hash_encoding import LAYOUTS, assert_agrees
-
     module = usable(encoding, "tinycudann")
     layout = encoding.HashLayout(levels=8, log2_entries=14, base=16, growth=1.5)
     for each in (layout, LAYOUTS["dense and hashed"]):
@@ -51,8 +50,6 @@ def test_tinycudann_agrees_with_the_reference():
 @pytest.mark.parametrize("name", ["nerfacc", "packed"])
 @pytest.mark.parametrize("seed", range(3))
 def test_marchers_find_the_samples_of_the_reference(name, seed):
-    from test_hash_rays import random_march
-
     module = usable(rays, name)
     *tensors, step, offset = random_march(seed)
     expected_ray, expected = rays_reference.march(*tensors, step, offset)
@@ -66,8 +63,6 @@ def test_marchers_find_the_samples_of_the_reference(name, seed):
 
 @pytest.mark.parametrize("name", ["nerfacc", "packed"])
 def test_compositing_agrees_with_the_reference(name):
-    from test_hash_rays import random_alphas
-
     module = usable(rays, name)
     alpha, ray, count = random_alphas(dtype=torch.float32)
     alpha = (alpha.detach() * 0.98).requires_grad_()
@@ -90,13 +85,11 @@ def test_compositing_agrees_with_the_reference(name):
     ids="+".join,
 )
 def test_a_whole_fit(backends):
-    from balls import ball_views
-
     usable(encoding, backends[0]), usable(rays, backends[1])
     views = ball_views(size=96)
     views = replace(views, views=tuple(replace(view, normal=None) for view in views.views))
     hashed = HashConfig(
-        resolution=64, steps=150, rays=4096, rate=1e-2, device="cuda", encoding=backends[0], rays_backend=backends[1]
+        resolution=64, steps=150, rays=4096, lr=1e-2, device="cuda", encoding=backends[0], rays_backend=backends[1]
     )
     config = FitConfig(field="hash", levels=(24,), steps=40, hash=hashed)
 

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from shapes import icosphere
+from waves import dented, rig_views
 
 from zero123pp.cameras import orbit_camera
 from zero123pp.errors import MissingBackend
 from zero123pp.recon.ops import raster
 from zero123pp.recon.ops.raster import antialias
+from zero123pp.recon.refine import RefineConfig, refine
 
 pytestmark = [
     pytest.mark.gpu,
@@ -29,8 +32,6 @@ def nvdr():
 
 def meshes():
     """Name -> vertices, faces, values: overlapping triangles, and closed surfaces of large and of small triangles."""
-    from shapes import icosphere
-
     rng = np.random.default_rng(0)
     soup = (rng.uniform(-0.35, 0.35, (40, 1, 3)) + rng.normal(0, 0.12, (40, 3, 3))).reshape(-1, 3)
     yield "soup", soup, np.arange(120).reshape(-1, 3), rng.uniform(0, 1, (120, 4))
@@ -89,13 +90,11 @@ def test_torch_on_the_device_is_torch_on_the_processor(mesh):
 
 @pytest.mark.parametrize("name", ["nvdiffrast", "torch"])
 def test_refinement_on_the_device_goes_where_it_goes_on_the_processor(name):
-    from test_refine import RefineConfig, _dented, _views, icosphere, refine
-
     try:
         raster.choose_differentiable(name, "cuda")
     except MissingBackend as error:
         pytest.skip(str(error))
-    views = _views(_dented(3), 160)
+    views = rig_views(dented(3), 160)
     start = icosphere(3)
     here, there = (refine(start, views, RefineConfig(steps=20, backend=each)) for each in ("numba", name))
     assert there[1]["backend"] == name

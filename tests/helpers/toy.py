@@ -1,6 +1,6 @@
 """A toy bear of our own, modelled as a signed distance field: the object of the README's picture and of the tests.
 
-`python tests/toy.py docs/toy.png` draws the README's picture.
+`python tests/helpers/toy.py docs/toy.png` draws the README's picture.
 """
 
 import sys

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -265,3 +266,14 @@ def test_damaged_pictures_of_every_kind_are_one_kind_of_error():
 
         with pytest.raises(BadInput, match=r"^cut\.png"):
             decode(buffer.getvalue()[: len(buffer.getvalue()) // 3], "cut.png")
+
+
+def test_every_test_that_security_names_is_there():
+    named = re.findall(r"`(?:([a-z_]+/[a-z_]+\.py))?(?:::(test_\w+))?`", (ROOT / "SECURITY.md").read_text())
+    file, found = None, 0
+    for path, test in (each for each in named if any(each)):
+        if path:
+            (file,) = [each for each in (ROOT / "tests").rglob("*.py") if str(each).endswith(f"/{path}")]
+        assert not test or f"def {test}(" in file.read_text(), f"{path}::{test}"
+        found += 1
+    assert found > 30

@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from test_engines import glbs
+from batch_results import glbs
 
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.batch.addresses import absolute, open_store

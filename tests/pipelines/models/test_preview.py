@@ -5,8 +5,8 @@ The network is a fresh one, which sees the cone of the outline.
 
 import numpy as np
 import pytest
+from figure import MAGENTA, figure
 from prior_files import exported
-from test_inflated import MAGENTA, figure
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")

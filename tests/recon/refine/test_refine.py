@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from paths import ROOT
 from shapes import box, icosphere, painted
+from waves import dented, rig_views
 
 from zero123pp.errors import ConfigError, MissingBackend, StageFailed
 from zero123pp.images import to_uint8
@@ -25,25 +26,10 @@ from zero123pp.recon.refine.guard import held_back
 from zero123pp.recon.refine.intersections import intersecting_faces
 from zero123pp.recon.refine.objective import make_objective
 from zero123pp.recon.refine.target import make_target
-from zero123pp.recon.render import render
 from zero123pp.recon.texturing.texture import TextureConfig
-from zero123pp.rigs import RIGS
 from zero123pp.types import Mesh, MultiView
 
 RNG = np.random.default_rng(0)
-
-
-def _dented(subdivisions=4, depth=0.03):
-    """A painted ball with waves of the given depth."""
-    ball = icosphere(subdivisions)
-    direction = ball.vertices / np.linalg.norm(ball.vertices, axis=1, keepdims=True)
-    radius = 0.38 + depth * np.sin(9 * direction[:, 0]) * np.sin(9 * direction[:, 1])
-    return Mesh(direction * radius[:, None], ball.faces, to_uint8(painted(direction)))
-
-
-def _views(mesh, size=160, normals=True):
-    views = [render(mesh, camera) for camera in RIGS["v1.2"].cameras(size)]
-    return [replace(view, depth=None, normal=view.normal if normals else None) for view in views]
 
 
 def test_the_loss_of_face_normals_and_its_derivative():
@@ -71,7 +57,7 @@ def test_the_objective_is_that_of_automatic_differentiation(normals):
     from zero123pp.recon.ops.raster import antialias
     from zero123pp.recon.refine.torch_objective import TorchObjective
 
-    views, ball, config = _views(_dented(), 64, normals)[:2], icosphere(3), RefineConfig(pixels=48)
+    views, ball, config = rig_views(dented(), 64, normals)[:2], icosphere(3), RefineConfig(pixels=48)
     vertices, colors = ball.vertices.astype(float), RNG.uniform(0.2, 0.8, ball.vertices.shape)
     with ThreadPoolExecutor(2) as pool:
         name, objective = make_objective(ball.faces, views, config, pool)
@@ -88,7 +74,7 @@ def test_the_objective_is_that_of_automatic_differentiation(normals):
 
 def test_with_torch_it_ends_where_it_ends_without():
     pytest.importorskip("torch")
-    views = _views(_dented(3), 64)
+    views = rig_views(dented(3), 64)
     results = [refine(icosphere(3), views, RefineConfig(steps=8, backend=name)) for name in ("numba", "torch")]
     assert [report["backend"] for _, report in results] == ["numba", "torch"]
     apart = np.linalg.norm(results[0][0].vertices - results[1][0].vertices, axis=1)
@@ -100,13 +86,14 @@ def test_a_missing_rasteriser_says_why_and_what_to_do():
     if torch.cuda.is_available():
         pytest.skip("nvdiffrast may work here")
     with pytest.raises(MissingBackend, match=r"nvdiffrast.*for cuda and this is cpu"):
-        refine(icosphere(2), _views(icosphere(2), 24), RefineConfig(backend="nvdiffrast"))
+        refine(icosphere(2), rig_views(icosphere(2), 24), RefineConfig(backend="nvdiffrast"))
 
 
 def test_torch_is_not_loaded_without_need():
     code = (
-        "import sys; sys.path[:0] = ['.', 'tests/helpers', 'tests/recon/refine']; import test_refine as t;"
-        "t.refine(t.icosphere(2), t._views(t.icosphere(2), 24), t.RefineConfig(steps=1));"
+        "import sys; sys.path[:0] = ['.', 'tests/helpers']; import shapes, waves;"
+        "from zero123pp.recon.refine import RefineConfig, refine;"
+        "refine(shapes.icosphere(2), waves.rig_views(shapes.icosphere(2), 24), RefineConfig(steps=1));"
         "print([name for name in ('torch', 'nvdiffrast') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -189,8 +176,8 @@ def test_a_wall_is_not_pushed_through_the_other():
 
 
 def test_refinement_finds_waves_that_normals_show():
-    truth = _dented()
-    views = _views(truth, 128)
+    truth = dented()
+    views = rig_views(truth, 128)
     start = Mesh(icosphere(4, 0.385).vertices, truth.faces)
     ticks = []
     mesh, report = refine(start, views, RefineConfig(steps=60, smoothness=1.0), progress=ticks.append)
@@ -209,7 +196,7 @@ def test_refinement_finds_waves_that_normals_show():
 
 
 def test_the_same_bytes_twice():
-    views = _views(_dented(3), 64)
+    views = rig_views(dented(3), 64)
     one, other = (refine(icosphere(3), views, RefineConfig(steps=6))[0] for _ in range(2))
     assert one.vertices.tobytes() == other.vertices.tobytes() and one.colors.tobytes() == other.colors.tobytes()
 
@@ -217,16 +204,16 @@ def test_the_same_bytes_twice():
 def test_colors_come_from_the_views():
     ball = icosphere(4)
     truth = Mesh(ball.vertices, ball.faces, to_uint8(painted(ball.vertices)))
-    mesh, _ = refine(ball, _views(truth, normals=False), RefineConfig(steps=60, weight_rgb=1.0))
+    mesh, _ = refine(ball, rig_views(truth, normals=False), RefineConfig(steps=60, weight_rgb=1.0))
     error = np.abs(mesh.colors.astype(float) - truth.colors).mean(1)
     assert np.median(error) < 12
 
 
 def test_views_of_any_sizes_without_normals_and_views_that_show_nothing():
     ball = icosphere(3)
-    views = _views(ball, 48, normals=False)
+    views = rig_views(ball, 48, normals=False)
     blank = replace(views[0], alpha=np.zeros_like(views[0].alpha))
-    mixed = [*_views(ball, 100)[:2], *views[2:], blank, replace(views[3], confidence=0.0)]
+    mixed = [*rig_views(ball, 100)[:2], *views[2:], blank, replace(views[3], confidence=0.0)]
     mesh, _ = refine(ball, mixed, RefineConfig(steps=3))
     assert np.abs(mesh.vertices - ball.vertices).max() < 0.02 and is_sound(mesh)
     with pytest.raises(StageFailed, match="none of 2 views"):
@@ -234,7 +221,7 @@ def test_views_of_any_sizes_without_normals_and_views_that_show_nothing():
 
 
 def test_when_it_is_wanted():
-    views = _views(icosphere(2), 24)
+    views = rig_views(icosphere(2), 24)
     plain = [replace(view, normal=None) for view in views]
     distrusted = [replace(views[0], confidence=0.0), *plain]
     for use, expected in (("never", (False,) * 3), ("normals", (True, False, False)), ("always", (True,) * 3)):
@@ -252,7 +239,7 @@ def test_bad_configs_are_refused(values):
 
 
 def test_in_the_pipeline_it_runs_where_there_are_normals():
-    truth = _dented(4)
+    truth = dented(4)
     config = ReconstructionConfig(
         fit=FitConfig(levels=(32,), steps=40),
         clean=CleanConfig(faces=3000),
@@ -260,7 +247,7 @@ def test_in_the_pipeline_it_runs_where_there_are_normals():
         texture=TextureConfig(size=128),
     )
     for normals in (False, True):
-        made = reconstruct(MultiView(tuple(_views(truth, 120, normals)), "test"), config)
+        made = reconstruct(MultiView(tuple(rig_views(truth, 120, normals)), "test"), config)
         assert ("refined" in made.mesh_report) == normals
         assert made.mesh_report["watertight"] and made.mesh_report["manifold"]
         assert made.mesh_report["watertight_with_seams"] and made.mesh_report["outward"]

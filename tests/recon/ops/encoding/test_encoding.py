@@ -3,29 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from encoding_cases import LAYOUTS, assert_agrees, random_case
+from paths import ROOT
 
 from zero123pp.errors import ConfigError, MissingBackend
 from zero123pp.recon.ops.encoding import BACKENDS, HashLayout, choose, numba_cpu, reference
 from zero123pp.recon.ops.encoding.differences import encode_with_differences
 
-LAYOUTS = {
-    "dense and hashed": HashLayout(levels=6, log2_entries=8, base=4, growth=1.5),
-    "four features": HashLayout(levels=3, features=4, log2_entries=6, base=3, growth=1.9),
-    "one level": HashLayout(levels=1, features=1, log2_entries=14, base=16, growth=1.0),
-}
-
 
 @pytest.fixture(params=LAYOUTS.values(), ids=LAYOUTS)
 def layout(request):
     return request.param
-
-
-def random_case(layout, dtype=torch.float64, points=300):
-    generator = torch.Generator().manual_seed(3)
-    where = torch.rand(points, 3, generator=generator, dtype=dtype)
-    where[:8] = torch.tensor([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=dtype)  # the corners
-    table = torch.randn(layout.entries, layout.features, generator=generator, dtype=dtype)
-    return where, table.requires_grad_()
 
 
 def test_rows_of_levels_are_as_in_tiny_cuda_nn():
@@ -68,25 +56,6 @@ def test_gradients_by_the_table(features, backend):
     assert torch.autograd.gradcheck(lambda t: backend.encode(points, t, layout, slopes=True), table)
 
 
-def assert_agrees(backend, layout, dtype, *, active=None, slopes, device="cpu", tolerance=1e-9, points=5000):
-    where, table = random_case(layout, dtype, points)
-    generator = torch.Generator().manual_seed(4)
-    asked = torch.randn(points, layout.width, generator=generator, dtype=dtype)
-    asked_slopes = torch.randn(points, 3, layout.width, generator=generator, dtype=dtype)
-    results = []
-    for encode, place in ((reference.encode, "cpu"), (backend.encode, device)):
-        on_device = table.detach().to(place).requires_grad_()
-        features, derivatives = encode(where.to(place), on_device, layout, active, slopes)
-        total = (features * asked.to(place)).sum()
-        if slopes:
-            total = total + (derivatives * asked_slopes.to(place)).sum()
-        (gradient,) = torch.autograd.grad(total, on_device)
-        results.append([features, gradient, derivatives if slopes else features])
-    for expected, found in zip(*results):
-        scale = expected.abs().max().item()
-        torch.testing.assert_close(found.cpu(), expected, atol=tolerance * scale, rtol=0)
-
-
 @pytest.mark.parametrize("slopes", [False, True])
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 def test_numba_agrees_with_the_reference(layout, dtype, tolerance, slopes):
@@ -122,21 +91,19 @@ def test_triton_agrees_with_the_reference_in_its_interpreter():
     import os
     import subprocess
     import sys
-    from pathlib import Path
 
     program = (
-        "import sys; sys.path[:0] = ['tests/recon']\n"
-        "import torch, test_hash_encoding as t\n"
+        "import sys; sys.path[:0] = ['tests/helpers']\n"
+        "import torch, encoding_cases as t\n"
         "from zero123pp.recon.ops.encoding import triton_gpu\n"
         "for layout in t.LAYOUTS.values():\n"
         "    for slopes in (False, True):\n"
         "        t.assert_agrees(triton_gpu, layout, torch.float32, slopes=slopes, tolerance=1e-5, points=600)\n"
         "print('agrees')\n"
     )
-    root = Path(__file__).parents[3]
-    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True,
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True,
         env={**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": path},
     )  # fmt: skip
     assert result.stdout.strip() == "agrees", result.stderr[-2000:]

@@ -11,33 +11,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from batch_results import glbs, quarantined, worker_processes
 
 from zero123pp.errors import StageFailed
 from zero123pp.pipelines.batch.job import BatchSettings
 from zero123pp.pipelines.batch.local import LocalEngine
 from zero123pp.pipelines.batch.process import Limits
-from zero123pp.pipelines.batch.store import FAILED, Store
-
-
-def quarantined(out):
-    return {json.loads(path.read_text())["items"][0]: json.loads(path.read_text()) for path in (out / FAILED).iterdir()}
-
-
-def glbs(out):
-    return {path.name: path.read_bytes() for path in out.glob("??/*.glb")}
-
-
-def worker_processes(out):
-    """Ids of the processes that hold the results' lock file open, this one aside."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            links = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
-        except OSError:
-            continue
-        if str(out / ".writers") in links and int(pid) != os.getpid():
-            found.append(int(pid))
-    return found
+from zero123pp.pipelines.batch.store import Store
 
 
 def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_batch):

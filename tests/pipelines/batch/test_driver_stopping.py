@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from test_engines import glbs, quarantined, worker_processes
+from batch_results import glbs, quarantined, worker_processes
 
 from zero123pp.pipelines.batch.store import Store
 

@@ -159,7 +159,7 @@ SMALL = FitConfig(
     field="hash",
     levels=(24,),
     steps=20,
-    hash=HashConfig(resolution=40, steps=60, rays=1500, levels=6, finest=64, rate=1e-2),
+    hash=HashConfig(resolution=40, steps=60, rays=1500, levels=6, finest=64, lr=1e-2),
 )
 
 
@@ -207,7 +207,7 @@ def test_levels_join_one_by_one():
 
 
 def test_a_field_may_start_as_a_sphere(ball):
-    config = replace(SMALL.hash, start="sphere", steps=150, rate=1e-2, sharpness=1.0)
+    config = replace(SMALL.hash, start="sphere", steps=150, lr=1e-2, sharpness=1.0)
     fitted = fit(ball, replace(SMALL, hash=config))
     half = fitted.half_extent / 2
     assert _error(fitted) < 0.5 * abs(half - 0.35)
@@ -238,7 +238,7 @@ def test_a_device_that_is_not_there_is_named(ball):
 
 def test_the_default_fit_loads_neither_torch_nor_cuda_libraries():
     program = (
-        "import sys; sys.path[:0] = ['tests/recon']\n"
+        "import sys; sys.path[:0] = ['tests/helpers']\n"
         "from balls import ball_views\n"
         "from zero123pp.recon.fitting.fit import FitConfig, fit\n"
         "fit(ball_views(size=32), FitConfig(levels=(16,), steps=2))\n"
