@@ -102,9 +102,11 @@ def closed_mesh(
 def with_input_view(
     views: MultiView, mesh: Mesh, cutout: Cutout | None, config: ReconstructionConfig, stages: Stages
 ) -> tuple[MultiView, dict[str, Any]]:
-    """The views, and after them the picture that they were made from where `register_input_view` finds its camera."""
-    if cutout is None or config.register.use == "never":
+    """The views, and after them, unless it is one of them, the picture where `register_input_view` finds its camera."""
+    if cutout is None or views.input_view is not None or config.register.use == "never":
         return views, {}
     with stages.stage("register") as report:
         view, picture_report = register_input_view(without_fringe(cutout), mesh, config.register, progress=report)
-    return views if view is None else replace(views, views=(*views.views, view)), picture_report
+    if view is None:
+        return views, picture_report
+    return replace(views, views=(*views.views, view), input_view=len(views)), picture_report

@@ -102,11 +102,15 @@ class MultiView:
     """Name of the rig when the first six views are those of one of `zero123pp.rigs.RIGS`."""
     sheet: np.ndarray | None = None
     """(3 S, 2 S, 3 or 4) uint8, the sheet as it was generated or read, when there is one."""
+    input_view: int | None = None
+    """Which of the views is the picture that they were made from; None where none is."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "views", tuple(self.views))
         if not self.views:
             raise BadInput("a MultiView needs at least one view, got none")
+        if self.input_view is not None and not 0 <= self.input_view < len(self.views):
+            raise BadInput(f"input_view is {self.input_view}; expected one of the views, 0 to {len(self.views) - 1}")
 
     def __len__(self) -> int:
         return len(self.views)

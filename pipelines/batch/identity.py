@@ -3,18 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zero123pp import __version__
 from zero123pp.configs import describe, load
-from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.batch.content import content_digest
 from zero123pp.pipelines.batch.items import Item
 from zero123pp.pipelines.batch.job import BatchSettings
-from zero123pp.pipelines.batch.libraries import ALWAYS, DIFFUSION, HASH_FIELD, REFINEMENT, REMBG, library_versions
-
-if TYPE_CHECKING:
-    from zero123pp.pipelines.image_to_mesh import PipelineConfig
+from zero123pp.pipelines.batch.libraries import ALWAYS, HASH_FIELD, REFINEMENT, REMBG, library_versions
 
 FORMAT = 2
 """Of the key; raised when what goes into it changes. Results under older keys are not taken for done."""
@@ -60,7 +56,7 @@ def common_identity(model: str, settings: BatchSettings) -> dict[str, Any]:
     rembg = rembg_is_ready(config.cutout.rembg_model, config.cutout.download)
     return {
         "version": __version__,
-        "libraries": library_versions(_libraries(model, config, rembg)),
+        "libraries": library_versions(_libraries(model, settings, rembg)),
         "model": model_revision(model, settings),
         "options": {name: _option(value) for name, value in sorted(settings.options.items())},
         "config": describe(config),
@@ -68,14 +64,17 @@ def common_identity(model: str, settings: BatchSettings) -> dict[str, Any]:
     }
 
 
-def _libraries(model: str, config: "PipelineConfig", rembg: bool) -> tuple[str, ...]:
+def _libraries(model: str, settings: BatchSettings, rembg: bool) -> tuple[str, ...]:
     """The distributions that have a part in the results of this model and config."""
-    names = ALWAYS
-    if not _is_bundled(model):
-        names += DIFFUSION
+    from zero123pp.pipelines.image_to_mesh import PipelineConfig
+    from zero123pp.pipelines.models import model_class
+
+    source = model_class(model)
+    config = load(PipelineConfig, settings.preset, (*source.overrides, *settings.overrides))
+    names = ALWAYS + source.libraries
     if config.fit.field == "hash":
         names += HASH_FIELD
-    if config.refine.use == "always" or (config.refine.use == "normals" and not _is_bundled(model)):
+    if config.refine.use != "never":
         names += REFINEMENT
     return names + REMBG if rembg else names
 
@@ -94,31 +93,14 @@ def _rembg_weights(model: str) -> str:
     return model if file is None else f"{model} {content_digest(file)}"
 
 
-def _is_bundled(model: str) -> bool:
-    from zero123pp.pipelines.models import MODELS
-    from zero123pp.pipelines.models.zero123plus import OFFICIAL
-
-    return model in MODELS and model not in OFFICIAL
-
-
 def model_revision(model: str, settings: BatchSettings) -> str:
     """The model with what pins its weights: a commit of the hub, or a digest of the files."""
-    from zero123pp.diffusion import hub
-    from zero123pp.pipelines.models import MODELS
-    from zero123pp.pipelines.models.zero123plus import OFFICIAL
+    from zero123pp.pipelines.models import model_class
 
-    if _is_bundled(model):
+    weights = model_class(model).weights(model, settings.options.get("revision"))
+    if weights is None:
         return f"{model} {_bundled_digest()}"
-    source = Path(OFFICIAL.get(model, model)).expanduser()
-    if source.is_dir():
-        return f"{model} {content_digest(source)}"
-    name = OFFICIAL.get(model, model)
-    if not hub.is_hub_id(name):
-        raise BadInput(f"there is no model {model!r}; choose {', '.join(MODELS)}, a checkpoint folder or a hub id")
-    folder = hub.cached_folder(name, hub.PIPELINE, revision=settings.options.get("revision"))
-    if folder is None:
-        raise MissingBackend(f"{model!r} is not on this machine; make one picture with --download first")
-    return f"{model} {folder.name}"
+    return f"{model} {weights if isinstance(weights, str) else content_digest(weights)}"
 
 
 def _bundled_digest() -> str:

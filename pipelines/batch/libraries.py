@@ -6,7 +6,6 @@ ALWAYS = (
     *("numpy", "scipy", "scikit-image", "numba", "llvmlite"),
     *("onnxruntime", "Pillow", "trimesh", "fast-simplification", "manifold3d"),
 )
-DIFFUSION = ("torch", "diffusers", "transformers", "pymatting")
 HASH_FIELD = ("torch", "triton", "nerfacc", "tinycudann")
 REFINEMENT = ("torch", "nvdiffrast")
 REMBG = ("rembg",)

@@ -42,7 +42,7 @@ class Maker:
         self._drawn.clear()
         with suppress(Exception):
             pipe = self._pipe(tasks[0].model)
-            if not hasattr(pipe.model, "generate_many"):
+            if not pipe.model.draws_together:
                 return
             cut = [(task, *found) for task in tasks if (found := _cutout(pipe, task)) is not None]
             asked = {name: tasks[0].call[name] for name in ("steps", "guidance") if name in tasks[0].call}

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 BASELINES = ("repeat", "mean", "gray")
 WRONG = "wrong input"
-PLAIN_MODELS = ("preview", "inflated")
-"""Those that no ControlNet belongs to."""
 MAX_PICTURED = 12
 """Objects on the contact sheet at most."""
 
@@ -72,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.evaluation.report import results_folder
     from zero123pp.pipelines.evaluation.sheets import mean_sheet
     from zero123pp.pipelines.inputs.objects import find_meshes
-    from zero123pp.pipelines.models.loading import load_model
+    from zero123pp.pipelines.models import model_class
+    from zero123pp.pipelines.models.loading import load_model, resolve_auto
 
     if not 32 <= args.tile <= 2048 or args.queries < 1:
         raise BadInput(f"--tile is {args.tile} and --queries {args.queries}; expected 32 to 2048 px and at least 1")
@@ -83,11 +82,13 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("--controlnet belongs to --depth-control, which is missing")
     models = {}
     for name in names:
-        control = {"controlnet": args.controlnet} if args.controlnet and name not in PLAIN_MODELS else {}
+        source = model_class(resolve_auto(args.download) if name == "auto" else name)
+        takes_it = args.controlnet and "controlnet" in source.loading_options
+        control = {"controlnet": args.controlnet} if takes_it else {}
         models[_shown(name, models)] = load_model(name, device=args.device, download=args.download, **control)
     for model in models.values():
-        if args.depth_control is not None and "depth" in getattr(model, "controls", ()):
-            model.check_controls(depth=True, normals=False)
+        if args.depth_control is not None and "depth" in model.controls:
+            model.check_controls(depth=True)
     mean = mean_sheet(args.mean_of, args.tile) if args.mean_of else None
     evaluation = Evaluation(models, features, args, mean, _lighting(args.hdri))
     results = evaluation.of(meshes, log=sys.stderr.write)
@@ -147,7 +148,7 @@ class Evaluation:
         sheets = {name: drawn_by(model, truth, args.tile, **options) for name, model in self._models.items()}
         if args.depth_control is not None:
             for name, model in self._models.items():
-                if "depth" in getattr(model, "controls", ()):
+                if "depth" in model.controls:
                     controlled = drawn_by(model, truth, args.tile, depth_scale=args.depth_control, **options)
                     sheets[f"{name} + depth"] = controlled
         return sheets

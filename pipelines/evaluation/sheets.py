@@ -149,16 +149,15 @@ def drawn_by(
     if depth_scale is not None:
         from zero123pp.pipelines.models.depth_control import depth_sheet
 
-        if "depth" not in getattr(model, "controls", ()):
-            raise BadInput(f"{model.name!r} draws under no depth; leave --depth-control out for it")
+        model.check_controls(depth=True)
         options["depth"] = depth_sheet(truth.parts, model.rig, model.sheet_size[0] // 2)
         options["depth_scale"] = depth_scale
-    if not hasattr(model, "generate_sheet"):
-        views = model.generate(truth.cutout, **options).views[:6]
-        return resized(Sheet.of(tile_sheet(np.stack([np.dstack([view.rgb, view.alpha]) for view in views]))), tile_px)
+    sheet = model.generate_sheet(truth.cutout, **options)
+    if sheet.shape[-1] == 4:
+        return resized(Sheet.of(sheet), tile_px)
     from zero123pp.pipelines.inputs.sheets import key_background
 
-    tiles = to_float(untile_sheet(model.generate_sheet(truth.cutout, **options)[..., :3]))
+    tiles = to_float(untile_sheet(sheet))
     straight, alpha = key_background(tiles)
     border = np.concatenate([tiles[:, 0], tiles[:, -1], tiles[:, :, 0], tiles[:, :, -1]], axis=1).reshape(-1, 3)
     if np.abs(np.median(border, axis=0) - GRAY).max() > _OTHER_BACKGROUND:

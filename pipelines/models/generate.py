@@ -57,12 +57,7 @@ class Generation:
 
         Raises BadInput or MissingBackend.
         """
-        wanted = {"depth": self.under_depth, "normals": self.with_normals}
-        for name, is_wanted in wanted.items():
-            if is_wanted and name not in getattr(model, "controls", ()):
-                raise BadInput(f"{model.name!r} is no diffusion model and draws neither under depth nor normals")
-        if any(wanted.values()):
-            model.check_controls(**wanted)
+        model.check_controls(depth=self.under_depth, normals=self.with_normals)
         self.control_sheet(model)
 
     def control_sheet(self, model: "MultiViewModel") -> np.ndarray | None:
@@ -130,15 +125,7 @@ def _generate(
         common["depth_scale"] = request.depth_scale
     if with_normals:
         common["with_normals"] = True
-    count = len(cutouts)
-    if count > 1 and hasattr(model, "generate_many"):
-        return model.generate_many(cutouts, seeds=seeds, depths=depths, progress=report, **common)
-    views = []
-    for number, (cutout, seed) in enumerate(zip(cutouts, seeds)):
-        control = {} if depths is None else {"depth": depths[number]}
-        progress = part(report, number / count, (number + 1) / count)
-        views.append(model.generate(cutout, seed=seed, progress=progress, **control, **common))
-    return views
+    return model.generate_many(cutouts, seeds=seeds, depths=depths, progress=report, **common)
 
 
 def _proxy(views: MultiView, config: ReconstructionConfig, seed: int, report: Callable[[float], None]) -> Part:

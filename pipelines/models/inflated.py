@@ -11,6 +11,7 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, focal_px, orbit_camera
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.fringe import extended, fringe_px
+from zero123pp.pipelines.models import MultiViewModel
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
 from zero123pp.pipelines.models.painting import painted_views
 from zero123pp.recon.meshing.normals import smooth_normals
@@ -32,8 +33,8 @@ class InflatedConfig:
     """See `BackConfig`."""
 
 
-class InflatedModel:
-    """A `zero123pp.pipelines.models.MultiViewModel` without weights and without chance."""
+class InflatedModel(MultiViewModel):
+    """A source without weights and without chance."""
 
     licence = "Apache-2.0"
     rig = "v1.2"
@@ -42,7 +43,7 @@ class InflatedModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never", "register.use=never")
+    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
     they show is a guess, and not worth refining to."""
 
@@ -70,7 +71,7 @@ class InflatedModel:
         report(0.3)
         front_camera, parts = _paint(solid, rgba, fringe_px(cutout), self.config)
         views = painted_views(parts, front_camera, parts[0].base_color, self.rig, lambda done: report(0.3 + 0.7 * done))
-        return MultiView(views, source=self.name, rig=self.rig)
+        return MultiView(views, source=self.name, rig=self.rig, input_view=len(views) - 1)
 
 
 def _paint(

@@ -9,9 +9,6 @@ from zero123pp.errors import BadInput
 if TYPE_CHECKING:
     from zero123pp.pipelines.models import MultiViewModel
 
-OFFICIAL = "zero123plus-v1.2"
-"""What `auto` looks for: the newest official checkpoint."""
-
 _DOWNLOAD_VARIABLE = "ZERO123PP_DOWNLOAD"
 
 
@@ -31,9 +28,10 @@ def may_download(download: bool = False) -> bool:
 
 def resolve_auto(download: bool = False) -> str:
     """The model that 'auto' means on this machine, now."""
+    from zero123pp.pipelines.models import NEWEST
     from zero123pp.pipelines.models.zero123plus import is_cached
 
-    return OFFICIAL if is_cached(OFFICIAL) or may_download(download) else "preview"
+    return NEWEST if is_cached(NEWEST) or may_download(download) else "preview"
 
 
 def load_model(
@@ -46,21 +44,19 @@ def load_model(
         device: 'auto', 'cpu' or 'cuda'.
         dtype: 'float32', 'float16', 'bfloat16', or 'auto' for the device's own choice.
         download: agree to download weights that are not here.
-        options: the other fields of `zero123pp.pipelines.models.model_options.ModelOptions`, for diffusion models only.
+        options: the other fields of `zero123pp.pipelines.models.model_options.ModelOptions`, for models that have them.
 
     Raises:
         BadInput: unknown device or model, an option that the model does not have, or weights that are not here and may
             not be downloaded.
         MissingBackend: the diffusion libraries are not installed.
     """
-    from zero123pp.pipelines.models import MODELS
+    from zero123pp.pipelines.models import model_class
     from zero123pp.pipelines.models.model_options import ModelOptions
 
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"unknown device {device!r}; choose auto, cpu or cuda")
     name = resolve_auto(download) if name == "auto" else name
-    make = MODELS.get(name, MODELS[OFFICIAL])
-    chosen = ModelOptions(device, dtype, may_download(download), **options)
-    if make is not MODELS[OFFICIAL]:
-        chosen.refuse_for(name)
-    return make(name, **vars(chosen))
+    chosen, source = ModelOptions(device, dtype, may_download(download), **options), model_class(name)
+    chosen.refuse_for(name, source.loading_options)
+    return source.load(name, chosen)

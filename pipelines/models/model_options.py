@@ -1,5 +1,6 @@
 """What a caller may choose about a diffusion model beside its name."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -63,8 +64,9 @@ class ModelOptions:
         if self.unet_background not in BACKGROUNDS:
             raise BadInput(f"unknown background {self.unet_background!r}; choose one of {', '.join(BACKGROUNDS)}")
 
-    def refuse_for(self, name: str) -> None:
-        """BadInput when a choice was made that a model without a diffusion network cannot honour."""
+    def refuse_for(self, name: str, known: Collection[str]) -> None:
+        """BadInput when a choice was made that the model called ``name``, which knows only ``known``, cannot honour."""
         for field in fields(self):
-            if field.name not in ("device", "dtype", "allow_download") and getattr(self, field.name) != field.default:
+            is_for_all = field.name in ("device", "dtype", "allow_download")
+            if not is_for_all and field.name not in known and getattr(self, field.name) != field.default:
                 raise BadInput(f"{name!r} is no diffusion model and takes no {field.name.replace('_', ' ')}")

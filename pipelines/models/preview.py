@@ -9,6 +9,7 @@ from zero123pp.cameras import project
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.fringe import without_fringe
+from zero123pp.pipelines.models import MultiViewModel
 from zero123pp.pipelines.models.painting import painted_views
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.prior.single import SingleConfig, SingleGuess, guess_solid
@@ -29,8 +30,8 @@ class PreviewConfig:
     hairs are thinner than the network's grid."""
 
 
-class PreviewModel:
-    """A `zero123pp.pipelines.models.MultiViewModel` whose small network ships with the package; without chance."""
+class PreviewModel(MultiViewModel):
+    """A source whose small network ships with the package; without chance."""
 
     name = "preview"
     licence = "Apache-2.0"
@@ -40,7 +41,7 @@ class PreviewModel:
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never", "register.use=never")
+    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
     they show is a guess, and not worth refining to."""
 
@@ -82,7 +83,7 @@ class PreviewModel:
         picture = to_uint8(without_fringe(cutout)[..., :3])
         parts = painted(solid, face, picture)
         views = painted_views(parts, solid.camera, picture, self.rig, lambda done: report(0.5 + 0.5 * done))
-        return MultiView(views, source=self.name, rig=self.rig)
+        return MultiView(views, source=self.name, rig=self.rig, input_view=len(views) - 1)
 
 
 def painted(solid: SingleGuess, face: np.ndarray, picture: np.ndarray) -> list[Part]:

@@ -1,7 +1,7 @@
 """Zero123++ as a source of views: the official checkpoints by name, or any checkpoint by folder or hub id."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import numpy as np
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.inputs.sheets import views_from_sheet
-from zero123pp.pipelines.models import controlnets, licences, to_device
+from zero123pp.pipelines.models import MODELS, MultiViewModel, controlnets, licences, to_device
 from zero123pp.pipelines.models.groups import Progress, in_groups, part
 from zero123pp.pipelines.models.model_options import BACKGROUNDS, ModelOptions
 from zero123pp.recon.ops.device import device_of
@@ -45,13 +45,13 @@ def is_cached(name: str) -> bool:
     return hub.is_hub_id(source) and hub.cached_folder(source, hub.PIPELINE) is not None
 
 
-class Zero123PlusModel:
-    """A loaded Zero123++ checkpoint that draws six views on its rig: a `zero123pp.pipelines.models.MultiViewModel`."""
+class Zero123PlusModel(MultiViewModel):
+    """A loaded Zero123++ checkpoint that draws six views on its rig."""
 
-    note = ""
-    overrides = ()
+    loading_options = frozenset(field.name for field in fields(ModelOptions))
     controls = frozenset({"depth", "normals"})
-    """What `generate` can be asked for beside the plain views."""
+    libraries = ("torch", "diffusers", "transformers", "pymatting")
+    draws_together = True
 
     def __init__(self, pipeline: "Zero123PlusPipeline", *, name: str, licence: str, options: ModelOptions):
         self.pipeline = pipeline
@@ -71,6 +71,24 @@ class Zero123PlusModel:
     def sheet_size(self) -> tuple[int, int]:
         """Width and height of the sheets, px."""
         return 2 * self.pipeline.tile_size, 3 * self.pipeline.tile_size
+
+    @classmethod
+    def load(cls, name: str, options: ModelOptions) -> "Zero123PlusModel":
+        """The checkpoint called ``name``, see `from_pretrained`."""
+        return cls.from_pretrained(name, **vars(options))
+
+    @classmethod
+    def weights(cls, name: str, revision: str | None = None) -> Path | str:
+        """The checkpoint's folder, or its commit in the Hugging Face cache."""
+        source = OFFICIAL.get(name, name)
+        if Path(source).expanduser().is_dir():
+            return Path(source).expanduser()
+        if not hub.is_hub_id(source):
+            raise BadInput(f"there is no model {name!r}; choose {', '.join(MODELS)}, a checkpoint folder or a hub id")
+        folder = hub.cached_folder(source, hub.PIPELINE, revision=revision)
+        if folder is None:
+            raise MissingBackend(f"{name!r} is not on this machine; make one picture with --download first")
+        return folder.name
 
     @classmethod
     def from_pretrained(

@@ -140,7 +140,7 @@ def test_a_worker_draws_its_items_together(checkpoint, pictures, alone, tmp_path
     broken = Task(f"{9:064x}", "9.png", {"seed": 0, "steps": 2}, str(checkpoint), b"no picture")
     maker.prepare([tasks[0], broken, tasks[1]])
     model = maker._pipe(str(checkpoint)).model
-    monkeypatch.setattr(model, "generate", lambda *_, **__: pytest.fail("drawn once more"))
+    monkeypatch.setattr(model, "generate_many", lambda *_, **__: pytest.fail("drawn once more"))
     assert [maker(each).kind for each in (tasks[0], broken, tasks[1])] == ["done", "refused", "done"]
     for each, want in zip(tasks, alone):
         path = tmp_path / "out" / "00" / f"{each.key}.json"

@@ -45,10 +45,10 @@ def truth(meshes):
     return true_sheets("tower_0", parts, 0, ["v1.2", "v1.1"], TILE, seed=0, lighting=None)
 
 
-class Oracle:
+class Oracle(sources.MultiViewModel):
     """A model that knows the answers, whatever the picture: by the order in which it is asked."""
 
-    name, licence, rig, note, overrides = "oracle", "none", "v1.2", "", ()
+    name, licence, rig = "oracle", "none", "v1.2"
 
     def __init__(self, answers):
         self.answers = iter(answers)
@@ -114,7 +114,9 @@ def test_a_whole_run(meshes, truth, tmp_path, monkeypatch, capsys):
     for number in range(3):
         parts = load_normalised(meshes / f"tower_{number}.glb")
         answers.append(true_sheets(f"tower_{number}", parts, 0, ["v1.2"], TILE, seed=0, lighting=None).sheets["v1.2"])
-    monkeypatch.setitem(sources.MODELS, "oracle", lambda name, **options: Oracle(answers))
+    monkeypatch.setitem(
+        sources.MODELS, "oracle", type("Known", (Oracle,), {"load": lambda name, options: Oracle(answers)})
+    )
     command = [
         "eval",
         "views",
@@ -162,13 +164,13 @@ def test_a_checkpoint_and_its_depth_control(meshes, tmp_path, capsys):
 def test_sheets_on_white_are_put_on_gray(truth):
     true = truth.sheets["v1.2"]
 
-    class OnWhite:
-        name, rig, controls = "white", "v1.2", frozenset()
+    class OnWhite(Oracle):
+        name = "white"
 
         def generate_sheet(self, cutout, **options):
             return to_uint8(true.rgb + (1 - GRAY) * (1 - true.alpha[..., None]))
 
-    found = drawn_by(OnWhite(), truth, TILE, seed=0, steps=None, guidance=None)
+    found = drawn_by(OnWhite([]), truth, TILE, seed=0, steps=None, guidance=None)
     assert np.abs(found.rgb[true.alpha == 0] - GRAY).mean() < 0.01
     assert differences(found, true)["PSNR"] > 22 and differences(found, true)["alpha_IoU"] > 0.85
 

@@ -97,17 +97,17 @@ def test_refinement_draws_under_the_depth_of_the_first_mesh(folders, toy_png, tm
 def test_refinement_hands_over_the_first_meshs_depth(folders, toy_png, monkeypatch):
     pipe = ImageTo3D.from_pretrained(folders / "v1.1", preset="fast", controlnet=folders / "control")
     drawn, proxies = [], []
-    original, make = pipe.model.generate, generate._proxy
+    original, make = pipe.model.generate_many, generate._proxy
 
-    def spy(cutout, **arguments):
-        drawn.append(arguments.get("depth"))
-        return original(cutout, **arguments)
+    def spy(cutouts, **arguments):
+        drawn.append(arguments["depths"])
+        return original(cutouts, **arguments)
 
-    monkeypatch.setattr(pipe.model, "generate", spy)
+    monkeypatch.setattr(pipe.model, "generate_many", spy)
     monkeypatch.setattr(generate, "_proxy", lambda *a: proxies.append(make(*a)) or proxies[0])
     pipe(toy_png, steps=2, depth_refine=True)
     assert drawn[0] is None
-    np.testing.assert_array_equal(drawn[1], depth_sheet(proxies[0], "v1.1", 64))
+    np.testing.assert_array_equal(drawn[1][0], depth_sheet(proxies[0], "v1.1", 64))
 
 
 def test_normals_reach_the_reconstruction(folders, monkeypatch):
@@ -239,7 +239,7 @@ def test_refusals(folders, toy_png, toy_obj, tmp_path, capsys):
     assert "both of --image and --prompt" in refused(capsys, *good, "--prompt", "a robot")
     assert "leave one out" in refused(capsys, "--views", toy_png, "--out", tmp_path / "o.glb", "--with-normals")
     preview = [*good[:-1], "preview"]
-    assert "'preview' is no diffusion model" in refused(capsys, *preview, "--depth-from", toy_obj)
+    assert "'preview' draws no views under depth" in refused(capsys, *preview, "--depth-from", toy_obj)
     assert "'preview' is no diffusion model and takes no sampler" in refused(capsys, *preview, "--sampler", "unipc")
     assert "no file" in refused(capsys, *good, "--unet", tmp_path / "missing.bin")
     text = ["--prompt", "a robot", "--out", tmp_path / "o.glb", "--model", folders / "v1.1", "--text-model"]

@@ -14,6 +14,7 @@ from zero123pp.images import over, to_uint8
 from zero123pp.pipelines.models import MODELS
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
 from zero123pp.pipelines.models.inflated import InflatedModel
+from zero123pp.pipelines.models.loading import load_model
 from zero123pp.pipelines.models.painting import TILE_PX
 from zero123pp.rigs import get_rig
 from zero123pp.types import Cutout, MultiView
@@ -153,7 +154,7 @@ def test_single_pixel_and_hair_thin_cutouts_work() -> None:
 
 
 def test_registry_makes_models_by_name() -> None:
-    model = MODELS["inflated"]("inflated", device="cpu", dtype=None, allow_download=False)
+    model = load_model("inflated", device="cpu")
     assert (model.name, model.rig, model.licence) == ("inflated", "v1.2", "Apache-2.0")
     assert "guessed" in model.note
     assert set(MODELS) >= {"preview", "zero123plus-v1.1", "zero123plus-v1.2"}
@@ -161,8 +162,8 @@ def test_registry_makes_models_by_name() -> None:
 
 def test_it_needs_no_heavy_library() -> None:
     program = (
-        "import sys; from zero123pp.pipelines.models import MODELS; assert 'numpy' in sys.modules;"
-        "MODELS['inflated']('inflated');"
+        "import sys; from zero123pp.pipelines.models import model_class; assert 'numpy' not in sys.modules;"
+        "model_class('inflated')(); assert 'numpy' in sys.modules;"
         "print(*{'torch', 'diffusers', 'transformers', 'onnxruntime'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -12,8 +12,8 @@ from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.evaluation.truth import turned
 from zero123pp.pipelines.inputs.read_image import read_image
-from zero123pp.pipelines.models import MODELS
 from zero123pp.pipelines.models.inflated import InflatedModel
+from zero123pp.pipelines.models.loading import load_model
 from zero123pp.pipelines.models.preview import PreviewModel
 from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.meshing.clean import CleanConfig, clean
@@ -56,7 +56,7 @@ def test_it_is_there_and_small() -> None:
 
 
 def test_preview_is_the_learned_one() -> None:
-    assert isinstance(MODELS["preview"]("preview", device="cpu", dtype=None, allow_download=False), PreviewModel)
+    assert isinstance(load_model("preview"), PreviewModel)
 
 
 @pytest.mark.parametrize("elevation_deg", [0.0, 30.0])
