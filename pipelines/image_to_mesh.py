@@ -18,6 +18,7 @@ from zero123pp.pipelines.models.generate import Generation, draw_views
 from zero123pp.pipelines.models.loading import GivenViews, load_model, may_download
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.reconstruct import (
+    Reconstruction,
     ReconstructionConfig,
     aligned_views,
     closed_mesh,
@@ -146,6 +147,8 @@ class ImageTo3D:
         """
         tick = cancellable(progress, cancel)
         stages = Stages(tick)
+        drawing = {"image": image, "steps": steps, "guidance": guidance, "prompt": prompt, "text_model": text_model}
+        _refuse_idle(drawing | more, {"normals": normals, "rig": rig, "cameras": cameras, "up": up}, views)
         if views is None:
             request = _request(steps=steps, guidance=guidance, **more)
             with turn(self._drawing, tick, "views"):
@@ -160,8 +163,6 @@ class ImageTo3D:
             with turn(self._drawing, tick, "views"):
                 (multiview,) = draw_views(self.model, [cutout], [seed], request, self.config, stages)
             return self._finish(self.model, multiview, self.config, seed, stages, cutout=cutout)
-        if more or prompt is not None:
-            raise BadInput(f"{', '.join([*more] or ['prompt'])} is about drawing views, but views were given")
         posed = None
         with stages.stage("views"):
             if is_folder(views) or cameras is not None:
@@ -212,9 +213,10 @@ class ImageTo3D:
         made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages)
         with stages.stage("check"):
             agreed = agreement(made.textured, multiview.views)
+            picture = made.picture_report | _agreement_with_picture(made, multiview, agreed)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
-        if model.note:
-            extras["note"] = model.note
+        if note := multiview.note or model.note:
+            extras["note"] = note
         report = {
             **extras,
             "rig": multiview.rig,
@@ -224,7 +226,7 @@ class ImageTo3D:
             "seconds": dict(stages.seconds),
             "align": made.views_report,
             "mesh": made.mesh_report,
-            "picture": made.picture_report,
+            "picture": picture,
             "texture": made.texture_report,
             "agreement": agreed,
             "config": describe(config),
@@ -359,6 +361,27 @@ class ImageTo3D:
         return draw_picture(
             prompt, text_model, seed=seed, device=self._device, allow_download=self._download, progress=report
         )
+
+
+def _refuse_idle(drawing: Mapping[str, object], of_given: Mapping[str, object], views: object) -> None:
+    """BadInput for arguments that would change nothing beside given views, or without any."""
+    for name, value in drawing.items() if views is not None else ():
+        if value is not None and value is not False:
+            raise BadInput(f"{name} is about drawing views, but views gives them; leave one out")
+    for name, value in of_given.items() if views is None or isinstance(views, MultiView) else ():
+        if value is not None:
+            raise BadInput(f"{name} belongs to views that come as a sheet or a folder; leave it out")
+
+
+def _agreement_with_picture(
+    made: Reconstruction, views: MultiView, agreed: Mapping[str, list[float]]
+) -> dict[str, float]:
+    """What `agreement` says of the input picture: 'silhouette_iou' and 'foreground_psnr_db'; {} where it is no view."""
+    if views.input_view is not None:
+        return {name: values[views.input_view] for name, values in agreed.items()}
+    if made.input_view is None:
+        return {}
+    return {name: value for name, (value,) in agreement(made.textured, [made.input_view]).items()}
 
 
 def _request(**choices: object) -> Generation:

@@ -13,7 +13,7 @@ from zero123pp.recon.meshing.topology import is_watertight, welded
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.registration.input_view import RegisterConfig, register_input_view
 from zero123pp.recon.texturing.texture import TextureConfig, texture
-from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
+from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh, View
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Reconstruction:
     textured: TexturedMesh
     views_report: dict[str, Any]
     mesh_report: dict[str, Any]
+    input_view: View | None
+    """The input picture, where it is one of the views or became one."""
     picture_report: dict[str, Any]
     texture_report: dict[str, Any]
 
@@ -72,7 +74,8 @@ def reconstruct(
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
-    return Reconstruction(mesh, textured, views_report, mesh_report, picture_report, texture_report)
+    picture = None if views.input_view is None else views.views[views.input_view]
+    return Reconstruction(mesh, textured, views_report, mesh_report, picture, picture_report, texture_report)
 
 
 def aligned_views(

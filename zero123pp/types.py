@@ -104,6 +104,10 @@ class MultiView:
     """(3 S, 2 S, 3 or 4) uint8, the sheet as it was generated or read, when there is one."""
     input_view: int | None = None
     """Which of the views is the picture that they were made from; None where none is."""
+    note: str = ""
+    """One sentence on what to expect of these views, where that is not what their source says of all; else ''."""
+    captured: bool = False
+    """Whether they are photographs with measured cameras, which are right where a generated view may be wrong."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "views", tuple(self.views))

@@ -24,6 +24,8 @@ MAX_ROW_CHARACTERS = 100_000
 MAX_ROWS = 2_000_000
 """Rows that one run keeps; larger lists are split by ``--shard``, about 1 kB of memory a row."""
 MAX_SEED = 2**63 - 1
+DRAWING = ("steps", "guidance")
+"""Columns about how views are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,17 +196,25 @@ def _numbered(rows: Iterator[Mapping[str, Any] | str], defaults: Item) -> Iterat
             continue
         try:
             given = {name: read(row[name]) for name, read in _COLUMNS.items() if row.get(name) not in (None, "")}
-            yield _checked(replace(defaults, row=number, **given))
+            yield _checked(replace(_defaults_for(given, defaults), row=number, **given), given)
         except BadInput as error:
             yield replace(defaults, row=number, problem=f"row {number + 1}: {error}")
 
 
-def _checked(item: Item) -> Item:
+def _defaults_for(given: Mapping[str, Any], defaults: Item) -> Item:
+    """The defaults of a row; one that gives its views is not drawn."""
+    return replace(defaults, **dict.fromkeys(DRAWING)) if "views" in given else defaults
+
+
+def _checked(item: Item, given: Mapping[str, Any]) -> Item:
     sources = [name for name in ("image", "views", "prompt") if getattr(item, name) is not None]
     if len(sources) != 1:
         raise BadInput(f"has {' and '.join(sources) or 'neither image, views nor prompt'}; give one of them")
     if item.rig is not None and item.views is None:
         raise BadInput("rig belongs to views, which is missing")
+    idle = [name for name in DRAWING if item.views is not None and name in given]
+    if idle:
+        raise BadInput(f"{idle[0]} is about drawing views, but the row gives them in views; leave one out")
     return item
 
 

@@ -82,9 +82,11 @@ def _add_memory_arguments(parser: argparse.ArgumentParser) -> None:
 def check(args: argparse.Namespace) -> None:
     """BadInput for flags that do not go together."""
     if args.views:
-        for name in (*_MODEL_FLAGS, *_CALL_FLAGS):
-            if getattr(args, name):
+        for name in (*_MODEL_FLAGS, *_CALL_FLAGS, "steps", "guidance"):
+            if getattr(args, name) not in (None, False):
                 raise BadInput(f"{_flag(name)} is about drawing views, but --views gives them; leave one out")
+        if args.model != "auto":
+            raise BadInput("--model is about drawing views, but --views gives them; leave one out")
     if args.text_model and args.prompt is None:
         raise BadInput("--text-model belongs to --prompt, which is missing")
     if args.prompt is not None and not args.prompt.strip():

@@ -103,7 +103,7 @@ def posed_views(folder: str | Path, cameras: str | Path | None = None, *, up: st
     similarity = Similarity(OBJECT_RADIUS / radius, turn_up(_up(up, transforms)), centre)
     views = tuple(_view(picture, radius, similarity, MAX_PIXELS // len(pictures)) for picture in pictures)
     orthographic = sum(picture.lens.orthographic for picture in pictures)
-    return PosedPictures(MultiView(views, source="posed views"), similarity, orthographic)
+    return PosedPictures(MultiView(views, source="posed views", captured=True), similarity, orthographic)
 
 
 def find_picture(folder: Path, cameras: Path, frame: Frame) -> Path:

@@ -1,7 +1,7 @@
 """The source that needs no download: a small network guesses the solid behind the picture (`zero123pp.recon.prior`)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from zero123pp.types import Camera, Cutout, Mesh, MultiView, Part, TexturedMesh
 
 _SEEN_PX = 512
 """Side of the picture in which it is looked up what the input camera sees."""
+
+_INFLATED_NOTE = (
+    "The small network saw no such solid in the picture: the shape and the back are guessed from its outline alone; "
+    "views from the official Zero123++ weights give a better object."
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ class PreviewModel(MultiViewModel):
         """The six v1.2 views of the guessed object, and the cutout itself as a seventh view.
 
         All views have depth and normals. The seventh camera stands at azimuth 0 and the elevation that the network
-        estimates. What the network cannot see at all is inflated, see `PreviewConfig`. ``seed``, ``steps`` and
-        ``guidance`` change nothing here. Raises BadInput when the cutout is empty.
+        estimates. What the network cannot see at all is inflated, see `PreviewConfig`, and the views' note says so.
+        ``seed``, ``steps`` and ``guidance`` change nothing here. Raises BadInput when the cutout is empty.
         """
         from zero123pp.recon.prior.runtime import bundled_prior
 
@@ -78,7 +83,7 @@ class PreviewModel(MultiViewModel):
         if not is_seen:
             from zero123pp.pipelines.models.inflated import InflatedModel
 
-            return InflatedModel(name=self.name).generate(cutout, progress=progress)
+            return replace(InflatedModel(name=self.name).generate(cutout, progress=progress), note=_INFLATED_NOTE)
         report(0.5)
         picture = to_uint8(without_fringe(cutout)[..., :3])
         parts = painted(solid, face, picture)

@@ -20,7 +20,7 @@ class AlignConfig:
     """When and how views are warped."""
 
     use: Literal["auto", "never", "always"] = "auto"
-    """auto: where silhouettes contradict each other."""
+    """auto: where silhouettes contradict each other, but never photographs with measured cameras; always: those too."""
     inconsistency_px: float = 0.03
     """What counts as that, see `zero123pp.recon.consistency.silhouettes.inconsistency_px`."""
     steps: int = 60
@@ -68,7 +68,7 @@ def align_views(
     Raises:
         StageFailed: as `fit`.
     """
-    if config.use == "never":
+    if config.use == "never" or (config.use == "auto" and views.captured):
         return views, {}
     from zero123pp.recon.consistency.silhouettes import inconsistency_px
     from zero123pp.recon.consistency.warp import warped

@@ -73,10 +73,29 @@ def test_the_picture_is_one_more_view_of_what_was_drawn_from_it(pipe, sheet, pic
     whole = pipe.from_views(drawn, cutout, seed=1)
     assert whole.report["picture"]["used"] and len(whole.report["texture"]["view_share"]) == 7
     assert whole.report["picture"]["elevation_deg"] == pytest.approx(8, abs=4)
+    assert whole.report["picture"]["silhouette_iou"] > 0.85 and whole.report["picture"]["foreground_psnr_db"] > 15
+    assert whole.report["picture"]["silhouette_iou"] not in whole.report["agreement"]["silhouette_iou"]
     mesh = pipe.fit(drawn, seed=1)
     views = pipe.register_input_view(cutout, mesh, drawn)
     assert len(views) == 7 and np.allclose(views.views[6].alpha, cutout.rgba[..., 3] / 255)
     assert glb(pipe.texture(mesh, views)) == glb(whole.textured)
+
+
+def test_what_would_change_nothing_is_refused(pipe, sheet, picture):
+    drawn = pipe.views(pipe.cutout(picture))
+    for name, value in {
+        "image": picture,
+        "steps": 5,
+        "guidance": 3.0,
+        "prompt": "a bear",
+        "with_normals": True,
+    }.items():
+        with pytest.raises(BadInput, match=f"{name} is about drawing views, but views gives them"):
+            pipe(views=sheet, **{name: value})
+    for name, value in {"rig": "v1.1", "normals": sheet, "cameras": "cameras.json", "up": "z"}.items():
+        for source in ({"image": picture}, {"views": drawn}):
+            with pytest.raises(BadInput, match=f"{name} belongs to views"):
+                pipe(**source, **{name: value})
 
 
 def test_threads_get_what_one_caller_gets(pipe, picture, sheet, asset):

@@ -37,10 +37,17 @@ def test_columns_and_defaults(tmp_path):
         (1, None, "a robot", 7, "inflated"),
         (2, "b.png", None, 7, "inflated"),
     ]
-    lines = [{"views": "s.png", "rig": "v1.1", "guidance": 3, "steps": "20"}, {"image": "a.png"}]
+    lines = [{"views": "s.png", "rig": "v1.1"}, {"image": "a.png", "guidance": 3, "steps": "20"}]
     items = from_list(tmp_path / "a.jsonl", "\n".join(map(json.dumps, lines)))
-    assert (items[0].views, items[0].rig, items[0].guidance, items[0].steps) == ("s.png", "v1.1", 3.0, 20)
+    assert (items[0].views, items[0].rig, items[1].guidance, items[1].steps) == ("s.png", "v1.1", 3.0, 20)
     assert not any(item.problem for item in items)
+
+
+def test_rows_that_give_their_views_are_not_drawn(tmp_path):
+    (tmp_path / "a.csv").write_text("image,views,steps,guidance\na.png,,,\n,s.png,,\n,s.png,5,\n,s.png,,2\n")
+    items, _ = read_items(tmp_path / "a.csv", Item(0, steps=30, guidance=3.0))
+    assert [(item.steps, item.guidance) for item in items[:2]] == [(30, 3.0), (None, None)]
+    assert "row 3: steps is about drawing views" in items[2].problem and "guidance is about" in items[3].problem
 
 
 def test_a_bad_row_costs_that_row_only(tmp_path):

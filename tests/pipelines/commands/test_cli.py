@@ -97,6 +97,9 @@ def test_bad_usage(tmp_path, capsys):
     assert "unknown preset" in _refused(capsys, *good, "--preset", "slow")
     assert "unknown device 'tpu'" in _refused(capsys, *good, "--device", "tpu")
     assert "--rig belongs to --views" in _refused(capsys, *good, "--rig", "v1.1")
+    for idle in (["--steps", "5"], ["--guidance", "3"], ["--model", "preview"], ["--prompt", "a robot"]):
+        line = _refused(capsys, "--views", picture, "--out", out, *idle)
+        assert idle[0] in line and "--views" in line
     assert "--no-such-flag" in _refused(capsys, *good, "--no-such-flag")
     assert "--seed" in _refused(capsys, *good, "--seed", "x")
     assert "--faces" in _refused(capsys, *good, "--faces", "0")

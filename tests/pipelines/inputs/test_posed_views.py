@@ -32,6 +32,34 @@ def source_vertices(posed, config=QUICK) -> np.ndarray:
     return mesh.vertices @ back[:3, :3].T + back[:3, 3]
 
 
+# --- true pictures stay what they are
+
+
+def test_pictures_of_a_noisy_capture_reach_the_fit_untouched(tmp_path, monkeypatch):
+    from zero123pp import ImageTo3D
+    from zero123pp.pipelines import reconstruct
+    from zero123pp.recon.consistency.silhouettes import inconsistency_px
+
+    content = ball_folder(tmp_path, 8, centre=CENTRE, radius=RADIUS)
+    for frame, off in zip(content["frames"], np.random.default_rng(1).normal(0, 0.06, (8, 3))):
+        for row, more in zip(frame["transform_matrix"], off):
+            row[3] += more
+    write(tmp_path, content)
+    given, fitted = posed_views(tmp_path).views, []
+    assert inconsistency_px(given.views) > 2 * reconstruct.AlignConfig().inconsistency_px
+
+    def stop(views, *_, **__):
+        fitted.append(views)
+        raise BadInput("seen enough")
+
+    monkeypatch.setattr(reconstruct, "fit", stop)
+    with pytest.raises(BadInput, match="seen enough"):
+        ImageTo3D.from_pretrained("inflated")(views=tmp_path)
+    for view, want in zip(fitted[0].views, given.views):
+        np.testing.assert_array_equal(view.rgb, want.rgb)
+        np.testing.assert_array_equal(view.alpha, want.alpha)
+
+
 # --- the object comes back
 
 

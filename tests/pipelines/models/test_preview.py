@@ -12,9 +12,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from zero123pp.cameras import OBJECT_RADIUS, pixel_centres, unproject  # noqa: E402
+from zero123pp.configs import load  # noqa: E402
 from zero123pp.errors import BadInput  # noqa: E402
 from zero123pp.images import to_uint8  # noqa: E402
-from zero123pp.pipelines.models.preview import PreviewModel  # noqa: E402
+from zero123pp.pipelines.image_to_mesh import ImageTo3D, PipelineConfig  # noqa: E402
+from zero123pp.pipelines.models.inflated import InflatedModel  # noqa: E402
+from zero123pp.pipelines.models.preview import PreviewConfig, PreviewModel  # noqa: E402
 from zero123pp.rigs import get_rig  # noqa: E402
 from zero123pp.types import Cutout, MultiView  # noqa: E402
 
@@ -77,6 +80,17 @@ def test_same_bytes_twice_whatever_the_seed(multiview: MultiView) -> None:
     for first, second in zip(multiview.views, again.views):
         for name in ("rgb", "alpha", "depth", "normal"):
             assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+def test_an_asset_says_when_the_outline_was_inflated_instead(multiview: MultiView) -> None:
+    small = ("fit.steps=12", "fit.levels=[32]", "clean.faces=300", "texture.size=64")
+    model = PreviewModel(PreviewConfig(least_overlap=1.1))
+    pipe = ImageTo3D(model, load(PipelineConfig, "fast", (*model.overrides, *small)))
+    drawn = model.generate(figure())
+    assert np.array_equal(drawn.views[0].rgb, InflatedModel().generate(figure()).views[0].rgb)
+    inflated, learned = pipe.from_views(drawn), pipe.from_views(multiview)
+    assert "from its outline alone" in inflated.extras["note"] and inflated.report["note"] == inflated.extras["note"]
+    assert learned.extras["note"] == model.note and "by a small network" in model.note
 
 
 @pytest.mark.parametrize("size", [1, 64])

@@ -80,6 +80,13 @@ def test_coherent_views_stay_what_they_are(ball):
     assert align_views(ball, AlignConfig(use="never"), QUICK) == (ball, {})
 
 
+def test_photographs_with_measured_cameras_are_warped_on_request_alone(disagreeing):
+    captured = replace(disagreeing, captured=True)
+    assert align_views(captured, AlignConfig(), QUICK) == (captured, {})
+    aligned, said = align_views(captured, AlignConfig(use="always"), QUICK)
+    assert min(said["warped_px"]) > 0 and aligned.captured
+
+
 def test_contradicting_views_come_closer_to_each_other(disagreeing):
     seen = []
     aligned, said = align_views(disagreeing, AlignConfig(), QUICK, progress=seen.append)
