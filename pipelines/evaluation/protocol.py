@@ -133,6 +133,7 @@ class TrueObject:
         self.scale, self.centre = _unit(world, protocol)
         """Protocol units are ``scale`` (x - ``centre``) of the world frame."""
         self.mesh = self.units(world)
+        self.inside = self._occupancy(self.mesh)
         self.cameras = protocol.cameras(self.scale)
         self.samples = self._sampled(self.mesh, seed=1)
         self.pictures = [on_white(true_view(parts, camera)) for camera in self.cameras]
@@ -140,6 +141,9 @@ class TrueObject:
     def units(self, mesh: Mesh) -> Mesh:
         """``mesh`` from the world frame to the units of the distances."""
         return mesh.with_vertices((mesh.vertices - self.centre) * self.scale)
+
+    def _occupancy(self, mesh: Mesh) -> np.ndarray:
+        return metrics.occupancy(mesh, self.protocol.grid, self.protocol.grid_half_side)
 
     def measure_surface(self, mesh: Mesh, align: str = "none") -> dict[str, float]:
         """Distances, F-scores, volume overlap and normal agreement of ``mesh`` (world frame).
@@ -163,7 +167,7 @@ class TrueObject:
         }
         values |= {f"F{threshold:g}": metrics.f_score(distances, threshold) for threshold in self.protocol.thresholds}
         return values | {
-            "IoU": metrics.volume_iou(estimate, self.mesh, self.protocol.grid, self.protocol.grid_half_side),
+            "IoU": metrics.overlap(self._occupancy(estimate), self.inside),
             "NC": metrics.normal_consistency(distances),
             "NC_both": metrics.normal_consistency(distances, symmetric=True),
         }

@@ -132,18 +132,26 @@ def normal_consistency(distances: SurfaceDistances, *, symmetric: bool = False) 
     return (forward + float(distances.completeness_cosine.mean())) / 2 if symmetric else forward
 
 
-def volume_iou(estimate: Mesh, truth: Mesh, resolution: int = 64, half_side: float = 1.0) -> float:
-    """Intersection over union of the insides, at the cell centres of a grid over the cube [-half_side, half_side]^3.
+def occupancy(mesh: Mesh, resolution: int = 64, half_side: float = 1.0) -> np.ndarray:
+    """(R, R, R) bool, the cell centres of a grid over the cube [-half_side, half_side]^3 that are inside, x y z order.
 
     Inside is where the absolute generalised winding number is at least one half, which gives the usual answer for
     closed meshes, counts overlapping closed parts once, and stays sensible where a mesh has holes. Neither vertices
     nor orientation have to be consistent between parts; a shell turned inside out counts as filled.
 
-    Returns:
-        In [0, 1]; not a number when neither mesh has a cell centre inside.
+    Raises:
+        BadInput: vertices that are not finite.
+        MissingBackend: libigl is not installed.
     """
-    inside_estimate, inside_truth = (
-        np.abs(grid_winding_numbers(mesh, resolution, half_side)) >= 0.5 for mesh in (estimate, truth)
-    )
-    union = np.count_nonzero(inside_estimate | inside_truth)
-    return np.count_nonzero(inside_estimate & inside_truth) / union if union else float("nan")
+    return np.abs(grid_winding_numbers(mesh, resolution, half_side)) >= 0.5
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two occupancies, in [0, 1]; not a number when both are empty."""
+    union = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / union if union else float("nan")
+
+
+def volume_iou(estimate: Mesh, truth: Mesh, resolution: int = 64, half_side: float = 1.0) -> float:
+    """`overlap` of the `occupancy` of two meshes."""
+    return overlap(occupancy(estimate, resolution, half_side), occupancy(truth, resolution, half_side))

@@ -1,11 +1,14 @@
 """Metrics against closed forms, symmetry laws and the exact solid angle."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zero123pp.errors import BadInput
+from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.recon.meshing.parts import join
 from zero123pp.recon.metrics import distances as metrics
 from zero123pp.recon.metrics.pictures import psnr, ssim
 from zero123pp.recon.metrics.winding import grid_winding_numbers
@@ -108,11 +111,11 @@ def test_a_mesh_without_surface_is_refused(mesh):
 
 
 def test_join_keeps_every_triangle():
-    both = metrics.join([box(centre=(0, 0, 0)), box(centre=(3, 0, 0))])
+    both = join([box(centre=(0, 0, 0)), box(centre=(3, 0, 0))])
     assert len(both.faces) == 24
     assert both.vertices[both.faces[12:]].mean() == pytest.approx(1.0)
     with pytest.raises(BadInput):
-        metrics.join([])
+        join([])
 
 
 # --- distances
@@ -176,20 +179,24 @@ def test_f_score_is_zero_when_nothing_is_near():
 # --- volumes
 
 
+FAR_FACES = 5e-3
+"""Faces far from a point are summed together, which is not exact."""
+
+
 def test_winding_of_a_closed_box_is_one_inside_and_zero_outside():
     winding = grid_winding_numbers(box((0.5, 0.3, 0.7)), 32, 1.0)
     inside = (np.abs(grid_points(32, 1.0)) < [0.5, 0.3, 0.7]).all(-1)
-    np.testing.assert_allclose(winding, inside, atol=1e-6)
+    np.testing.assert_allclose(winding, inside, atol=FAR_FACES)
 
 
 def test_winding_of_faces_beyond_the_grid_counts():
-    np.testing.assert_allclose(grid_winding_numbers(box((5, 7, 9)), 8, 1.0), 1, atol=1e-6)
-    np.testing.assert_allclose(grid_winding_numbers(box((5, 7, 9), (20, 0, 3)), 8, 1.0), 0, atol=1e-6)
+    np.testing.assert_allclose(grid_winding_numbers(box((5, 7, 9)), 8, 1.0), 1, atol=FAR_FACES)
+    np.testing.assert_allclose(grid_winding_numbers(box((5, 7, 9), (20, 0, 3)), 8, 1.0), 0, atol=FAR_FACES)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000))
-def test_winding_of_turned_and_skewed_boxes_is_exact(seed):
+def test_winding_of_turned_and_skewed_boxes_is_one_or_zero(seed):
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(3, 3)) * 0.7
     if np.linalg.det(matrix) < 0:
@@ -198,16 +205,18 @@ def test_winding_of_turned_and_skewed_boxes_is_exact(seed):
     mesh = Mesh(box().vertices @ matrix.T + shift, box().faces)
     in_box = np.abs((grid_points(16, 1.0) - shift) @ np.linalg.inv(matrix).T)
     clear = np.abs(in_box.max(-1) - 0.5) > 1e-3  # float32 vertices
-    np.testing.assert_allclose(grid_winding_numbers(mesh, 16, 1.0)[clear], (in_box.max(-1) < 0.5)[clear], atol=1e-6)
+    np.testing.assert_allclose(
+        grid_winding_numbers(mesh, 16, 1.0)[clear], (in_box.max(-1) < 0.5)[clear], atol=FAR_FACES
+    )
 
 
 def test_winding_counts_layers_and_turns_with_the_faces():
     ball = sphere(0.8, 3)
-    twice = metrics.join([ball, ball])
-    assert grid_winding_numbers(twice, 16, 1.0)[8, 8, 8] == pytest.approx(2)
+    twice = join([ball, ball])
+    assert grid_winding_numbers(twice, 16, 1.0)[8, 8, 8] == pytest.approx(2, abs=FAR_FACES)
     inverted = Mesh(ball.vertices, ball.faces[:, ::-1])
-    assert grid_winding_numbers(inverted, 16, 1.0)[8, 8, 8] == pytest.approx(-1)
-    assert np.abs(grid_winding_numbers(metrics.join([ball, inverted]), 16, 1.0)).max() == pytest.approx(0, abs=1e-6)
+    assert grid_winding_numbers(inverted, 16, 1.0)[8, 8, 8] == pytest.approx(-1, abs=FAR_FACES)
+    assert np.abs(grid_winding_numbers(join([ball, inverted]), 16, 1.0)).max() == pytest.approx(0, abs=FAR_FACES)
 
 
 def test_winding_of_open_surfaces_follows_the_exact_solid_angle():
@@ -217,8 +226,7 @@ def test_winding_of_open_surfaces_follows_the_exact_solid_angle():
     for mesh in (bowl, lidless):
         winding = grid_winding_numbers(mesh, 12, 1.0)
         exact = exact_winding(mesh, grid_points(12, 1.0).reshape(-1, 3)).reshape(winding.shape)
-        assert np.abs(winding - exact).mean() < 0.03
-        assert np.mean((winding >= 0.5) != (exact >= 0.5)) < 0.01
+        np.testing.assert_allclose(winding, exact, atol=FAR_FACES)
 
 
 def test_volume_iou_of_boxes_and_spheres_has_its_closed_form():
@@ -230,9 +238,9 @@ def test_volume_iou_of_boxes_and_spheres_has_its_closed_form():
 
 def test_volume_iou_counts_overlapping_parts_once_and_keeps_cavities():
     left, right = box((0.4, 0.3, 0.3), (-0.2, 0, 0)), box((0.4, 0.3, 0.3), (0.2, 0, 0))
-    assert metrics.volume_iou(metrics.join([left, right]), box((0.6, 0.3, 0.3))) == 1
+    assert metrics.volume_iou(join([left, right]), box((0.6, 0.3, 0.3))) == 1
     inner = Mesh(box((0.25,) * 3).vertices, box().faces[:, ::-1])
-    hollow = metrics.join([box(), inner])
+    hollow = join([box(), inner])
     assert metrics.volume_iou(hollow, box()) == pytest.approx(1 - 0.5**3)
 
 
@@ -244,6 +252,12 @@ def test_volume_iou_of_nothing_is_not_a_number():
 def test_winding_refuses_vertices_that_are_not_finite():
     with pytest.raises(BadInput, match="finite"):
         grid_winding_numbers(Mesh([[0, 0, 0], [1, 0, 0], [np.inf, 1, 0]], [[0, 1, 2]]), 8, 1.0)
+
+
+def test_winding_without_libigl_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "igl", None)
+    with pytest.raises(MissingBackend, match=r"zero123pp\[eval\]"):
+        grid_winding_numbers(box(), 8, 1.0)
 
 
 # --- pictures
