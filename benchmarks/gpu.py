@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 PUBLISHED = [
     "fit.field=hash", "fit.hash.start=sphere", "fit.hash.steps=20000", "fit.hash.rays=8192", "fit.hash.levels=16",
     "fit.hash.log2_entries=19", "fit.hash.base=32", "fit.hash.finest=2048", "fit.hash.first_levels=16",
-    "fit.hash.resolution=256", "fit.hash.sample_step=0.43", "fit.hash.sharpness=0.16", "fit.hash.rate=0.01",
+    "fit.hash.resolution=256", "fit.hash.sample_step=0.43", "fit.hash.sharpness=0.16", "fit.hash.lr=0.01",
     "fit.hash.weight_eikonal=0.1", "fit.hash.weight_smooth=0", "fit.weight_rgb=10", "fit.weight_mask=0.1",
 ]  # fmt: skip
 """configs/neus-blender.yaml of instant-nsr-pl: 16 levels of 2^19 entries from 32 nodes by 1.3195, squared colour errors

@@ -14,8 +14,19 @@ RENAMED = {
 }
 """Old path to new path; the path of a group stands for all keys below it that are not listed themselves."""
 
-REMOVED: dict[str, str] = {}
-"""Old path to the reason."""
+_NO_HELP = "the shape prior did not help the fit of several views (docs/prior.md)"
+_UNMEASURED = "no measurement spoke for it (docs/gpu.md)"
+REMOVED: dict[str, str] = {
+    "fit.prior": _NO_HELP,
+    "fit.weight_guide": _NO_HELP,
+    "fit.weight_predicted": _NO_HELP,
+    "fit.hash.slope_step": "slopes by differences took half as much time again and gave the same shape (docs/gpu.md)",
+    "fit.hash.weight_decay": _UNMEASURED,
+    "fit.hash.weight_sparse": _UNMEASURED,
+    "fit.hash.kept": _UNMEASURED,
+    "fit.hash.kept_mask": _UNMEASURED,
+}
+"""Old path to the reason, which names the document that has the numbers."""
 
 
 def advice(path: str) -> str | None:

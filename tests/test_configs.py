@@ -1,11 +1,14 @@
 """Presets load strictly: every key, type and range is checked, and the message names the key."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
+from paths import ROOT
 
 from zero123pp.configs import describe, load, preset_names
+from zero123pp.configs.renamed import REMOVED
 from zero123pp.errors import ConfigError
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 
@@ -86,6 +89,18 @@ def test_every_preset_fits_the_pipeline(name):
     ],
 )
 def test_keys_of_earlier_releases_are_told_their_new_names(override, message, tmp_path):
+    _assert_refused(override, message, tmp_path)
+
+
+@pytest.mark.parametrize("path", REMOVED)
+def test_keys_that_are_gone_are_told_why(path, tmp_path):
+    _assert_refused(f"{path}=0.5", rf"{re.escape(path)} is gone: {re.escape(REMOVED[path])}", tmp_path)
+    document = re.search(r"docs/\w+\.md", REMOVED[path]).group()
+    assert path in (ROOT / document).read_text("utf-8"), f"{document} does not mention {path}"
+
+
+def _assert_refused(override, message, tmp_path):
+    """By a flag and by a preset."""
     with pytest.raises(ConfigError, match=message):
         load(PipelineConfig, "default", [override])
     preset = tmp_path / "old.yaml"

@@ -79,7 +79,7 @@ def align_views(
     said: dict[str, Any] = {"inconsistency_px": round(found, 3) if np.isfinite(found) else None}
     if config.use == "auto" and found < config.inconsistency_px:
         return views, said
-    quick = replace(fit_config, field="grid", prior="none", weight_predicted=0.0, refinement=1.0, steps=config.steps)
+    quick = replace(fit_config, field="grid", refinement=1.0, steps=config.steps)
     mesh = extract(fit(views, quick, seed=seed, progress=lambda done: report(0.8 * done)))
     displacements = [_towards(mesh, view, config) for view in views.views]
     said["warped_px"] = list(map(_size, views.views, displacements))

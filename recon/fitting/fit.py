@@ -8,7 +8,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -56,12 +56,6 @@ class FitConfig:
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 0.7
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
-    prior: Literal["none", "start", "guide"] = "none"
-    """The learned shape prior: not used, as the start of the first level, or as start and guide of every level."""
-    weight_guide: float = 0.002
-    """Weight of the deviation from the prior's distances in voxels, per node near the surface, when it guides."""
-    weight_predicted: float = 0.0
-    """Weight of the squared difference to normals that the prior's network predicts for views that have none."""
     weight_laplacian: float = 0.005
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
@@ -88,7 +82,7 @@ class FitConfig:
         for name in ("steps", "rays", "rgb_scale", "lr_sdf", "lr_color", "sample_step"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("rgb", "mask", "normal", "guide", "predicted", "laplacian", "eikonal"):
+        for name in ("rgb", "mask", "normal", "laplacian", "eikonal"):
             if not 0 <= getattr(self, f"weight_{name}") < np.inf:
                 raise ConfigError(
                     f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"
@@ -133,16 +127,10 @@ def fit(
     shares = _steps_of_levels(config)
     every = (config.steps if levels else 0) + (config.hash.steps if hashed else 0)
     done, carved, color = 0, None, None
-    predicted = config.weight_predicted > 0 and any(view.normal is None for view in trusted)
-    if config.prior != "none" or predicted:
-        from zero123pp.recon.prior import posed
-        from zero123pp.recon.prior.runtime import bundled_prior
     with ThreadPoolExecutor(_threads()) as pool:
         silhouettes = Silhouettes(trusted, pool)
         radius = config.radius or shown_radius(trusted)
         half_extent, finer = _frame(silhouettes, radius, config)
-        guess = posed.guess(trusted, half_extent, bundled_prior()) if config.prior != "none" else None
-        pictured = posed.with_normals(trusted, bundled_prior()) if predicted else None
         for level, coarse in enumerate(levels):
             resolution = round(coarse * finer)
             voxel = 2 * half_extent / (resolution - 1)
@@ -152,12 +140,7 @@ def fit(
             )
             # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
             start = hull if carved is None else hull + resize_grid(carved, resolution) / voxel
-            guide = None
-            if guess is not None and (level == 0 or config.prior == "guide"):
-                guide, prior_color = _guessed(guess, hull)
-                if level == 0:
-                    start, color = guide, prior_color
-            solver = _solver(trusted, pictured, hull, start, color, guide, half_extent, config, pool)
+            solver = _solver(trusted, hull, start, color, half_extent, config, pool)
             draw = _batches(solver.ray_count, round(config.rays * (coarse / 64) ** 2), rng)
             for index in range(shares[level]):
                 _advance(solver, next(draw), level, index / shares[level], config)
@@ -169,14 +152,12 @@ def fit(
         hull = silhouettes.grid(
             config.hash.resolution, half_extent, radius=radius, outlier_views=config.hull_outlier_views
         )
-    return _hashed(
-        trusted, pictured, hull, carved, color, half_extent, config, seed, lambda part: report((done + part) / every)
-    )
+    return _hashed(trusted, hull, carved, color, half_extent, config, seed, lambda part: report((done + part) / every))
 
 
 def _hashed(
-    views: tuple[View, ...], pictured: Sequence[View] | None, hull: np.ndarray, carved: np.ndarray | None,
-    color: np.ndarray | None, half_extent: float, config: FitConfig, seed: int, report: Callable[[int], None],
+    views: tuple[View, ...], hull: np.ndarray, carved: np.ndarray | None, color: np.ndarray | None,
+    half_extent: float, config: FitConfig, seed: int, report: Callable[[int], None],
 ) -> Field:  # fmt: skip
     """The hash-grid field that begins where the levels ended: hull and what they carved off it, in world units."""
     try:
@@ -189,7 +170,7 @@ def _hashed(
 
     resolution = len(hull)
     voxel = 2 * half_extent / (resolution - 1)
-    floor, table, small = _rays(views, pictured, hull / voxel, half_extent, config)
+    floor, table, small = _rays(views, hull / voxel, half_extent, config)
     if config.hash.start == "sphere":
         axis = np.linspace(-half_extent, half_extent, resolution, dtype=np.float32)
         radii = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
@@ -208,18 +189,6 @@ def _hashed(
         progress=lambda part: report(part * config.hash.steps),
     )  # fmt: skip
     return Field(sdf * voxel, color, half_extent, used)
-
-
-def _guessed(guess: "PosedGuess", hull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: F821
-    """The prior's distances in voxels inside of and round the hull (n, n, n), the hull's elsewhere, and its colours."""
-    resolution = len(hull)
-    voxel = 2 * guess.half_extent / (resolution - 1)
-    where = hull < _REACH
-    distances, colors = guess.at_nodes(resolution, where)
-    guide, color = hull.copy(), np.full((*hull.shape, 3), 0.5, np.float32)
-    guide[where] = np.maximum(hull[where], distances / np.float32(voxel))
-    color[where] = colors
-    return guide, color
 
 
 def _threads() -> int:
@@ -272,20 +241,19 @@ def _frame(silhouettes: "Silhouettes", radius: float, config: FitConfig) -> tupl
 
 
 def _solver(
-    views: tuple[View, ...], pictured: Sequence[View] | None, hull: np.ndarray, start: np.ndarray,
-    color: np.ndarray | None, guide: np.ndarray | None, half_extent: float, config: FitConfig,
-    pool: ThreadPoolExecutor,
+    views: tuple[View, ...], hull: np.ndarray, start: np.ndarray, color: np.ndarray | None, half_extent: float,
+    config: FitConfig, pool: ThreadPoolExecutor,
 ) -> "Solver":  # noqa: F821  # fmt: skip
     from zero123pp.recon.fitting.solver import Solver
     from zero123pp.recon.fitting.targets import seen_colors
 
-    floor, table, small = _rays(views, pictured, hull, half_extent, config)
+    floor, table, small = _rays(views, hull, half_extent, config)
     color = seen_colors(small, hull, half_extent) if color is None else resize_grid(color, len(hull))
-    return Solver(start, color, floor, table, _REACH, pool, guide)
+    return Solver(start, color, floor, table, _REACH, pool)
 
 
 def _rays(
-    views: tuple[View, ...], pictured: Sequence[View] | None, hull: np.ndarray, half_extent: float, config: FitConfig
+    views: tuple[View, ...], hull: np.ndarray, half_extent: float, config: FitConfig
 ) -> tuple[np.ndarray, np.ndarray, list[View]]:
     """What a level is fitted to, with the hull (n, n, n) in voxels.
 
@@ -301,26 +269,13 @@ def _rays(
     voxel = 2 * half_extent / (resolution - 1)
     pixels = [targets.pixel_size(view) for view in views]
     small = [shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
-    normal_weights = [config.weight_predicted if view.normal is None else config.weight_normal for view in views]
-    if pictured is not None:
-        small = [_with_predicted(view, other) for view, other in zip(small, pictured)]
     tolerance = config.hull_tolerance_px * float(
         np.mean([pixel * view.camera.width / 320 for view, pixel in zip(views, pixels)])
     )
     floor = hull - tolerance / voxel
-    table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX, normal_weights)
+    table = targets.ray_table(small, half_extent, resolution, _MARGIN_PX, config.weight_normal)
     clip_to_hull(floor.reshape(-1), resolution, table, np.float32(_REACH))
     return floor, table[table[:, targets.ray.FAR] > table[:, targets.ray.NEAR]], small
-
-
-def _with_predicted(view: View, pictured: View) -> View:
-    """The view with the normals of ``pictured``, the same view at another size, when it has none."""
-    from zero123pp.recon.ops.resample import resampled
-
-    if view.normal is not None:
-        return view
-    height, width = view.alpha.shape
-    return replace(view, normal=resampled(pictured, width, height).normal)
 
 
 def _batches(ray_count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -340,10 +295,9 @@ def _advance(solver: "Solver", chosen: np.ndarray, level: int, done: float, conf
 
     sharp_begin, sharp_end = config.sharpness
     fall = 0.1 ** max(2 * done - 1, 0)  # to a tenth over the second half of a level
-    weights = Weights(  # those of normals are in the table of rays, since they differ from view to view
-        config.weight_rgb, config.rgb_scale, config.weight_mask, 1.0, config.weight_laplacian,
-        config.weight_eikonal, config.weight_guide if config.prior == "guide" else 0.0,
-    )  # fmt: skip
+    weights = Weights(  # that of normals is in the table of rays
+        config.weight_rgb, config.rgb_scale, config.weight_mask, 1.0, config.weight_laplacian, config.weight_eikonal
+    )
     solver.step(
         chosen,
         sharp_begin + (sharp_end - sharp_begin) * done,

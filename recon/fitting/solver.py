@@ -28,16 +28,14 @@ class Weights:
     normal: float
     laplacian: float
     eikonal: float
-    guide: float = 0.0
 
 
 class Solver:
     """Signed distances and colours on n^3 nodes, and everything needed to improve them. Lengths are in voxels."""
 
     def __init__(
-        self, sdf: np.ndarray, color: np.ndarray, floor: np.ndarray, table: np.ndarray, reach: float, pool: Executor,
-        guide: np.ndarray | None = None,
-    ) -> None:  # fmt: skip
+        self, sdf: np.ndarray, color: np.ndarray, floor: np.ndarray, table: np.ndarray, reach: float, pool: Executor
+    ) -> None:
         """Set up a level.
 
         Args:
@@ -47,13 +45,11 @@ class Solver:
             table: (R, RAY_SIZE) rays, see `zero123pp.recon.ops.field.rays`.
             reach: nodes whose floor is below this are optimised, the others keep their start.
             pool: runs the kernels.
-            guide: (n, n, n) distances that those of the field are drawn to; None draws nowhere.
         """
         n = len(sdf)
         self.sdf, self.color = np.array(sdf, np.float32), np.array(color, np.float32)
         self.losses: dict[str, float] = {}
         self._floor, self._table, self._pool = floor.astype(np.float32), table, pool
-        self._guide = None if guide is None else np.ascontiguousarray(guide, np.float32)
         self._begin, self._end = active_range(self._floor < reach)
         self._planes = _split(self._begin, self._end)
         grid, slots = (n, n, n, 1), SLOTS
@@ -123,7 +119,6 @@ class Solver:
         begin, end = self._begin, self._end
         adam_sdf, adam_color = self._adam(lr_sdf), self._adam(lr_color)
         gradient = self._gradient[..., 0]
-        guide, weight_guide = (self.sdf, 0.0) if self._guide is None else (self._guide, weights.guide)
 
         def gather(planes: tuple[int, int]) -> None:
             nodes.collect(*planes, begin, end, self._parts_sdf, self._gradient)
@@ -136,7 +131,7 @@ class Solver:
         def smooth(planes: tuple[int, int]) -> None:
             nodes.regularise(
                 *planes, begin, end, self._laplacian, self._flux, np.float32(weights.laplacian / count),
-                np.float32(weights.eikonal / count), self.sdf, guide, np.float32(weight_guide / count), gradient,
+                np.float32(weights.eikonal / count), gradient,
             )  # fmt: skip
             nodes.blur_plane(*planes, begin, end, gradient, self._scratch)
 

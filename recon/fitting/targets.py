@@ -25,18 +25,18 @@ def ray_table(
     half_extent: float,
     resolution: int,
     margin_px: int,
-    normal_weights: Sequence[float] | None = None,
+    normal_weight: float = 1.0,
 ) -> np.ndarray:
     """Rays (R, RAY_SIZE) float32 through all pixels on the objects and up to ``margin_px`` beside them.
 
     Lengths are in voxels of the grid; see `zero123pp.recon.ops.field.rays` for the columns. NEAR and FAR cover
-    everything in front of the camera. ``normal_weights`` scales the trust in each view's normals.
+    everything in front of the camera. ``normal_weight`` scales the trust in the views' normals.
     """
     from scipy.ndimage import maximum_filter
 
     per_voxel = (resolution - 1) / (2 * half_extent)
     parts = []
-    for index, view in enumerate(views):
+    for view in views:
         near_object = maximum_filter(view.alpha, 2 * margin_px + 1) > 0
         origin, directions = pixel_rays(view.camera)
         table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
@@ -52,8 +52,7 @@ def ray_table(
         if view.normal is not None:
             normal, weight = trusted_normals(view)
             table[:, ray.NORMAL : ray.NORMAL + 3] = normal[near_object]
-            scale = 1.0 if normal_weights is None else normal_weights[index]
-            table[:, ray.NORMAL_WEIGHT] = scale * weight[near_object]
+            table[:, ray.NORMAL_WEIGHT] = normal_weight * weight[near_object]
         parts.append(table)
     return np.concatenate(parts)
 

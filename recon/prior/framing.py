@@ -8,6 +8,7 @@ picture; the camera is assumed to stand at azimuth 0, at `SINGLE_VIEW_DISTANCE` 
 import numpy as np
 
 from zero123pp.cameras import look_at, orbit_position
+from zero123pp.types import View
 
 REACH_MARGIN = (1.02, 1.25)
 """Half side of the cube over the reach (largest coordinate) of the object, least and most in training."""
@@ -17,6 +18,14 @@ SINGLE_VIEW_ROOM = 1.5
 
 SINGLE_VIEW_DISTANCE = 5.0
 """Of the assumed camera from the object's centre, over half the width of the picture there (a lens of 23 degrees)."""
+
+
+def network_picture(view: View) -> np.ndarray:
+    """(S, S, 8) float32: the network's input channels, see `zero123pp.recon.prior.network.INPUT_CHANNELS`."""
+    alpha = view.alpha[..., None]
+    given = view.normal is not None
+    normal = view.normal * alpha if given else np.zeros_like(view.rgb)
+    return np.concatenate([view.rgb * alpha, alpha, normal, np.full_like(alpha, given)], -1).astype(np.float32)
 
 
 def picture_outline(alpha: np.ndarray) -> np.ndarray:

@@ -14,8 +14,7 @@ from zero123pp.errors import StageFailed
 from zero123pp.recon.field import Field
 from zero123pp.recon.meshing.extract import extract
 from zero123pp.recon.ops.resample import resampled
-from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix
-from zero123pp.recon.prior.posed import network_picture
+from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix, network_picture
 from zero123pp.recon.prior.rays import Rays, evened
 from zero123pp.recon.prior.solid import largest_piece, probable_solid, round_edged, with_outline
 from zero123pp.types import Camera, Mesh, View

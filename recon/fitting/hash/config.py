@@ -34,8 +34,6 @@ class HashConfig:
     """Levels that are there from the start; the others join one by one over the first half of the steps."""
     hidden: int = 64
     """Width of the perceptrons."""
-    slope_step: float = 0.0
-    """Half the width of the differences that normals are taken from, voxels; 0: analytic normals."""
     sample_step: float = 1.0
     """Distance of samples along rays, voxels."""
     sharpness: float = 5.0
@@ -44,18 +42,10 @@ class HashConfig:
     """Learning rate of tables and perceptrons; a tenth of it at the end."""
     lr_sharpness: float = 2e-3
     """Learning rate of the logarithm of the sharpness."""
-    weight_decay: float = 0.0
-    """Of AdamW, on the tables: draws the field back to its start where views say nothing."""
     weight_eikonal: float = 0.01
     """Weight of (|slope| - 1)^2 near the surface."""
     weight_smooth: float = 0.01
     """Weight of the squared difference of slopes half a voxel apart, near the surface."""
-    weight_sparse: float = 0.0
-    """Weight of exp(-|distance|) near the surface."""
-    kept: float = 1.0
-    """Share of the rays whose colours and normals count. Below 1 the largest errors are taken for views' own."""
-    kept_mask: float = 1.0
-    """The same for silhouettes."""
     refresh: int = 25
     """Steps between two looks at where the surface is."""
     device: str = "auto"
@@ -76,8 +66,6 @@ class HashConfig:
         for name in ("sample_step", "sharpness", "lr", "lr_sharpness"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("slope_step", "weight_decay", "weight_eikonal", "weight_smooth", "weight_sparse"):
+        for name in ("weight_eikonal", "weight_smooth"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number of at least 0")
-        if not (0 < self.kept <= 1 and 0 < self.kept_mask <= 1):
-            raise ConfigError(f"kept is {self.kept} and kept_mask {self.kept_mask}; expected shares above 0, at most 1")

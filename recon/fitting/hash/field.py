@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zero123pp.recon.ops.encoding import HashLayout
-from zero123pp.recon.ops.encoding.differences import encode_with_differences
 
 _BETA = 100.0
 """Of the softplus, as in NeuS: nearly a ReLU, with a second derivative."""
@@ -30,8 +29,7 @@ class HashField(nn.Module):
     """A signed distance and a view-independent colour at every point of a cube."""
 
     def __init__(
-        self, base: Tensor, layout: HashLayout, encoding: ModuleType, *, hidden: int = 64, geometry: int = 15,
-        slope_step: float = 0.0,
+        self, base: Tensor, layout: HashLayout, encoding: ModuleType, *, hidden: int = 64, geometry: int = 15
     ) -> None:  # fmt: skip
         """Start as the base.
 
@@ -41,10 +39,9 @@ class HashField(nn.Module):
             encoding: a back-end of `zero123pp.recon.ops.encoding`.
             hidden: width of the perceptrons.
             geometry: features that the first perceptron hands to that of the colour.
-            slope_step: half the width of the differences that slopes are taken from, voxels; 0: analytic slopes.
         """
         super().__init__()
-        self.layout, self.active, self._encoding, self._slope_step = layout, layout.levels, encoding, slope_step
+        self.layout, self.active, self._encoding = layout, layout.levels, encoding
         self.top = base.shape[0] - 1
         # Two copies, so that rays, which need distances only, do not fetch all channels.
         self.register_buffer("_distances", base[..., :SLOPE].permute(3, 2, 1, 0)[None].contiguous())
@@ -71,7 +68,7 @@ class HashField(nn.Module):
         Slopes come from the chain rule written out, not from a second pass of automatic differentiation: an encoding
         that also returns its derivatives is linear in the table, so one ordinary backward pass is enough.
         """
-        encoded, derivatives = self._encode_with_slopes(points / self.top)
+        encoded, derivatives = self._encoding.encode(points / self.top, self.table, self.layout, self.active, True)
         before = self.first(encoded)
         out = self.second(functional.softplus(before, _BETA))
         by_feature = (torch.sigmoid(_BETA * before) * self.second.weight[0]) @ self.first.weight  # [P, L F]
@@ -80,14 +77,6 @@ class HashField(nn.Module):
         rest = self._look_up(self._rest, points)
         color = rest[:, COLOR - SLOPE :] + self.color(torch.cat([out[:, 1:], encoded], 1))
         return base + out[:, 0], rest[:, : COLOR - SLOPE] + slope, color
-
-    def _encode_with_slopes(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        if not self._slope_step:
-            return self._encoding.encode(places, self.table, self.layout, self.active, True)
-        return encode_with_differences(
-            lambda where: self._encoding.encode(where, self.table, self.layout, self.active)[0],
-            places, self._slope_step / self.top,
-        )  # fmt: skip
 
     @torch.no_grad()
     def distance_within(self, points: Tensor, reach: float) -> Tensor:

@@ -90,9 +90,7 @@ class Fitter:
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.field = HashField(
-                base, layout_of(config), encoding, hidden=config.hidden, slope_step=config.slope_step
-            ).to(self.device)
+            self.field = HashField(base, layout_of(config), encoding, hidden=config.hidden).to(self.device)
         self.log_sharpness = torch.tensor(config.sharpness, device=self.device).log().requires_grad_()
         self._optimizer = _optimizer(self.field, self.log_sharpness, config)
         self._order = torch.empty(0, dtype=torch.int64, device=self.device)
@@ -106,10 +104,7 @@ class Fitter:
             sharpness = float(self.log_sharpness.detach().exp())
             self._space = surface_states(self.field, sharpness, self._reach)
         rays = self._rays[self._next_rays()]
-        losses = ray_losses(
-            self.field, rays, self._samples(rays), self.log_sharpness.exp(), self._weights,
-            {"rgb": config.kept, "normal": config.kept, "mask": config.kept_mask}, self._march,
-        )  # fmt: skip
+        losses = ray_losses(self.field, rays, self._samples(rays), self.log_sharpness.exp(), self._weights, self._march)
         shape = self._shape_losses()
         for name in shape:
             losses[name] = getattr(config, f"weight_{name}") * shape[name]
@@ -165,7 +160,7 @@ class Fitter:
         jitter = torch.rand(shape, generator=self._random, device=self.device) - 0.5
         apart = torch.randn(shape, generator=self._random, device=self.device) * _APART
         points = (near[chosen] + jitter * self._space.cell).clamp(0, self.field.top)
-        return shape_losses(self.field, points, (points + apart).clamp(0, self.field.top) - points, 1.0)
+        return shape_losses(self.field, points, (points + apart).clamp(0, self.field.top) - points)
 
 
 def layout_of(config: HashConfig) -> HashLayout:
@@ -183,8 +178,7 @@ def _active_levels(config: HashConfig, done: float) -> int:
 def _optimizer(field: HashField, log_sharpness: Tensor, config: HashConfig) -> torch.optim.Optimizer:
     perceptrons = [value for name, value in field.named_parameters() if name != "table"]
     groups = [
-        {"params": [field.table], "full_rate": config.lr, "weight_decay": config.weight_decay},
-        {"params": perceptrons, "full_rate": config.lr, "weight_decay": 0.0},
-        {"params": [log_sharpness], "full_rate": config.lr_sharpness, "weight_decay": 0.0},
+        {"params": [field.table, *perceptrons], "full_rate": config.lr},
+        {"params": [log_sharpness], "full_rate": config.lr_sharpness},
     ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), eps=1e-15, fused=True)
+    return torch.optim.Adam(groups, lr=config.lr, betas=(0.9, 0.99), eps=1e-15, fused=True)

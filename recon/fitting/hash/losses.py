@@ -1,4 +1,4 @@
-"""Losses of a batch of rays through a hash field: those of the dense fit, with the worst rays left out."""
+"""Losses of a batch of rays through a hash field: those of the dense fit."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -23,7 +23,7 @@ class Samples:
 
 def ray_losses(
     field: HashField, rays: Tensor, samples: Samples, sharpness: Tensor, weights: dict[str, float],
-    kept: dict[str, float], marcher: ModuleType,
+    marcher: ModuleType,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Mean losses of colours, silhouettes and normals over a batch of rays.
 
@@ -33,8 +33,6 @@ def ray_losses(
         samples: of the rays.
         sharpness: s of NeuS, 1/voxel.
         weights: "rgb", "rgb_scale", "mask" and "normal".
-        kept: share of the rays whose errors count, the smallest, for "rgb", "mask" and "normal": where generated views
-            contradict each other, the largest errors are the views' own (Wonder3D's ranking).
         marcher: a back-end of `zero123pp.recon.ops.rays`.
     """
     distance = field.distance(samples.points)
@@ -60,9 +58,9 @@ def ray_losses(
     normal_trust = trust * rays[:, column.NORMAL_WEIGHT]
     normal = normal_trust * rays.new_zeros(len(rays)).index_add(0, ray, weight.detach() * off)
     return {
-        "rgb": weights["rgb"] * _mean_of_smallest(rgb, kept["rgb"]),
-        "mask": weights["mask"] * _mean_of_smallest(mask, kept["mask"]),
-        "normal": weights["normal"] * _mean_of_smallest(normal, kept["normal"]),
+        "rgb": weights["rgb"] * rgb.mean(),
+        "mask": weights["mask"] * mask.mean(),
+        "normal": weights["normal"] * normal.mean(),
     }
 
 
@@ -73,34 +71,20 @@ def _crossings(near: Tensor, far: Tensor, f: Tensor, g: Tensor) -> Tensor:
     return near + share[:, None] * (far - near)
 
 
-def _mean_of_smallest(errors: Tensor, share: float) -> Tensor:
-    """Mean over all, with those that are not among the ``share`` smallest of the errors above 0 taken as 0."""
-    if share >= 1:
-        return errors.mean()
-    some = errors.detach()[errors.detach() > 0]
-    if not len(some):
-        return errors.mean()
-    limit = torch.kthvalue(some, max(round(share * len(some)), 1)).values
-    return torch.where(errors.detach() <= limit, errors, 0).mean()
-
-
-def shape_losses(field: HashField, points: Tensor, apart: Tensor, band: float) -> dict[str, Tensor]:
+def shape_losses(field: HashField, points: Tensor, apart: Tensor) -> dict[str, Tensor]:
     """What holds the field where rays say nothing, as means over points near the surface.
 
-    ``eikonal``: (|g| - 1)^2 of the slopes g; ``smooth``: squared difference of the slopes at points ``apart``;
-    ``sparse``: exp(-|f| / band), which keeps surfaces from appearing where nothing asks for them.
+    ``eikonal``: (|g| - 1)^2 of the slopes g; ``smooth``: squared difference of the slopes at points ``apart``.
 
     Args:
         field: to be held.
         points: (P, 3) voxels, near the surface.
         apart: (P, 3) voxels, small random steps.
-        band: voxels.
     """
-    distance, slope, _ = field.surface(torch.cat([points, points + apart]))
+    _, slope, _ = field.surface(torch.cat([points, points + apart]))
     here, there = slope.chunk(2)
     length = torch.sqrt((slope**2).sum(1) + 1e-12)
     return {
         "eikonal": ((length - 1) ** 2).mean(),
         "smooth": ((here - there) ** 2).sum(1).mean(),
-        "sparse": torch.exp(-distance.abs() / band).mean(),
     }

@@ -17,9 +17,6 @@ LOSS_LAPLACIAN, LOSS_EIKONAL, NEAR_SURFACE, NODE_LOSSES = 0, 1, 2, 3
 """Columns of the sums per plane: squared Laplacians, squared deviations of |grad f| from 1, and the number of nodes
 less than a voxel from the surface."""
 
-GUIDE_SCALE = 1.0
-"""Deviation from the guide, in voxels, beyond which it counts linearly."""
-
 _EPSILON = 1e-15  # Adam's: gradients are means over rays, and a node that few rays meet has tiny ones
 
 
@@ -81,16 +78,10 @@ def measure(x_first, x_last, begin, end, band, sdf, laplacian, flux, losses):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def regularise(
-    x_first, x_last, begin, end, laplacian, flux, weight_laplacian, weight_eikonal, sdf, guide, weight_guide, gradient
-):
-    """Add the gradients of the weighted losses of `measure`, and of the guide's, to ``gradient`` (n, n, n).
-
-    The guide's loss is the Huber loss of the distances' deviation from ``guide`` (n, n, n), which counts linearly
-    beyond `GUIDE_SCALE`: a guide that is far off is wrong there.
-    """
+def regularise(x_first, x_last, begin, end, laplacian, flux, weight_laplacian, weight_eikonal, gradient):
+    """Add the gradients of the weighted losses of `measure` to ``gradient`` (n, n, n)."""
     number = gradient.dtype.type
-    six, two, scale = number(6), number(2) * weight_laplacian, number(GUIDE_SCALE)
+    six, two = number(6), number(2) * weight_laplacian
     for i in range(x_first, x_last):
         for j in range(begin.shape[1]):
             low, high = begin[i, j], end[i, j]
@@ -104,8 +95,7 @@ def regularise(
             for k in range(low, high):
                 second = back[k] + front[k] + below[k] + above[k] + row[k - 1] + row[k + 1] - six * row[k]
                 inflow = fx_back[k] - fx[k] + fy_below[k] - fy[k] + fz[k - 1] - fz[k]
-                off = min(max(sdf[i, j, k] - guide[i, j, k], -scale), scale)
-                out[k] += two * second + weight_eikonal * inflow + weight_guide * off
+                out[k] += two * second + weight_eikonal * inflow
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
