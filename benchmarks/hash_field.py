@@ -136,14 +136,14 @@ def curve(path: Path, overrides: list[str]) -> list[dict]:
     from zero123pp.recon.fitting.hash import fit as hash_fit
 
     half_extent = [0.0]
-    frame = fit_module._frame
+    find_frame = fit_module.find_frame
 
     def framed(*at):
-        found = frame(*at)
-        half_extent[0] = found[0]
+        found = find_frame(*at)
+        half_extent[0] = found.half_extent
         return found
 
-    with mock.patch.object(hash_fit, "fit_hash", watched), mock.patch.object(fit_module, "_frame", framed):
+    with mock.patch.object(hash_fit, "fit_hash", watched), mock.patch.object(fit_module, "find_frame", framed):
         fit(views, config.fit)
     return rows
 

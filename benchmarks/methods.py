@@ -8,7 +8,8 @@ import numpy as np
 from zero123pp.cameras import pixel_centres, unproject, view_from_world
 from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.recon.field import Field
-from zero123pp.recon.fitting.fit import FitConfig, fit, shown_radius
+from zero123pp.recon.fitting.fit import FitConfig, fit
+from zero123pp.recon.fitting.frame import shown_radius
 from zero123pp.recon.fitting.hull import Silhouettes
 from zero123pp.recon.meshing.clean import CleanConfig, clean
 from zero123pp.recon.meshing.extract import extract

@@ -22,7 +22,7 @@ def inconsistency_px(views: Sequence[View]) -> float:
     from concurrent.futures import ThreadPoolExecutor
 
     from zero123pp.recon.fitting import targets
-    from zero123pp.recon.fitting.fit import shown_radius
+    from zero123pp.recon.fitting.frame import shown_radius
     from zero123pp.recon.fitting.hull import Silhouettes
     from zero123pp.recon.ops.field import rays as ray
     from zero123pp.recon.ops.resample import shrunk

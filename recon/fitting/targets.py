@@ -1,17 +1,52 @@
 """What the fit compares its rays with: pixels of the views at the resolution of a level, as a table of rays."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from zero123pp.cameras import pixel_rays, project, view_from_world
+from zero123pp.recon.fitting.config import FitConfig
 from zero123pp.recon.ops.field import rays as ray
-from zero123pp.recon.ops.resample import premultiplied
+from zero123pp.recon.ops.resample import premultiplied, shrunk
 from zero123pp.recon.ops.sampling import bilinear
 from zero123pp.types import View
 
+REACH = 2.5
+"""Nodes less than this above the floor, in voxels, are optimised."""
+_PIXELS_PER_VOXEL = 2.5
+"""Views are averaged down to this many pixels a voxel: finer detail than the grid can show only costs time."""
+_MARGIN_PX = 2
+"""Pixels beside a silhouette that are looked at as well, px of a level's pictures."""
 _NEAR_GRID = 16
 """Rays of cameras farther than so many half extents start at that distance; the grid's corners are at 1.74."""
+
+
+@dataclass(frozen=True)
+class LevelTargets:
+    """What a grid of n^3 nodes is fitted to."""
+
+    floor: np.ndarray
+    """(n, n, n) the least distance allowed, voxels."""
+    rays: np.ndarray
+    """(R, RAY_SIZE), see `zero123pp.recon.ops.field.rays`."""
+    views: list[View]
+    """In the size that suits the grid."""
+
+
+def level_targets(views: Sequence[View], hull: np.ndarray, half_extent: float, config: FitConfig) -> LevelTargets:
+    """What a level is fitted to, with the hull (n, n, n) in voxels."""
+    resolution = len(hull)
+    voxel = 2 * half_extent / (resolution - 1)
+    pixels = [pixel_size(view) for view in views]
+    small = [shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
+    tolerance = config.hull_tolerance_px * float(
+        np.mean([pixel * view.camera.width / 320 for view, pixel in zip(views, pixels)])
+    )
+    floor = hull - tolerance / voxel
+    table = ray_table(small, half_extent, resolution, _MARGIN_PX, config.weight_normal)
+    ray.clip_to_hull(floor.reshape(-1), resolution, table, np.float32(REACH))
+    return LevelTargets(floor, table[table[:, ray.FAR] > table[:, ray.NEAR]], small)
 
 
 def pixel_size(view: View) -> float:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from balls import ball_view
 
-from zero123pp.recon.fitting.fit import FitConfig, fit, shown_radius
+from zero123pp.recon.fitting.fit import FitConfig, fit
+from zero123pp.recon.fitting.frame import shown_radius
 from zero123pp.recon.meshing.clean import clean
 from zero123pp.recon.meshing.extract import extract
 from zero123pp.rigs import RIGS

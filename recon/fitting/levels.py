@@ -1,0 +1,111 @@
+"""Coarse to fine: the visual hull is carved on one dense grid after another until its renders agree with the views."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zero123pp.recon.field import Field, resize_grid
+from zero123pp.recon.fitting.config import FitConfig
+from zero123pp.recon.fitting.frame import Frame
+from zero123pp.types import View
+
+if TYPE_CHECKING:
+    from zero123pp.recon.fitting.solver import Solver
+
+_SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
+"""Share of the free distance that is skipped (the grid is not an exact distance), and the longest skip in voxels."""
+
+
+@dataclass(frozen=True)
+class FittedLevel:
+    """A level as it ended, on n^3 nodes."""
+
+    field: Field
+    carved: np.ndarray
+    """(n, n, n) what was carved off the visual hull: the field's distances less the hull's, world units."""
+
+
+def fit_levels(
+    views: Sequence[View], frame: Frame, config: FitConfig, rng: np.random.Generator, pool: Executor,
+    progress: Callable[[int], None],
+) -> FittedLevel:  # fmt: skip
+    """Fit all levels, each from where the one before it ended.
+
+    Args:
+        views: all of them trusted.
+        frame: of the object.
+        config: see `FitConfig`.
+        rng: draws the rays.
+        pool: runs the kernels.
+        progress: called with the number of steps done, over all levels together.
+    """
+    shares, ended = _steps_of_levels(config), None
+    for level, coarse in enumerate(config.levels):
+        solver, hull = _begin(views, frame, round(coarse * frame.finer), ended, config, pool)
+        draw = _batches(solver.ray_count, round(config.rays * (coarse / 64) ** 2), rng)
+        for index in range(shares[level]):
+            _advance(solver, next(draw), level, index / shares[level], config)
+            progress(sum(shares[:level]) + index + 1)
+        voxel = frame.voxel(len(hull))
+        field = Field(solver.sdf * voxel, solver.color, frame.half_extent)
+        ended = FittedLevel(field, (solver.sdf - hull) * voxel)
+    return ended
+
+
+def _begin(
+    views: Sequence[View], frame: Frame, resolution: int, before: FittedLevel | None, config: FitConfig, pool: Executor
+) -> tuple["Solver", np.ndarray]:
+    """The solver of a level that begins where the one ``before`` ended, and the hull (n, n, n) in its voxels."""
+    from zero123pp.recon.fitting.solver import Solver
+    from zero123pp.recon.fitting.targets import REACH, level_targets, seen_colors
+
+    voxel = frame.voxel(resolution)
+    hull = frame.hull(resolution) / voxel
+    wanted = level_targets(views, hull, frame.half_extent, config)
+    if before is None:
+        start, color = hull, seen_colors(wanted.views, hull, frame.half_extent)
+    else:
+        # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
+        start = hull + resize_grid(before.carved, resolution) / voxel
+        color = resize_grid(before.field.color, resolution)
+    return Solver(start, color, wanted.floor, wanted.rays, REACH, pool), hull
+
+
+def _steps_of_levels(config: FitConfig) -> list[int]:
+    """The steps of each level; equal, the first levels get the rest."""
+    count = len(config.levels)
+    return [config.steps // count + (level < config.steps % count) for level in range(count)]
+
+
+def _batches(ray_count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless batches of at most ``size`` rays: every ray comes once before any comes again.
+
+    Rays of a batch are in the order of the table, so that neighbours look at the same nodes one after another.
+    """
+    while True:
+        order = rng.permutation(ray_count).astype(np.int32)
+        count = max(round(ray_count / size), 1)
+        for batch in np.array_split(order, count):
+            yield np.sort(batch)
+
+
+def _advance(solver: "Solver", chosen: np.ndarray, level: int, done: float, config: FitConfig) -> None:
+    """One step at ``done`` (0 to 1) of a level."""
+    from zero123pp.recon.fitting.solver import Weights
+
+    sharp_begin, sharp_end = config.sharpness
+    fall = 0.1 ** max(2 * done - 1, 0)  # to a tenth over the second half of a level
+    weights = Weights(  # that of normals is in the table of rays
+        config.weight_rgb, config.rgb_scale, config.weight_mask, 1.0, config.weight_laplacian, config.weight_eikonal
+    )
+    solver.step(
+        chosen,
+        sharp_begin + (sharp_end - sharp_begin) * done,
+        (config.sample_step, _SKIP_SHARE, _SKIP_MAX),
+        weights,
+        config.lr_sdf * 0.7**level * fall,
+        config.lr_color * fall,
+    )
