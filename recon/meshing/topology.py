@@ -1,4 +1,8 @@
-"""Facts about the connectivity of triangle meshes, and the repairs that need nothing else."""
+"""Facts about the connectivity of triangle meshes, and the repairs that need nothing else.
+
+Pieces come from scipy's graphs, soundness from manifold3d. trimesh has areas, volumes and Euler's number as well, the
+same to the last bit and no faster; importing it takes 0.2 s, longer than all of this for a mesh of ten thousand faces.
+"""
 
 import numpy as np
 
@@ -91,8 +95,10 @@ def face_areas(mesh: Mesh) -> np.ndarray:
 
 def euler_characteristic(faces: np.ndarray) -> int:
     """Vertices - edges + faces; 2 for each closed piece, less 2 for each handle."""
-    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    return len(np.unique(faces)) - len(np.unique(edges, axis=0)) + len(faces)
+    vertices = np.unique(faces)
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    keys = edges.min(1) * (vertices.max(initial=0) + 1) + edges.max(1)  # one number an edge: faster than rows
+    return len(vertices) - len(np.unique(keys)) + len(faces)
 
 
 def keep_faces(mesh: Mesh, keep: np.ndarray) -> Mesh:
