@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from shapes import icosphere, painted
 
-from zero123pp.cameras import orbit_camera, pixel_rays, view_from_world
+from zero123pp.cameras import orbit_camera, view_from_world
 from zero123pp.errors import BadInput
 from zero123pp.images import to_uint8
-from zero123pp.recon.meshing.normals import face_normals, smooth_normals
+from zero123pp.recon.meshing.normals import face_normals
 from zero123pp.recon.ops.raster import rasterize
 from zero123pp.recon.render import UNPAINTED, render
 from zero123pp.types import Mesh, TexturedMesh
@@ -72,22 +72,6 @@ def test_depth_and_normals_are_those_of_the_pixel_centres():
     assert not view.normal[~fragments.covered].any()
 
 
-def test_smooth_normals_of_a_sphere_point_outward():
-    sphere = icosphere(4)
-    asset = TexturedMesh(
-        sphere, np.zeros((len(sphere.vertices), 2)), np.zeros((2, 2, 3), np.uint8), smooth_normals(sphere)
-    )
-    view = render(asset, CAMERA)
-    covered = view.depth > 0
-    origin, rays = pixel_rays(CAMERA)
-    forward = CAMERA.world_from_cam[:3, 2]
-    points = origin + rays[covered] * (view.depth[covered] / (rays[covered] @ forward))[:, None]
-    outward = points / np.linalg.norm(points, axis=-1, keepdims=True)
-    cosine = (view.normal[covered] * (outward @ view_from_world(CAMERA).T)).sum(-1)
-    assert cosine.min() > 0.999
-    assert view.normal[covered][:, 2].min() > 0  # towards the viewer
-
-
 def test_back_faces_show_their_back():
     camera = orbit_camera(180, 0, 2.0, 30, 32)
     view = render(quad(), camera)
@@ -118,15 +102,3 @@ def test_nothing_to_render_is_refused():
         render(quad(), CAMERA, supersample=0)
     empty = render(Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), CAMERA)
     assert not empty.alpha.any()
-
-
-def test_smooth_normals_ignore_triangulation_and_seams():
-    """A cube corner has the same normal however its sides are cut, and copies of a vertex share it."""
-    import trimesh
-
-    cube = trimesh.creation.box((1, 1, 1))
-    mesh = Mesh(cube.vertices, cube.faces.astype(np.int32))
-    expected = np.sign(mesh.vertices) / np.sqrt(3)
-    assert np.allclose(smooth_normals(mesh), expected, atol=1e-6)
-    split = Mesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(mesh.faces.size).reshape(-1, 3))
-    assert np.allclose(smooth_normals(split), expected[mesh.faces].reshape(-1, 3), atol=1e-6)

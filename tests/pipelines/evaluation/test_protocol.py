@@ -1,20 +1,15 @@
 """Protocols named after papers, alignments side by side, and the halves of a folder."""
 
 import csv
-import json
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-from paths import ROOT
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import cli
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject, get_protocol
-from zero123pp.pipelines.evaluation.report import to_markdown
-from zero123pp.pipelines.inputs.objects import find_meshes, half_of
-from zero123pp.pipelines.progress import peak_memory_mb, reset_peak_memory
 from zero123pp.recon.meshing.parts import normalise
 from zero123pp.types import Mesh
 
@@ -89,40 +84,6 @@ def test_alignment_takes_a_turn_out_of_the_marks(brick, truth_of):
     assert none["IoU"] < yaw["IoU"] < icp["IoU"] and icp["IoU"] > 0.96
 
 
-def test_halves_are_fixed_and_cover_everything(tmp_path):
-    # Written down: the halves must never change, or numbers would be tuned on what they are reported on.
-    assert [half_of(name) for name in ("ycb_mug", "gso_basket", "crane_spot_cow", "ycb_banana")] == [
-        "tune", "report", "tune", "report",
-    ]  # fmt: skip
-    names = [f"object_{index}" for index in range(200)]
-    for name in names:
-        (tmp_path / f"{name}.glb").touch()
-    halves = [{path.stem for path in find_meshes(tmp_path, split=split)} for split in ("tune", "report")]
-    assert halves[0] | halves[1] == set(names) and not halves[0] & halves[1]
-    assert 70 < len(halves[0]) < 130
-    assert len(find_meshes(tmp_path)) == 200
-    with pytest.raises(BadInput, match="none in the half"):
-        find_meshes(tmp_path, ["object_0"], "tune" if half_of("object_0") == "report" else "report")
-
-
-def test_alignments_stand_side_by_side():
-    row = {"object": "cow", "CD": 0.03, "F0.2": 0.5, "PSNR": 20.0, "CD_yaw": 0.02, "F0.2_yaw": 0.6, "CD_icp": 0.01,
-           "F0.2_icp": 0.7}  # fmt: skip
-    page = to_markdown("T", [row], {}, [], ("none", "yaw", "icp"))
-    for line in ("| none | 0.0300 | 0.500 |", "| yaw | 0.0200 | 0.600 |", "| icp | 0.0100 | 0.700 |"):
-        assert line in page
-    assert "| cow | 0.0300 | 0.500 | 20.00 |" in page
-
-
-def test_peak_memory_counts_from_the_reset():
-    block = np.ones(40_000_000)
-    before = peak_memory_mb()
-    del block
-    if not reset_peak_memory():
-        pytest.skip("this system cannot reset the peak")
-    assert peak_memory_mb() < before - 200
-
-
 @pytest.mark.slow
 def test_a_run_under_another_protocol(brick, tmp_path):
     import trimesh
@@ -138,10 +99,3 @@ def test_a_run_under_another_protocol(brick, tmp_path):
     page = (tmp_path / "out" / f"{name}.md").read_text()
     assert "## Means by alignment" in page and "| icp |" in page and "InstantMesh" in page
     assert all(option in page for option in ("--rig v1.1", "--scale 0.8", "--protocol instantmesh", "--align all"))
-
-
-def test_the_halves_of_the_benchmark_are_what_the_documents_say(shared):
-    manifest = json.loads((shared / "bench" / "MANIFEST.json").read_text())
-    files = [entry["file"] if "file" in entry else f"{entry['name']}.glb" for entry in manifest]
-    reported = [name for name in files if half_of(name.removesuffix(".glb")) == "report"]
-    assert f"{len(files) - len(reported)} tune, {len(reported)} report" in (ROOT / "docs" / "evaluation.md").read_text()

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from zero123pp import Zero123PlusPipeline
-from zero123pp.diffusion.cpu import attention
 from zero123pp.diffusion.fast import FastReferenceAttention
 from zero123pp.diffusion.reference import ReferenceAttention
 from zero123pp.errors import BadInput, MissingBackend
@@ -30,14 +29,6 @@ def latents(pipe, picture):
 
 def processors(pipe):
     return list(pipe.unet.attn_processors.values())
-
-
-@pytest.mark.parametrize("slice_size", [1, 2, 5])
-def test_sliced_attention_is_attention(slice_size):
-    g = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(2, n, 24, generator=g) for n in (10, 7, 7))
-    want = attention.attend(q, k, v, 3)
-    torch.testing.assert_close(attention.attend(q, k, v, 3, slice_size), want, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("accelerated", [False, True])

@@ -2,23 +2,16 @@ import dataclasses
 
 import numpy as np
 import pytest
-import trimesh
 from gltf_validator import validate_glb
-from scipy.ndimage import distance_transform_edt
-from shapes import box, icosphere, marching, noisy_ball, painted
+from shapes import box, icosphere, painted
 
 from zero123pp.cameras import orbit_camera
-from zero123pp.errors import BadInput, ConfigError, StageFailed
+from zero123pp.errors import BadInput, ConfigError
 from zero123pp.recon.export import save
 from zero123pp.recon.meshing.normals import smooth_normals
-from zero123pp.recon.meshing.topology import face_areas
 from zero123pp.recon.ops.raster import rasterize, rasterize_uv
 from zero123pp.recon.render import render
-from zero123pp.recon.texturing.charts import face_neighbours, pieces
-from zero123pp.recon.texturing.exposure import match_gains
-from zero123pp.recon.texturing.fill import fill_nearest, fill_on_surface
 from zero123pp.recon.texturing.texture import TextureConfig, texture
-from zero123pp.recon.texturing.unwrap import unwrap
 from zero123pp.rigs import RIGS
 from zero123pp.types import Camera, Mesh, View
 
@@ -128,19 +121,6 @@ def test_exposure_is_evened_out():
     assert psnr(render(on, camera), truth) > psnr(render(off, camera), truth)
 
 
-def test_gains_solve_known_factors():
-    rng = np.random.default_rng(0)
-    true = rng.uniform(0.9, 1.1, 4)
-    colors = rng.uniform(0, 0.8, (1, 500, 3)) * true[:, None, None]
-    weights = rng.uniform(0.1, 1, (4, 500)) * (rng.random((4, 500)) > 0.4)
-    gains = match_gains(colors, weights, np.ones(4))
-    corrected = gains * true
-    assert np.ptp(corrected) < 0.03 and abs(np.log(gains).mean()) < 0.01
-    trusted = match_gains(colors, weights, np.array([1.0, 1e-3, 1e-3, 1e-3])) * true / true[0]
-    assert np.abs(trusted - 1).max() < 0.03  # all follow the trusted view
-    assert (match_gains(colors, np.eye(4, 500), np.ones(4)) == 1).all()  # nothing in common
-
-
 def test_confidence_rules():
     mesh = icosphere(3)
     red = lambda points: np.broadcast_to([1.0, 0, 0], points.shape)  # noqa: E731
@@ -164,84 +144,6 @@ def test_confidence_rules():
             texture(mesh, views, config)
 
 
-def helix(turns: float = 2.5) -> Mesh:
-    """A spiral ramp: every normal points up, and the flattened surface would lie on itself."""
-    angle, radius = np.meshgrid(np.linspace(0, 2 * np.pi * turns, 120), np.linspace(0.15, 0.35, 6), indexing="ij")
-    vertices = np.stack([radius * np.cos(angle), 0.04 * angle, -radius * np.sin(angle)], axis=-1).reshape(-1, 3)
-    index = np.arange(len(vertices)).reshape(120, 6)
-    a, b, c, d = (part.reshape(-1) for part in (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]))
-    return Mesh(vertices, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
-
-
-def ring() -> Mesh:
-    """A thin flat ring, whose top and bottom leave their bounding boxes nearly empty."""
-    torus = trimesh.creation.torus(0.4, 0.04)
-    return Mesh(torus.vertices * [1, 1, 0.2], torus.faces.astype(np.int32))
-
-
-@pytest.mark.parametrize(
-    ("mesh", "least"),
-    [(icosphere(4), 0.5), (box(0.5, 8), 0.5), (marching(noisy_ball(24)), 0.4), (helix(), 0.3), (ring(), 0.25)],
-    ids=["sphere", "cube", "tunnels", "helix", "ring"],
-)
-def test_atlas_has_no_overlaps_and_keeps_the_faces(mesh, least):
-    atlas = unwrap(mesh, 512, 4)
-    assert np.array_equal(atlas.vertex[atlas.faces], mesh.faces)
-    assert atlas.uvs.min() >= 0 and atlas.uvs.max() <= 1
-    a, b, c = (atlas.uvs.astype(float)[atlas.faces[:, i]].T for i in range(3))
-    area = np.abs((b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]).sum() / 2
-    covered = rasterize_uv(atlas.uvs, atlas.faces, 4096, 4096).covered.mean()
-    assert area == pytest.approx(covered, rel=2e-3) and covered > least
-    again = unwrap(mesh, 512, 4)
-    assert atlas.uvs.tobytes() == again.uvs.tobytes()
-
-
-@pytest.mark.parametrize("mesh", [icosphere(4), marching(noisy_ball(24))], ids=["sphere", "tunnels"])
-def test_charts_keep_their_distance_and_their_scale(mesh):
-    padding, size = 6, 512
-    atlas = unwrap(mesh, size, padding)
-    piece = pieces(np.zeros(len(atlas.faces), int), face_neighbours(atlas.faces))
-    assert piece.max() + 1 == atlas.charts
-    face = rasterize_uv(atlas.uvs, atlas.faces, size, size).face
-    chart = np.where(face >= 0, piece[face], -1)
-    for own in range(0, atlas.charts, max(1, atlas.charts // 12)):
-        if (chart == own).any():
-            apart = distance_transform_edt(chart != own)[(chart >= 0) & (chart != own)]
-            assert apart.min() >= padding
-    # Orthographic projection: nothing is longer than its chart's scale, and faces shrink to a quarter at worst.
-    texels, corners = atlas.uvs.astype(float)[atlas.faces] * size, mesh.vertices.astype(float)[mesh.faces]
-    flat = np.linalg.norm(texels - np.roll(texels, 1, 1), axis=-1)
-    solid = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=-1)
-    scale = (flat / solid).max()
-    e, f = texels[:, 1] - texels[:, 0], texels[:, 2] - texels[:, 0]
-    shrunk = np.abs(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]) / 2 / (face_areas(mesh) * scale**2)
-    assert shrunk.min() > 0.24 and np.median(shrunk) > 0.8
-
-
-def test_hundreds_of_thousands_of_faces_unwrap():
-    mesh = icosphere(7)
-    atlas = unwrap(mesh, 1024, 4)
-    assert len(atlas.faces) == 327680 and atlas.charts < 20
-
-
-@pytest.mark.parametrize("scale", [2.0**-10, 2.0**10])
-def test_atlas_does_not_depend_on_the_unit_of_length(scale):
-    mesh = icosphere(2)
-    here, there = unwrap(mesh, 256, 2), unwrap(mesh.with_vertices(mesh.vertices * np.float32(scale)), 256, 2)
-    assert np.array_equal(here.faces, there.faces) and np.allclose(here.uvs, there.uvs, atol=1e-3)
-
-
-def test_degenerate_faces_keep_their_place():
-    mesh = icosphere(2)
-    vertices = np.array(mesh.vertices)
-    vertices[mesh.faces[7, 1]] = vertices[mesh.faces[7, 0]]
-    messy = Mesh(vertices, np.concatenate([mesh.faces, [[0, 0, 1]], mesh.faces[:2]]))
-    atlas = unwrap(messy, 256, 2)
-    assert np.array_equal(atlas.vertex[atlas.faces], messy.faces)
-    with pytest.raises(StageFailed, match="cannot unwrap"):
-        unwrap(Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]])), 256, 2)
-
-
 def test_texture_repeats_itself_and_reports_progress():
     mesh = icosphere(3)
     views, seen = rig_views(mesh, pixels=96), []
@@ -257,44 +159,6 @@ def test_normals_are_smooth_across_seams():
     outward = asset.mesh.vertices / np.linalg.norm(asset.mesh.vertices, axis=1, keepdims=True)
     assert (asset.normals * outward).sum(1).min() > 0.999
     assert np.array_equal(asset.normals, smooth_normals(asset.mesh))
-
-
-def test_gutter_takes_the_nearest_texel():
-    rng = np.random.default_rng(0)
-    known = rng.random((60, 80)) > 0.98
-    values = rng.random((60, 80, 3))
-    filled = fill_nearest(values, known)
-    assert np.array_equal(filled[known], values[known])
-    exact = distance_transform_edt(~known)
-    index = np.arange(60 * 80).reshape(60, 80)
-    source = fill_nearest(index[..., None], known)[..., 0]
-    y, x = np.divmod(source, 80)
-    distance = np.hypot(y - np.arange(60)[:, None], x - np.arange(80))
-    assert known.reshape(-1)[source].all() and (distance - exact).max() < 0.5
-    assert (distance == exact).mean() > 0.98
-    assert np.array_equal(fill_nearest(values, np.zeros((60, 80), bool)), values)
-
-
-def test_surface_fill_is_harmonic():
-    """On a sphere with its poles known, colours are between theirs and ordered by height."""
-    mesh = icosphere(3)
-    height = mesh.vertices[:, 1] / 0.4
-    known = np.abs(height) > 0.9
-    colors = np.where(height[:, None] > 0, [1.0, 0, 0], [0, 0, 1.0])
-    filled = fill_on_surface(mesh, smooth_normals(mesh), colors, known)
-    assert np.array_equal(filled[known], colors[known]) and filled.min() >= 0 and filled.max() <= 1
-    equator = np.abs(height) < 0.05
-    assert np.allclose(filled[equator], [0.5, 0, 0.5], atol=0.1)
-    assert np.corrcoef(filled[~known, 0], height[~known])[0, 1] > 0.97
-
-
-def test_surface_fill_reaches_pieces_without_any_color():
-    one, two = icosphere(2, 0.2), icosphere(2, 0.1)
-    faces = np.concatenate([one.faces, two.faces + len(one.vertices)])
-    mesh = Mesh(np.concatenate([one.vertices, two.vertices + np.float32(0.4)]), faces)
-    known = np.arange(len(mesh.vertices)) < len(one.vertices)
-    filled = fill_on_surface(mesh, smooth_normals(mesh), np.full((len(known), 3), 0.3) * known[:, None], known)
-    assert np.allclose(filled, 0.3)
 
 
 @pytest.mark.parametrize(

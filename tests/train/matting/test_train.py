@@ -1,4 +1,4 @@
-"""The training of the cutout network: panoramas, compositions, the loop and the export."""
+"""The training of the cutout network: compositions, the loop and the export."""
 
 import argparse
 import json
@@ -6,27 +6,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from radiance import write_hdr
 
-from zero123pp.cameras import orbit_camera, pixel_rays
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands.train_matting import add_arguments
 from zero123pp.train.matting.compose import compose
-from zero123pp.train.matting.panoramas import perspective_crop, photograph, read_hdr, tone_map
 
 torch = pytest.importorskip("torch")
-
-
-def write_hdr(path, rgbe: np.ndarray) -> None:
-    """A run-length coded Radiance file of (H, W, 4) uint8: runs where a value repeats, else one literal each."""
-    height, width = rgbe.shape[:2]
-    out = bytearray(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n" + f"-Y {height} +X {width}\n".encode())
-    for row in rgbe:
-        out += bytes([2, 2, width >> 8, width & 255])
-        for channel in row.T:
-            for start in range(0, width, 100):
-                part = channel[start : start + 100]
-                out += bytes([128 + len(part), part[0]]) if (part == part[0]).all() else bytes([len(part), *part])
-    path.write_bytes(out)
 
 
 @pytest.fixture
@@ -46,40 +32,6 @@ def data(tmp_path):
         rgbe[:10, :, :3] = 200
         write_hdr(tmp_path / "panoramas" / f"{name}.hdr", rgbe)
     return tmp_path
-
-
-def test_radiance_files_are_read_exactly(tmp_path):
-    rgbe = np.random.default_rng(1).integers(1, 255, (7, 130, 4), dtype=np.uint8)
-    rgbe[2, :, 1] = 77
-    write_hdr(tmp_path / "a.hdr", rgbe)
-    expected = rgbe[..., :3] * 2.0 ** (rgbe[..., 3:].astype(float) - 136)
-    assert np.allclose(read_hdr(tmp_path / "a.hdr"), expected, rtol=1e-6)
-
-
-def test_other_files_are_refused(tmp_path):
-    (tmp_path / "a.hdr").write_bytes(b"P6 1 1 255\n...")
-    with pytest.raises(BadInput, match="not a Radiance"):
-        read_hdr(tmp_path / "a.hdr")
-
-
-def test_crops_look_where_they_are_pointed():
-    """A panorama painted with its own viewing directions gives back the directions of the camera's rays."""
-    height, width = 256, 512
-    latitude = (0.5 - (np.arange(height) + 0.5) / height) * np.pi
-    longitude = ((np.arange(width) + 0.5) / width - 0.5) * 2 * np.pi
-    lat, lon = np.meshgrid(latitude, longitude, indexing="ij")
-    panorama = np.stack([np.cos(lat) * np.sin(lon), np.sin(lat), -np.cos(lat) * np.cos(lon)], axis=-1)
-    # Yaw 0 looks along -Z, to the right is +X: the orbit camera that stands on +Z, above by the pitch downwards.
-    crop = perspective_crop(panorama, 0, -20, 0, 60, 33)
-    _, rays = pixel_rays(orbit_camera(0, 20, 1, 60, 33))
-    assert np.abs(crop - rays).max() < 2e-3
-
-
-def test_tone_mapping_is_monotonic_and_in_range():
-    linear = np.linspace(0, 50, 300).reshape(10, 10, 3)
-    mapped = tone_map(linear, 0.0).ravel().astype(int)
-    assert (np.diff(mapped) >= 0).all() and mapped[0] == 0 and (tone_map(linear, 1.0).ravel() >= mapped).all()
-    assert photograph(linear, np.random.default_rng(0), 32).shape == (32, 32, 3)
 
 
 def test_pairs_are_well_formed_and_repeatable():
@@ -180,20 +132,3 @@ def test_useless_folders_are_refused(data, tmp_path):
     (tmp_path / "bad.pt").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="not a training checkpoint"):
         load_checkpoint(tmp_path / "bad.pt")
-
-
-def test_objects_are_rendered_with_their_alpha(tmp_path):
-    trimesh = pytest.importorskip("trimesh")
-    from zero123pp.pipelines.commands.render_objects import add_arguments, run
-
-    (tmp_path / "meshes").mkdir()
-    trimesh.creation.icosphere(subdivisions=2).export(tmp_path / "meshes" / "ball.glb")
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    words = ["--meshes", str(tmp_path / "meshes"), "--out", str(tmp_path / "out"), "--pictures", "2", "--size-px", "64"]
-    assert run(parser.parse_args(words)) == 0
-    files = sorted((tmp_path / "out").rglob("*.png"))
-    assert [file.name for file in files] == ["ball_0.png", "ball_1.png"]
-    with Image.open(files[0]) as picture:
-        alpha = np.asarray(picture)[..., 3] > 127
-    assert alpha.mean() == pytest.approx(np.pi / 4, abs=0.06)  # a disc fills this share of its own box

@@ -1,4 +1,4 @@
-"""The hash-grid field: its start, its slopes and losses by automatic gradients, and whole fits."""
+"""The hash-grid field: its start, its slopes, and whole fits."""
 
 import subprocess
 import sys
@@ -8,41 +8,21 @@ import numpy as np
 import pytest
 import torch
 from balls import ball_views
+from plane_field import LAYOUT, N, plane_field
 
 from zero123pp.configs import load
 from zero123pp.errors import BadInput, ConfigError
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.fitting.hash.config import HashConfig
-from zero123pp.recon.fitting.hash.field import HashField, base_channels
 from zero123pp.recon.fitting.hash.fit import Fitter, Start, _active_levels
-from zero123pp.recon.fitting.hash.losses import Samples, ray_losses, shape_losses
 from zero123pp.recon.fitting.hash.space import surface_states
 from zero123pp.recon.meshing.extract import extract
-from zero123pp.recon.ops.encoding import HashLayout, numba_cpu, reference
+from zero123pp.recon.ops.encoding import numba_cpu, reference
 from zero123pp.recon.ops.field import rays as column
 from zero123pp.recon.ops.field.neus import logistic, section_transmittance
 from zero123pp.recon.ops.field.reference import section_alpha
-from zero123pp.recon.ops.rays import EMPTY, SOLID, SURFACE, packed
-
-N = 13
-LAYOUT = HashLayout(levels=3, log2_entries=9, base=4, growth=2.0)
-
-
-def plane_field(encoding=reference, dtype=torch.float64, bumpy=0.3):
-    """A field over a plane, whose trilinear interpolant and its slope are exact, with a random correction."""
-    axis = torch.arange(N, dtype=dtype)
-    x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
-    sdf = 0.6 * (x - 6.2) + 0.64 * (y - 5.9) + 0.48 * (z - 6.1)
-    torch.manual_seed(0)
-    field = HashField(base_channels(sdf, sdf - 5, torch.rand(N, N, N, 3, dtype=dtype)), LAYOUT, encoding, hidden=8)
-    field = field.to(dtype)
-    if bumpy:
-        with torch.no_grad():
-            field.table.normal_(0, 0.5)
-            field.second.weight[0].normal_(0, bumpy)
-            field.color[-1].weight.normal_(0, bumpy)
-    return field
+from zero123pp.recon.ops.rays import EMPTY, SOLID, SURFACE
 
 
 def test_a_new_field_is_its_base():
@@ -85,53 +65,7 @@ def test_opacity_of_sections_is_that_of_the_numpy_kernels():
     np.testing.assert_allclose(section_alpha(near, far, 7.0).numpy(), expected, atol=1e-12)
 
 
-def rays_through(field, count=12):
-    generator = torch.Generator().manual_seed(5)
-    rays = torch.rand(count, column.RAY_SIZE, generator=generator, dtype=torch.float64)
-    direction = torch.nn.functional.normalize(
-        torch.tensor([-1.0, -1, -1]).double() + 0.3 * torch.rand(count, 3, generator=generator, dtype=torch.float64),
-        dim=1,
-    )
-    rays[:, column.ORIGIN : column.ORIGIN + 3] = 11 + rays[:, :3]
-    rays[:, column.DIRECTION : column.DIRECTION + 3] = direction
-    rays[:, column.NORMAL : column.NORMAL + 3] = torch.tensor([0.6, 0.64, 0.48]).double()
-    distance = torch.linspace(2, 15, 14, dtype=torch.float64)
-    points = rays[:, None, :3] + distance[:, None] * direction[:, None]
-    ray = torch.arange(count)[:, None].expand(-1, len(distance))
-    return rays, Samples(ray.reshape(-1), points.reshape(-1, 3).clamp(0, N - 1))
-
-
 WEIGHTS = {"rgb": 3.0, "rgb_scale": 0.3, "mask": 0.4, "normal": 0.7}
-
-
-@pytest.mark.parametrize("name", ["rgb", "mask", "normal"])
-def test_gradients_of_the_losses_by_the_table(name):
-    """Finite differences against automatic ones; crossings are constants, so they are held in the numeric ones too."""
-    field = plane_field(numba_cpu)
-    rays, samples = rays_through(field)
-    sharpness = torch.tensor(1.3, dtype=torch.float64)
-
-    def loss():
-        return ray_losses(field, rays, samples, sharpness, WEIGHTS, packed)[name]
-
-    value = loss()
-    (gradient,) = torch.autograd.grad(value, field.table)
-    assert value > 0 and gradient.abs().max() > 0
-    if name == "mask":  # no crossing enters it
-        row, step = int(gradient.abs().sum(1).argmax()), 1e-6
-        with torch.no_grad():
-            field.table[row, 0] += step
-            above = loss()
-            field.table[row, 0] -= 2 * step
-            below = loss()
-        assert float((above - below) / (2 * step)) == pytest.approx(float(gradient[row, 0]), rel=1e-4, abs=1e-9)
-
-
-def test_shape_losses_vanish_for_a_plane():
-    field = plane_field(bumpy=0)
-    points = torch.rand(60, 3, dtype=torch.float64) * 8 + 2
-    found = shape_losses(field, points, torch.full_like(points, 0.4))
-    assert found["eikonal"] < 1e-6 and found["smooth"] < 1e-12
 
 
 def test_states_of_space_follow_the_field():

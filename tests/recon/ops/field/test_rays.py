@@ -1,21 +1,12 @@
-"""The kernels of the fit against the torch reference: losses and all gradients."""
+"""The kernel over rays against the torch reference: losses and all gradients."""
 
 import numpy as np
 import pytest
+from bumpy_ball import N, bumpy_ball
 
 torch = pytest.importorskip("torch")
 
-from zero123pp.recon.ops.field import nodes, rays, reference  # noqa: E402
-
-N = 12
-
-
-def _ball(radius=3.2, bumps=0.4, seed=0):
-    """A bumpy ball: distances (N, N, N) in voxels, and random colours."""
-    rng = np.random.default_rng(seed)
-    at = np.stack(np.meshgrid(*[np.arange(N)] * 3, indexing="ij"), -1) - (N - 1) / 2
-    sdf = np.linalg.norm(at, axis=-1) - radius + rng.normal(0, bumps, (N, N, N))
-    return sdf, rng.random((N, N, N, 3))
+from zero123pp.recon.ops.field import rays, reference  # noqa: E402
 
 
 def _rays(count=60, seed=1):
@@ -67,7 +58,7 @@ def _oracle(sdf, color, table, settings):
 @pytest.mark.parametrize("term", ["rgb", "mask", "normal", "all"])
 @pytest.mark.parametrize("bumps", [0.0, 0.5])
 def test_ray_gradients_match_autograd(term, bumps):
-    sdf, color = _ball(bumps=bumps)
+    sdf, color = bumpy_ball(bumps=bumps)
     only = {name: 0.0 for name in ("rgb", "mask", "normal") if term not in (name, "all")}
     settings, table = _settings(**only), _rays()
     found, expected = _kernel(sdf, color, table, settings), _oracle(sdf, color, table, settings)
@@ -77,7 +68,7 @@ def test_ray_gradients_match_autograd(term, bumps):
 
 
 def test_single_precision_is_close():
-    sdf, color = _ball()
+    sdf, color = bumpy_ball()
     table, settings = _rays(), _settings()
     exact = _kernel(sdf, color, table, settings)
     single = _kernel(*(values.astype(np.float32) for values in (sdf, color, table, settings)))
@@ -86,7 +77,7 @@ def test_single_precision_is_close():
 
 
 def test_division_among_workers_only_reorders_sums():
-    sdf, color = _ball()
+    sdf, color = bumpy_ball()
     one, three = (_kernel(sdf, color, _rays(), _settings(), workers) for workers in (1, 3))
     for ours, theirs in zip(three, one):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
@@ -94,7 +85,7 @@ def test_division_among_workers_only_reorders_sums():
 
 def test_gradient_matches_finite_differences():
     """Independent of the reference: the loss itself, moved along a random direction."""
-    sdf, color = _ball(bumps=0.1)
+    sdf, color = bumpy_ball(bumps=0.1)
     table, settings = _rays(), _settings(normal=0.0)
     settings[rays.SKIP_SHARE] = 0  # samples then stay where they are
     _, gradient_sdf, gradient_color = _kernel(sdf, color, table, settings)
@@ -107,77 +98,3 @@ def test_gradient_matches_finite_differences():
         )
         expected = (gradient_sdf * along_sdf).sum() + (gradient_color * along_color).sum()
         assert (up - down) / (2 * step) == pytest.approx(expected, rel=1e-5)
-
-
-def _active(seed=3):
-    from zero123pp.recon.fitting.solver import active_range
-
-    return active_range(_ball(seed=seed)[0] < 1.5)
-
-
-def _range_mask(begin, end):
-    k = np.arange(N)
-    return (k >= begin[..., None]) & (k < end[..., None])
-
-
-def test_regulariser_gradients_match_autograd():
-    sdf, _ = _ball()
-    begin, end = _active()
-    active = _range_mask(begin, end)
-    assert 100 < active.sum() < N**3 / 2
-    laplacian, flux = np.zeros_like(sdf), np.zeros((3, *sdf.shape))
-    sums, gradient = np.zeros((N, nodes.NODE_LOSSES)), np.zeros_like(sdf)
-    for planes in ((1, 5), (5, N - 1)):
-        nodes.measure(*planes, begin, end, 2.0, sdf, laplacian, flux, sums)
-    for planes in ((1, 5), (5, N - 1)):
-        nodes.regularise(*planes, begin, end, laplacian, flux, 0.7, 0.3, gradient)
-    variable = torch.tensor(sdf, requires_grad=True)
-    smooth, slope = reference.node_losses(variable, torch.tensor(active & (np.abs(sdf) < 2)))
-    (0.7 * smooth + 0.3 * slope).backward()
-    expected = np.where(active, variable.grad.numpy(), 0)  # only active nodes move
-    np.testing.assert_allclose(sums.sum(0)[:2], [smooth.item(), slope.item()], rtol=1e-9)
-    assert sums.sum(0)[nodes.NEAR_SURFACE] == (np.abs(sdf[active]) < 1).sum()
-    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
-
-
-def test_gradient_blur_is_a_binomial_filter():
-    from scipy.ndimage import correlate1d
-
-    begin, end = _active()
-    active = _range_mask(begin, end)
-    gradient = np.where(active, np.random.default_rng(0).normal(size=(N, N, N)), 0)
-    expected = gradient
-    for axis in (2, 1, 0):
-        expected = np.where(active, correlate1d(expected, np.array([1, 4, 6, 4, 1]) / 16, axis, mode="constant"), 0)
-    scratch, moments = np.zeros_like(gradient), [np.zeros_like(gradient) for _ in range(2)]
-    adam = np.zeros(nodes.ADAM_SIZE)
-    nodes.blur_plane(1, N - 1, begin, end, gradient, scratch)
-    nodes.step_sdf(1, N - 1, begin, end, gradient, scratch, adam, *moments, gradient, gradient.copy())
-    np.testing.assert_allclose(moments[0], expected, atol=1e-12)  # beta1 = 0: the mean is the gradient itself
-
-
-def test_adam_steps_match_torch_and_respect_the_floor():
-    rng = np.random.default_rng(0)
-    color = rng.random((N, N, N, 3))
-    begin, end = _active()
-    active = _range_mask(begin, end)
-    variable = torch.tensor(color, requires_grad=True)
-    optimiser = torch.optim.Adam([variable], lr=0.05, betas=(0.9, 0.95), eps=1e-15)
-    mean, square, ours = np.zeros_like(color), np.zeros_like(color), color.copy()
-    for step in range(1, 4):
-        gradient = rng.normal(size=color.shape)
-        variable.grad = torch.tensor(gradient)
-        optimiser.step()
-        with torch.no_grad():
-            variable.clamp_(0, 1)
-        adam = np.zeros(nodes.ADAM_SIZE)
-        adam[[nodes.RATE, nodes.BETA1, nodes.BETA2]] = 0.05, 0.9, 0.95
-        adam[[nodes.CORRECTION1, nodes.CORRECTION2]] = 1 / (1 - 0.9**step), 1 / (1 - 0.95**step)
-        nodes.step_color(1, N - 1, begin, end, gradient, adam, mean, square, ours)
-    np.testing.assert_allclose(ours[active], variable.detach().numpy()[active], atol=1e-12)
-    np.testing.assert_array_equal(ours[~active], color[~active])
-    sdf, floor = rng.normal(size=(N, N, N)), np.full((N, N, N), -0.1)
-    flat, scratch, moments = np.zeros((N, N, N)), np.zeros((N, N, N)), [np.zeros((N, N, N)) for _ in range(2)]
-    moved = sdf.copy()
-    nodes.step_sdf(1, N - 1, begin, end, flat, scratch, adam, *moments, floor, moved)
-    np.testing.assert_array_equal(moved, np.where(active, np.maximum(sdf, floor), sdf))

@@ -1,0 +1,43 @@
+"""Panoramas as backdrops: read exactly, cropped where pointed, toned."""
+
+import numpy as np
+import pytest
+from radiance import write_hdr
+
+from zero123pp.cameras import orbit_camera, pixel_rays
+from zero123pp.errors import BadInput
+from zero123pp.train.matting.panoramas import perspective_crop, photograph, read_hdr, tone_map
+
+
+def test_radiance_files_are_read_exactly(tmp_path):
+    rgbe = np.random.default_rng(1).integers(1, 255, (7, 130, 4), dtype=np.uint8)
+    rgbe[2, :, 1] = 77
+    write_hdr(tmp_path / "a.hdr", rgbe)
+    expected = rgbe[..., :3] * 2.0 ** (rgbe[..., 3:].astype(float) - 136)
+    assert np.allclose(read_hdr(tmp_path / "a.hdr"), expected, rtol=1e-6)
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "a.hdr").write_bytes(b"P6 1 1 255\n...")
+    with pytest.raises(BadInput, match="not a Radiance"):
+        read_hdr(tmp_path / "a.hdr")
+
+
+def test_crops_look_where_they_are_pointed():
+    """A panorama painted with its own viewing directions gives back the directions of the camera's rays."""
+    height, width = 256, 512
+    latitude = (0.5 - (np.arange(height) + 0.5) / height) * np.pi
+    longitude = ((np.arange(width) + 0.5) / width - 0.5) * 2 * np.pi
+    lat, lon = np.meshgrid(latitude, longitude, indexing="ij")
+    panorama = np.stack([np.cos(lat) * np.sin(lon), np.sin(lat), -np.cos(lat) * np.cos(lon)], axis=-1)
+    # Yaw 0 looks along -Z, to the right is +X: the orbit camera that stands on +Z, above by the pitch downwards.
+    crop = perspective_crop(panorama, 0, -20, 0, 60, 33)
+    _, rays = pixel_rays(orbit_camera(0, 20, 1, 60, 33))
+    assert np.abs(crop - rays).max() < 2e-3
+
+
+def test_tone_mapping_is_monotonic_and_in_range():
+    linear = np.linspace(0, 50, 300).reshape(10, 10, 3)
+    mapped = tone_map(linear, 0.0).ravel().astype(int)
+    assert (np.diff(mapped) >= 0).all() and mapped[0] == 0 and (tone_map(linear, 1.0).ravel() >= mapped).all()
+    assert photograph(linear, np.random.default_rng(0), 32).shape == (32, 32, 3)
