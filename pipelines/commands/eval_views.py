@@ -6,25 +6,16 @@ Writes NAME.csv, NAME.md and NAME.png; docs/evaluation.md says what each number 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation.features import FeatureDistance
-    from zero123pp.pipelines.evaluation.report import Row
-    from zero123pp.pipelines.evaluation.sheets import Lighting, Sheet, TrueSheets
-    from zero123pp.pipelines.models import MultiViewModel
-
-BASELINES = ("repeat", "mean", "gray")
-WRONG = "wrong input"
-MAX_PICTURED = 12
-"""Objects on the contact sheet at most."""
+    from zero123pp.pipelines.evaluation.sheets import Lighting
+    from zero123pp.pipelines.evaluation.views import SheetResults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,23 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--download", action="store_true", help="agree to download weights that are not here")
 
 
-@dataclass
-class SheetResults:
-    """What came out."""
-
-    rows: "dict[str, list[Row]]" = field(default_factory=dict)
-    """Method to its rows, object by object."""
-    failures: dict[str, str] = field(default_factory=dict)
-    pictures: list[list[np.ndarray]] = field(default_factory=list)
-    """Input, truth and each method's sheet, for the first `MAX_PICTURED` objects."""
-    labels: list[str] = field(default_factory=list)
-
-
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, say the means on stdout; 1 if an object failed."""
     from zero123pp.pipelines.evaluation.features import Weights, feature_distances
     from zero123pp.pipelines.evaluation.report import results_folder
     from zero123pp.pipelines.evaluation.sheets import mean_sheet
+    from zero123pp.pipelines.evaluation.views import Drawing, ViewsEvaluation
     from zero123pp.pipelines.inputs.objects import find_meshes
     from zero123pp.pipelines.models import model_class
     from zero123pp.pipelines.models.loading import load_model, resolve_auto
@@ -90,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
         if args.depth_control is not None and "depth" in model.controls:
             model.check_controls(depth=True)
     mean = mean_sheet(args.mean_of, args.tile) if args.mean_of else None
-    evaluation = Evaluation(models, features, args, mean, _lighting(args.hdri))
+    drawing = Drawing(args.tile, args.queries, args.seed, args.steps, args.guidance, args.depth_control)
+    evaluation = ViewsEvaluation(models, features, drawing, mean, _lighting(args.hdri))
     results = evaluation.of(meshes, log=sys.stderr.write)
     sys.stdout.write(_write(results, folder, args, features))
     return 1 if results.failures else 0
@@ -100,94 +81,6 @@ def _shown(name: str, taken: object) -> str:
     """A model's name in tables: folders by their last two parts, unless that is taken."""
     short = "/".join(Path(name).resolve().parts[-2:]) if Path(name).is_dir() else name
     return name if short in taken else short
-
-
-class Evaluation:
-    """Models and baselines over objects, one after the other."""
-
-    def __init__(
-        self, models: "dict[str, MultiViewModel]", features: "Sequence[FeatureDistance]", args: argparse.Namespace,
-        mean: "tuple[Sheet, str] | None", lighting: "Lighting | None",
-    ) -> None:  # fmt: skip
-        self._models, self._features, self._args = models, features, args
-        self._mean, self._lighting = mean, lighting
-        self._rigs = list(dict.fromkeys([*(model.rig for model in models.values()), *([mean[1]] if mean else [])]))
-
-    def of(self, meshes: Sequence[Path], log: object = None) -> SheetResults:
-        """All objects; those that fail are listed."""
-        from zero123pp.pipelines.evaluation.sheets import true_sheets
-        from zero123pp.recon.meshing.parts import load_normalised
-
-        results = SheetResults()
-        kept: list[tuple[TrueSheets, dict[str, Sheet]]] = []  # first and last: the wrong input is the object before
-        for mesh in meshes:
-            for number in range(self._args.queries):
-                try:
-                    parts = load_normalised(mesh)
-                    options = {"seed": self._args.seed, "lighting": self._lighting}
-                    truth = true_sheets(mesh.stem, parts, number, self._rigs, self._args.tile, **options)
-                    drawn = self._drawn(truth)
-                except Zero123ppError as error:
-                    results.failures[f"{mesh.stem}.{number}" if number else mesh.stem] = str(error)
-                    continue
-                self._enter(results, truth, drawn)
-                if kept:
-                    self._enter_wrong(results, truth, kept[-1][1])
-                kept = [*kept[:1], (truth, drawn)]
-                if log is not None:
-                    log(f"{truth.name}: " + self._headline(results) + "\n")
-        if len(kept) == 2:
-            self._enter_wrong(results, kept[0][0], kept[1][1])
-        return results
-
-    def _drawn(self, truth: "TrueSheets") -> "dict[str, Sheet]":
-        from zero123pp.pipelines.evaluation.sheets import drawn_by
-
-        args = self._args
-        options = {"seed": args.seed, "steps": args.steps, "guidance": args.guidance}
-        sheets = {name: drawn_by(model, truth, args.tile, **options) for name, model in self._models.items()}
-        if args.depth_control is not None:
-            for name, model in self._models.items():
-                if "depth" in model.controls:
-                    controlled = drawn_by(model, truth, args.tile, depth_scale=args.depth_control, **options)
-                    sheets[f"{name} + depth"] = controlled
-        return sheets
-
-    def _enter(self, results: SheetResults, truth: "TrueSheets", drawn: "dict[str, Sheet]") -> None:
-        """Rows of the models and of the baselines."""
-        from zero123pp.pipelines.evaluation.sheets import blank, repeated
-
-        sheets = {name: (sheet, self._rig_of(name)) for name, sheet in drawn.items()}
-        for rig in self._rigs:
-            also = "" if len(self._rigs) == 1 else f" ({rig})"
-            sheets[f"repeat{also}"] = repeated(truth, self._args.tile), rig
-            sheets[f"gray{also}"] = blank(self._args.tile), rig
-        if self._mean:
-            sheets["mean"] = self._mean
-        for method, (sheet, rig) in sheets.items():
-            self._row(results, method, truth, sheet, rig)
-        if len(results.pictures) < MAX_PICTURED:
-            rig = self._rigs[0]
-            shown = [truth.sheets[rig].rgb, *(sheet.rgb for sheet, _ in sheets.values())]
-            results.pictures.append([truth.cutout.rgba, *shown])
-            results.labels = ["input", "truth", *sheets]
-
-    def _enter_wrong(self, results: SheetResults, truth: "TrueSheets", others: "dict[str, Sheet]") -> None:
-        for name, sheet in others.items():
-            self._row(results, f"{name}, {WRONG}", truth, sheet, self._rig_of(name))
-
-    def _rig_of(self, method: str) -> str:
-        return self._models[method.removesuffix(" + depth")].rig
-
-    def _row(self, results: SheetResults, method: str, truth: "TrueSheets", sheet: "Sheet", rig: str) -> None:
-        from zero123pp.pipelines.evaluation.sheets import differences
-
-        row = {"object": truth.name} | differences(sheet, truth.sheets[rig], self._features)
-        results.rows.setdefault(method, []).append(row)
-
-    def _headline(self, results: SheetResults) -> str:
-        last = {name: results.rows[name][-1] for name in self._models}
-        return "  ".join(f"{name} {row['PSNR']:.2f} dB, IoU {row['alpha_IoU']:.3f}" for name, row in last.items())
 
 
 def _lighting(folder: str | None) -> "Lighting | None":
@@ -202,7 +95,9 @@ def _lighting(folder: str | None) -> "Lighting | None":
     return Lighting({file.stem: read_panorama(file) for file in files})
 
 
-def _write(results: SheetResults, folder: Path, args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> str:
+def _write(
+    results: "SheetResults", folder: Path, args: argparse.Namespace, features: "Sequence[FeatureDistance]"
+) -> str:
     """Write the result files; returns the means as text."""
     from zero123pp.pipelines.evaluation import report
     from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
@@ -230,6 +125,7 @@ def _spread(features: "Sequence[FeatureDistance]") -> tuple[str, ...]:
 def _notes(args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> list[str]:
     """What is needed to repeat the run and to read its numbers."""
     from zero123pp.pipelines.evaluation.report import machine, options_of
+    from zero123pp.pipelines.evaluation.views import WRONG
 
     parser = argparse.ArgumentParser()
     add_arguments(parser)
