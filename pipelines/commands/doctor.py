@@ -19,6 +19,8 @@ PACKAGES = {
     "transformers": _DIFFUSION,
     "numba": "pip install numba",
     "onnxruntime": "pip install onnxruntime",
+    "libigl": "pip install 'zero123pp[eval]'",
+    "pymeshlab": "pip install 'zero123pp[meshlab]'; GPL-3.0",
     "embreex": "pip install 'zero123pp[embree]'",
     "rembg": "pip install 'zero123pp[rembg]'",
     "ray": "pip install 'zero123pp[ray]'",

@@ -1,11 +1,13 @@
 """From a raw iso-surface to the mesh that is textured: few faces, one closed skin, outward winding."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from zero123pp.errors import ConfigError, StageFailed
 from zero123pp.recon.meshing import topology
+from zero123pp.recon.meshing.simplify import SIMPLIFIERS, Attempt
 from zero123pp.recon.meshing.slivers import degenerate_faces, without_slivers
 from zero123pp.types import Mesh
 
@@ -19,12 +21,17 @@ class CleanConfig:
 
     faces: int = 10000
     """Triangles to simplify to; 0 keeps them all."""
+    simplifier: Literal["fast", "meshlab"] = "fast"
+    """Who collapses the edges: fast-simplification, or MeshLab (``zero123pp[meshlab]``, GPL-3.0), which takes a few
+    times as long and makes triangles of much better shape, as near to the surface."""
     min_component: float = 0.02
     """Pieces with less than this share of the whole surface's area are dropped (share of 1); floaters are smaller."""
 
     def __post_init__(self) -> None:
         if self.faces < 0 or 0 < self.faces < 4:
             raise ConfigError(f"clean.faces is {self.faces}; expected 0 (keep all) or at least 4")
+        if self.simplifier not in SIMPLIFIERS:
+            raise ConfigError(f"clean.simplifier is {self.simplifier!r}; expected one of {', '.join(SIMPLIFIERS)}")
         if not 0 <= self.min_component < 1:
             raise ConfigError(f"clean.min_component is {self.min_component}; expected a share in [0, 1)")
 
@@ -46,6 +53,7 @@ def clean(mesh: Mesh, config: CleanConfig = CleanConfig()) -> tuple[Mesh, dict]:
 
     Raises:
         StageFailed: nothing is left.
+        MissingBackend: the simplifier is not installed.
     """
     mesh = topology.without_redundant_faces(mesh)
     if not topology.is_watertight(mesh.faces):  # a triangle soup, or a surface with seams
@@ -53,7 +61,7 @@ def clean(mesh: Mesh, config: CleanConfig = CleanConfig()) -> tuple[Mesh, dict]:
     if not len(mesh.faces):
         raise StageFailed("there is no surface to clean: the mesh has no faces")
     mesh, dropped = _without_small_components(topology.outward(mesh), config.min_component)
-    mesh, how = _simplified(mesh, config.faces)
+    mesh, how = _simplified(mesh, config.faces, config.simplifier)
     mesh, split_off = _without_small_components(mesh, config.min_component)  # a repair cuts where sheets touch
     neater = without_slivers(mesh)
     if neater is not mesh and (topology.is_sound(neater) or not topology.is_sound(mesh)):
@@ -105,33 +113,21 @@ def _piece(mesh: Mesh, faces: np.ndarray, share: float, cavity: bool) -> dict:
     }
 
 
-def _simplified(mesh: Mesh, target: int) -> tuple[Mesh, str]:
+def _simplified(mesh: Mesh, target: int, simplifier: str) -> tuple[Mesh, str]:
     """About ``target`` faces by quadric edge collapse, and how it was done.
 
     Where collapses make sheets touch, the surface is repaired; where that fails, it is collapsed more gently.
     """
-    attempts = [(0, "no")]
+    attempts = [Attempt("no", lambda mesh, target: mesh)]
     if 0 < target < len(mesh.faces):
-        attempts = [(7, "quadric"), (5, "quadric, gently"), (3, "quadric, very gently"), *attempts]
-    for aggressiveness, how in attempts:
-        simpler = _collapsed(mesh, target, aggressiveness) if aggressiveness else mesh
-        sound = topology.made_sound(simpler)
+        attempts = [*SIMPLIFIERS[simplifier], *attempts]
+    for how, collapsed in attempts:
+        sound = topology.made_sound(collapsed(mesh, target))
         if sound is not None:
             return _with_colors_of(mesh, sound), how
     # The input itself is not closed: no gentler setting helps, so keep the face count that was asked for.
-    aggressiveness, how = attempts[0]
-    simpler = _collapsed(mesh, target, aggressiveness) if aggressiveness else mesh
-    return _with_colors_of(mesh, simpler), how
-
-
-def _collapsed(mesh: Mesh, target: int, aggressiveness: int) -> Mesh:
-    """Quadric edge collapse (Garland and Heckbert 1997), without colours."""
-    import fast_simplification
-
-    vertices, faces = fast_simplification.simplify(
-        np.array(mesh.vertices), np.array(mesh.faces), target_count=target, agg=aggressiveness
-    )
-    return topology.without_redundant_faces(Mesh(vertices, faces.astype(np.int32)))
+    how, collapsed = attempts[0]
+    return _with_colors_of(mesh, collapsed(mesh, target)), how
 
 
 def _with_colors_of(source: Mesh, mesh: Mesh) -> Mesh:
