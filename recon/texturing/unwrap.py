@@ -1,8 +1,8 @@
 """UV atlases: cut a mesh into charts, flatten them by projection, and pack them into a square.
 
-Written for speed: xatlas flattens more evenly (stretch 1.004 against 1.016 on ten thousand faces, medians), but takes ten
-times as long there and twenty on forty thousand, cuts twice as many charts and fills less of the texture; at times it
-shatters a smooth surface into hundreds (benchmarks/results/unwrap.md).
+Written for speed: xatlas flattens more evenly (stretch 1.004 against 1.016 on ten thousand faces, medians), but takes
+ten times as long there and twenty on forty thousand, cuts twice as many charts and fills less of the texture; at times
+it shatters a smooth surface into hundreds (benchmarks/results/unwrap.md).
 """
 
 from dataclasses import dataclass
