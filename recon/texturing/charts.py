@@ -57,6 +57,16 @@ def split(charts: Charts, marked: np.ndarray, normals: np.ndarray, areas: np.nda
     return Charts(piece, _directions(piece, charts.direction[charts.label[first]], normals, areas))
 
 
+def dissolve(charts: Charts, marked: np.ndarray, normals: np.ndarray, areas: np.ndarray) -> Charts:
+    """The partition with every chart that has a marked face (F,) taken apart: a face alone cannot fold over."""
+    label = np.array(charts.label)
+    apart = np.isin(label, label[marked])
+    label[apart] = len(charts.direction) + np.arange(np.count_nonzero(apart))
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    label = label.reshape(-1)
+    return Charts(label, _directions(label, charts.direction[charts.label[first]], normals, areas))
+
+
 def face_neighbours(faces: np.ndarray) -> np.ndarray:
     """(F, 3) the face across each edge (corners 0-1, 1-2, 2-0); -1 at borders, and for a third face at an edge."""
     edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).astype(np.int64), axis=1)

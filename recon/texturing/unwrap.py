@@ -6,17 +6,19 @@ it shatters a smooth surface into hundreds (benchmarks/results/unwrap.md).
 """
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
 from zero123pp.errors import StageFailed
 from zero123pp.recon.meshing.normals import face_normals
 from zero123pp.recon.meshing.topology import face_areas
-from zero123pp.recon.texturing.charts import Charts, face_neighbours, partition, split
+from zero123pp.recon.texturing.charts import Charts, dissolve, face_neighbours, partition, split
 from zero123pp.types import Mesh
 
 ATTEMPTS = 8
-"""Rounds of splitting: half of them for charts that leave their bounding box empty, all for those that fold over."""
+"""Rounds of splitting: half of them for charts that leave their bounding box empty, all for those that fold over. What
+folds over even then is taken apart into single faces."""
 
 HOLLOW, LARGE = 0.4, 0.02
 """Charts that fill less than this share of a bounding box of more than this share of the surface are halved: rings."""
@@ -48,7 +50,7 @@ def unwrap(mesh: Mesh, size: int, padding: int) -> Atlas:
         padding: least distance between charts, texels.
 
     Raises:
-        StageFailed: the mesh has no area, or its charts do not fit into the texture.
+        StageFailed: the mesh has no area, or its charts do not fit into the texture without overlaps.
     """
     from zero123pp.recon.texturing.atlas_kernels import folded
 
@@ -57,7 +59,7 @@ def unwrap(mesh: Mesh, size: int, padding: int) -> Atlas:
         raise StageFailed(f"cannot unwrap the mesh: its {len(mesh.faces)} faces have no area")
     neighbours = face_neighbours(mesh.faces)
     charts = partition(normals, areas, neighbours)
-    for attempt in range(ATTEMPTS):
+    for attempt in count():
         vertex, faces = _cut(mesh, charts)
         flat = _flattened(mesh, charts, vertex, faces)
         marked = _far_halves(flat, charts.label, faces)
@@ -66,7 +68,13 @@ def unwrap(mesh: Mesh, size: int, padding: int) -> Atlas:
             marked = folded(texels, faces, size)
             if not marked.any():
                 break
-        charts = split(charts, marked, normals, areas, neighbours)
+        if attempt < ATTEMPTS:
+            charts = split(charts, marked, normals, areas, neighbours)
+            continue
+        alone = np.bincount(charts.label)[charts.label] == 1
+        if alone[marked].any():
+            raise StageFailed(f"cannot unwrap the mesh: {marked.sum()} of its faces overlap others in the texture")
+        charts = dissolve(charts, marked, normals, areas)
     uvs = texels / size * [1, -1] + [0, 1]
     return Atlas(vertex, faces, uvs.astype(np.float32), len(charts.direction))
 

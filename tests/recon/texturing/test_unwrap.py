@@ -7,7 +7,8 @@ from shapes import box, icosphere, marching, noisy_ball
 from zero123pp.errors import StageFailed
 from zero123pp.recon.meshing.topology import face_areas
 from zero123pp.recon.ops.raster import rasterize_uv
-from zero123pp.recon.texturing.charts import face_neighbours, pieces
+from zero123pp.recon.texturing import unwrap as unwrap_module
+from zero123pp.recon.texturing.charts import Charts, face_neighbours, pieces
 from zero123pp.recon.texturing.unwrap import unwrap
 from zero123pp.types import Mesh
 
@@ -42,6 +43,33 @@ def test_atlas_has_no_overlaps_and_keeps_the_faces(mesh, least):
     assert area == pytest.approx(covered, rel=2e-3) and covered > least
     again = unwrap(mesh, 512, 4)
     assert atlas.uvs.tobytes() == again.uvs.tobytes()
+
+
+def _overlap(atlas) -> float:
+    """Share of the area of all faces that lies under others."""
+    a, b, c = (atlas.uvs.astype(float)[atlas.faces[:, i]].T for i in range(3))
+    area = np.abs((b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]).sum() / 2
+    return 1 - rasterize_uv(atlas.uvs, atlas.faces, 4096, 4096).covered.mean() / area
+
+
+@pytest.mark.parametrize("mesh", [helix(), icosphere(3)], ids=["helix", "sphere"])
+def test_charts_that_fold_over_to_the_end_are_taken_apart(mesh, monkeypatch):
+    """All faces in one chart, and splitting does not help."""
+    one = Charts(np.zeros(len(mesh.faces), np.int64), np.array([[0.0, 1.0, 0.0]]))
+    monkeypatch.setattr(unwrap_module, "partition", lambda *given: one)
+    monkeypatch.setattr(unwrap_module, "split", lambda charts, *given: charts)
+    atlas = unwrap(mesh, 1024, 2)
+    assert _overlap(atlas) < 5e-3
+    assert np.array_equal(atlas.vertex[atlas.faces], mesh.faces)
+    assert atlas.charts == len(mesh.faces) and atlas.uvs.min() >= 0 and atlas.uvs.max() <= 1
+
+
+def test_an_atlas_that_overlaps_is_an_error(monkeypatch):
+    """Where every face is alone and two still lie on one another, nothing is handed on."""
+    mesh = icosphere(1)
+    monkeypatch.setattr(unwrap_module, "_packed", lambda flat, *given: np.zeros_like(flat) + np.abs(flat) * 100)
+    with pytest.raises(StageFailed, match="overlap"):
+        unwrap(mesh, 512, 2)
 
 
 @pytest.mark.parametrize("mesh", [icosphere(4), marching(noisy_ball(24))], ids=["sphere", "tunnels"])
