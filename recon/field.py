@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.types import Record, read_only
 
 
-@dataclass(frozen=True)
-class Field:
+@dataclass(frozen=True, eq=False)
+class Field(Record):
     """A signed distance field with colours on N^3 nodes, which span [-half_extent, half_extent]^3 inclusive.
 
     Node (i, j, k) stands at ``-half_extent + 2 half_extent (i, j, k) / (N - 1)`` in (x, y, z), world frame.
@@ -30,9 +31,7 @@ class Field:
         if not self.half_extent > 0:
             raise BadInput(f"field has half_extent {self.half_extent}; expected a positive length")
         for name, array in (("sdf", sdf), ("color", color)):
-            array = np.ascontiguousarray(array, np.float32).view()
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, read_only(array, np.float32))
 
     @property
     def voxel(self) -> float:

@@ -1,13 +1,82 @@
 """The records that flow between stages: frozen, checked, numpy only, so that they pickle, cache and cross processes.
 
+A record owns its arrays: they are read-only, and what a caller does to his own afterwards does not reach them. An array
+that is read-only already, with all that it is a view of, is taken as it is, so records share what they have in common.
+
 Conventions (frames, units, colours) are stated in `zero123pp.cameras`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from zero123pp.errors import BadInput
+
+
+class ByContent:
+    """Data classes that are equal when all they hold is, arrays by type, shape and every value.
+
+    They have no hash, as arrays have none: take a name or ``id()`` as the key of a dictionary.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        """Whether ``other`` is a record of the same class with the same content; NaN is the same as NaN."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+
+    __hash__ = None
+
+
+class Record(ByContent):
+    """Data classes that own their arrays, see the head of this file."""
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """From a pickle or a copy, which forget that arrays are read-only."""
+        for name, value in state.items():
+            object.__setattr__(self, name, read_only(value) if isinstance(value, np.ndarray) else value)
+
+
+def _same(a: object, b: object) -> bool:
+    if a is b:
+        return True
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype == b.dtype):
+            return False
+        return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    if isinstance(a, tuple | list) and type(a) is type(b):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_same(value, b[key]) for key, value in a.items())
+    return bool(a == b)
+
+
+def read_only(value: object, dtype: type | None = None) -> np.ndarray:
+    """``value`` as a contiguous array that nobody can change: itself where it is so already, else a copy."""
+    given = np.asarray(value)
+    array = np.ascontiguousarray(given, dtype=dtype)
+    if np.may_share_memory(array, given) and not isinstance(value, list | tuple):
+        if _unchanging(array):
+            return array
+        array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def _unchanging(array: object) -> bool:
+    """Whether neither the array nor whatever it is a view of can be written to."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        if array.base is None:
+            return True
+        array = array.base
+    try:
+        return memoryview(array).readonly
+    except TypeError:
+        return False
 
 
 def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type) -> np.ndarray:
@@ -18,13 +87,11 @@ def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type)
         raise BadInput(f"{name} has shape {array.shape}; expected {wanted}")
     if np.issubdtype(dtype, np.integer) and not np.issubdtype(array.dtype, np.integer):
         raise BadInput(f"{name} has type {array.dtype}; expected integers")
-    array = np.ascontiguousarray(array, dtype=dtype).view()
-    array.flags.writeable = False
-    return array
+    return read_only(array if isinstance(value, np.ndarray) else value, dtype)
 
 
-@dataclass(frozen=True)
-class Camera:
+@dataclass(frozen=True, eq=False)
+class Camera(Record):
     """A pinhole camera."""
 
     world_from_cam: np.ndarray
@@ -49,8 +116,8 @@ class Camera:
         object.__setattr__(self, "world_from_cam", pose)
 
 
-@dataclass(frozen=True)
-class Cutout:
+@dataclass(frozen=True, eq=False)
+class Cutout(Record):
     """The object of the input picture, cut out and centred on a square."""
 
     rgba: np.ndarray
@@ -65,8 +132,8 @@ class Cutout:
         object.__setattr__(self, "rgba", rgba)
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, eq=False)
+class View(Record):
     """One posed picture of the object."""
 
     rgb: np.ndarray
@@ -91,8 +158,8 @@ class View:
             object.__setattr__(self, "normal", _array("normal", self.normal, (h, w, 3), np.float32))
 
 
-@dataclass(frozen=True)
-class MultiView:
+@dataclass(frozen=True, eq=False)
+class MultiView(Record):
     """Posed pictures of one object, and who made them."""
 
     views: tuple[View, ...]
@@ -115,13 +182,15 @@ class MultiView:
             raise BadInput("a MultiView needs at least one view, got none")
         if self.input_view is not None and not 0 <= self.input_view < len(self.views):
             raise BadInput(f"input_view is {self.input_view}; expected one of the views, 0 to {len(self.views) - 1}")
+        if self.sheet is not None:
+            object.__setattr__(self, "sheet", _array("sheet", self.sheet, (None, None, None), np.uint8))
 
     def __len__(self) -> int:
         return len(self.views)
 
 
-@dataclass(frozen=True)
-class Mesh:
+@dataclass(frozen=True, eq=False)
+class Mesh(Record):
     """A triangle mesh in the world frame."""
 
     vertices: np.ndarray
@@ -146,8 +215,8 @@ class Mesh:
         return replace(self, vertices=vertices)
 
 
-@dataclass(frozen=True)
-class TexturedMesh:
+@dataclass(frozen=True, eq=False)
+class TexturedMesh(Record):
     """A mesh with a texture atlas."""
 
     mesh: Mesh

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zero123pp.recon.metrics.distances import SurfaceSamples
-from zero123pp.types import Mesh
+from zero123pp.types import ByContent, Mesh
 
 _POINTS = 4000
 """Points of each surface that are looked at; more change a pose by less than it matters."""
@@ -18,8 +18,8 @@ _ITERATIONS = 60
 _SETTLED = 1e-6
 
 
-@dataclass(frozen=True)
-class Alignment:
+@dataclass(frozen=True, eq=False)
+class Alignment(ByContent):
     """x' = scale rotation x + shift."""
 
     scale: float = 1.0

@@ -12,11 +12,11 @@ import numpy as np
 from zero123pp.cameras import pixel_centres, unproject
 from zero123pp.errors import BadInput
 from zero123pp.recon.metrics.winding import grid_winding_numbers
-from zero123pp.types import Camera, Mesh
+from zero123pp.types import ByContent, Camera, Mesh
 
 
-@dataclass(frozen=True)
-class SurfaceSamples:
+@dataclass(frozen=True, eq=False)
+class SurfaceSamples(ByContent):
     """Points drawn uniformly from the surface of a mesh."""
 
     points: np.ndarray
@@ -25,8 +25,8 @@ class SurfaceSamples:
     """(N, 3) float64, unit normals of the faces the points were drawn from."""
 
 
-@dataclass(frozen=True)
-class SurfaceDistances:
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances(ByContent):
     """Nearest-neighbour distances between the samples of an estimate and those of the truth."""
 
     accuracy: np.ndarray

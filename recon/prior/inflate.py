@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
 from zero123pp.errors import BadInput
-from zero123pp.types import Mesh
+from zero123pp.types import ByContent, Mesh
 
 _MARGIN = 2  # empty nodes round the silhouette, so that every outline closes
 _LEAST_CROSSING = 0.02  # of a grid step: the nearest an outline vertex may come to a node, against needle triangles
@@ -42,8 +42,8 @@ class InflateConfig:
             raise BadInput(f"inflate settings out of range: {self}")
 
 
-@dataclass(frozen=True)
-class Inflated:
+@dataclass(frozen=True, eq=False)
+class Inflated(ByContent):
     """A solid over the picture plane (frame: the module's header)."""
 
     mesh: Mesh

@@ -17,7 +17,7 @@ from zero123pp.recon.ops.resample import resampled
 from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix, network_picture
 from zero123pp.recon.prior.rays import Rays, evened
 from zero123pp.recon.prior.solid import largest_piece, probable_solid, round_edged, with_outline
-from zero123pp.types import Camera, Mesh, View
+from zero123pp.types import ByContent, Camera, Mesh, View
 
 if TYPE_CHECKING:
     from zero123pp.recon.prior.runtime import Prior
@@ -44,8 +44,8 @@ class SingleConfig:
     """Radius of the object over that of the frame's sphere; above 0.966 it can leave a view of the rig v1.2."""
 
 
-@dataclass(frozen=True)
-class SingleGuess:
+@dataclass(frozen=True, eq=False)
+class SingleGuess(ByContent):
     """A guessed solid in the world frame, upright, in the middle of the sphere."""
 
     mesh: Mesh

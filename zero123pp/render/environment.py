@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.types import ByContent
 
 WIDTH_PX = 512
 """Maps are averaged down to this width: 0.7 degrees a texel, as wide as the sun is with its glare."""
 
 
-@dataclass(frozen=True)
-class Environment:
+@dataclass(frozen=True, eq=False)
+class Environment(ByContent):
     """Light from far away, from every direction; constant on each texel of its map."""
 
     radiance: np.ndarray

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zero123pp.types import ByContent
 
-@dataclass(frozen=True)
-class Fragments:
+
+@dataclass(frozen=True, eq=False)
+class Fragments(ByContent):
     """The nearest surface through every pixel centre."""
 
     face: np.ndarray
