@@ -23,9 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from zero123pp.configs import load
+from zero123pp.files import make_folder
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
-from zero123pp.pipelines.evaluation.report import machine, results_folder
+from zero123pp.pipelines.evaluation.report import machine
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.recon.field import Field
 from zero123pp.recon.fitting.fit import fit
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="config values of the hash field")
     parser.add_argument("--out", default=str(Path(__file__).parent / "results"), metavar="FOLDER")
     args = parser.parse_args()
-    folder = results_folder(args.out)
+    folder = make_folder(args.out)
     if args.what == "encoding":
         result = {"command": "python benchmarks/hash_field.py encoding", "machine": machine(), **encoding_costs()}
         (folder / "hash_encoding.json").write_text(json.dumps(result, indent=1) + "\n")

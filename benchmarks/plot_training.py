@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import matplotlib.pyplot as plt
 from experiment_plots import save
 
-from zero123pp.train.multiview.log import read_log
+from zero123pp.train.log import read_log
 
 
 def main() -> None:

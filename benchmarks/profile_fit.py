@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kernel_work import COSTS, Recorder, instruction_count, kernel_work
 
+from zero123pp.files import make_folder
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
-from zero123pp.pipelines.evaluation.report import machine, results_folder
+from zero123pp.pipelines.evaluation.report import machine
 from zero123pp.pipelines.progress import Stages
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
 from zero123pp.recon.fitting import hull, solver, targets
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--name", default="profile_fit", metavar="NAME")
     parser.add_argument("--instructions", action="store_true", help="count instructions with callgrind; takes a minute")
     args = parser.parse_args()
-    folder = results_folder(args.out)
+    folder = make_folder(args.out)
     views = ground_truth_views(load_normalised(args.mesh))
     reconstruct(views)  # compile
     profile = profiled(views, args.instructions)

@@ -24,9 +24,10 @@ import numpy as np
 
 from zero123pp.configs import load
 from zero123pp.errors import StageFailed
+from zero123pp.files import make_folder
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject, measure_topology
-from zero123pp.pipelines.evaluation.report import machine, results_folder
+from zero123pp.pipelines.evaluation.report import machine
 from zero123pp.pipelines.inputs.objects import find_meshes
 from zero123pp.recon.fitting.fit import FitConfig
 from zero123pp.recon.meshing.clean import clean
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--out", default=str(Path(__file__).parent / "results"), metavar="FOLDER")
     parser.add_argument("--name", default="recon", metavar="NAME")
     args = parser.parse_args()
-    folder = results_folder(args.out)
+    folder = make_folder(args.out)
     ways, missing = available()
     rows = []
     for index, path in enumerate(find_meshes(args.meshes, args.only, args.split)):

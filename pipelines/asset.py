@@ -1,6 +1,5 @@
 """What a run returns: the textured mesh, how it was made, and ways to keep both."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zero123pp.diffusion.depth_picture import depth_picture
 from zero123pp.errors import BadInput
-from zero123pp.images import GRAY_BACKGROUND, over, tile_sheet, to_uint8
-from zero123pp.pipelines.models.depth_control import depth_picture
-from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
+from zero123pp.files import whole_folder, write_json
+from zero123pp.images import GRAY_BACKGROUND, encode_png, over, tile_sheet, to_uint8
+from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
     import trimesh
 
 REPORT_NAME = "report.json"
 
+STAGE_FILES = (
+    "cutout.png", "views.png", "alpha.png", "depth.png", "normals.png", "confidence.png", "fit.ply", REPORT_NAME,
+)  # fmt: skip
+"""All that `Asset.save_stages` may write."""
 
-@dataclass(frozen=True)
-class Asset:
+
+@dataclass(frozen=True, eq=False)
+class Asset(ByContent):
     """One finished object."""
 
     textured: TexturedMesh
@@ -59,23 +64,18 @@ class Asset:
         """Write what led to the asset into ``folder``: pictures, fit.ply and report.json.
 
         The pictures are cutout.png; views.png, alpha.png, depth.png and normals.png, as far as there are such; and
-        confidence.png, that of the texture.
+        confidence.png, that of the texture. They appear together, in place of all that an earlier run wrote: whatever
+        happens on the way, the folder holds the stages of one run. Files of other names stay.
 
         Raises BadInput when the folder cannot be made or written to.
         """
-        from PIL import Image
-
         from zero123pp.recon.export import save
 
-        folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with whole_folder(folder, owned=STAGE_FILES) as fresh:
             for name, pixels in self._stage_pictures().items():
-                Image.fromarray(pixels).save(folder / name)
-        except OSError as error:
-            raise BadInput(f"cannot write stages to {folder}: {error.strerror or error}") from error
-        save(self.mesh, folder / "fit.ply")
-        write_json(self.report, folder / REPORT_NAME)
+                (fresh / name).write_bytes(encode_png(pixels))
+            save(self.mesh, fresh / "fit.ply")
+            write_json(self.report, fresh / REPORT_NAME)
 
     def _stage_pictures(self) -> dict[str, np.ndarray]:
         rig_views = self.views.views[:6]
@@ -101,13 +101,3 @@ def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:
     vertices = textured.mesh.vertices
     factor = size / float(np.ptp(vertices, axis=0).max())
     return replace(textured, mesh=textured.mesh.with_vertices(vertices * factor))
-
-
-def write_json(report: Mapping[str, Any], path: str | Path) -> None:
-    """Write ``report`` as JSON, whole or not at all; BadInput when the place cannot be written to."""
-    from zero123pp.files import check_folder, write_files
-
-    path = Path(path)
-    check_folder(path)
-    text = json.dumps(report, indent=2, default=str) + "\n"
-    write_files(path.parent, {path.name: text.encode("utf-8")}, path.name)

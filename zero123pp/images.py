@@ -1,5 +1,8 @@
 """Array pictures: sheets of tiles, sRGB and linear light, alpha over colour, 8 bits and floats."""
 
+import io
+from typing import Any
+
 import numpy as np
 
 from zero123pp.errors import BadInput
@@ -57,3 +60,12 @@ def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
     """Inverse of `srgb_to_linear`."""
     linear = np.asarray(linear)
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def encode_png(pixels: np.ndarray, **options: Any) -> bytes:
+    """PNG bytes of an (H, W[, 3 or 4]) uint8 picture, without colour profile; ``options`` are those of Pillow."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", **options)
+    return file.getvalue()

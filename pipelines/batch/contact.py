@@ -35,7 +35,7 @@ def write_contact_sheets(
     Returns:
         The files. Raises BadInput when the disk refuses.
     """
-    from zero123pp.files import write_files
+    from zero123pp.files import write_file
 
     shown = [row for row in table if row["status"] != "open"]
     pages = max(1, -(-len(shown) // PAGE))
@@ -46,7 +46,7 @@ def write_contact_sheets(
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     for page, file in enumerate(names):
         text = _page(shown[page * PAGE : (page + 1) * PAGE], names, page, summary, has_picture)
-        write_files(out, {file: text.encode("utf-8", "backslashreplace")}, file)
+        write_file(out / file, text.encode("utf-8", "backslashreplace"))
     return [out / file for file in names]
 
 

@@ -2,15 +2,13 @@
 
 import csv
 import importlib.util
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zero123pp.errors import BadInput
+from zero123pp.files import whole_file
 from zero123pp.pipelines.batch.items import Item, Shard
 from zero123pp.pipelines.batch.store import Store
 
@@ -57,10 +55,15 @@ def name(stem: str, shard: Shard, suffix: str) -> str:
 
 def write_index(table: Sequence[dict[str, Any]], out: Path, shard: Shard) -> list[Path]:
     """Write the table; returns the files. BadInput when the disk refuses."""
-    written = [_replace(out / name("index", shard, ".csv"), lambda path: _write_csv(table, path))]
+    writers = {".csv": _write_csv}
     if importlib.util.find_spec("pyarrow") is not None:
-        written.append(_replace(out / name("index", shard, ".parquet"), lambda path: _write_parquet(table, path)))
-    return written
+        writers[".parquet"] = _write_parquet
+    paths = []
+    for suffix, write in writers.items():
+        paths.append(out / name("index", shard, suffix))
+        with whole_file(paths[-1], shared=True) as temporary:
+            write(table, temporary)
+    return paths
 
 
 def _of_result(result: dict[str, Any]) -> dict[str, Any]:
@@ -73,28 +76,6 @@ def _of_result(result: dict[str, Any]) -> dict[str, Any]:
         "watertight": mesh.get("watertight"),
         "iou": round(float(np.mean(agreed)), 4) if agreed else None,
     }
-
-
-def _replace(path: Path, write: Any) -> Path:
-    """Let ``write`` fill a temporary file that then takes its name: `files.write_files` for what is not in memory."""
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        os.close(descriptor)
-        try:
-            write(Path(temporary))
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"cannot write {path}: {error.strerror or error}; make room and run the command again"
-        ) from error
-    return path
 
 
 def _write_csv(table: Sequence[dict[str, Any]], path: Path) -> None:

@@ -106,21 +106,16 @@ class Maker:
         self._store.write(task.key, files, said)
 
     def _thumbnail(self, asset: "Asset") -> bytes:
-        import io
-
-        from PIL import Image
 
         from zero123pp.cameras import orbit_camera
-        from zero123pp.images import to_uint8
+        from zero123pp.images import encode_png, to_uint8
         from zero123pp.recon.render import render
         from zero123pp.rigs import RIGS
 
         rig = RIGS["v1.2"]
         camera = orbit_camera(*_THUMBNAIL_FROM_DEG, rig.distance, rig.fov_deg, self._settings.thumbnail_px)
         view = render(asset.textured, camera)
-        buffer = io.BytesIO()
-        Image.fromarray(to_uint8(np.dstack([view.rgb, view.alpha]))).save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
+        return encode_png(to_uint8(np.dstack([view.rgb, view.alpha])), optimize=True)
 
 
 def _cutout(pipe: "ImageTo3D", task: Task) -> tuple[Cutout, dict[str, float]] | None:

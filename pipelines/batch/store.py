@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
+from zero123pp.files import sync_folder, write_file
 
 FAILED = "failed"
 _CLEAN_SECONDS = 3.0
@@ -147,26 +148,12 @@ class Store:
             return None
 
     def _put(self, name: str, content: bytes) -> None:
-        from zero123pp.files import write_files
-
         path = self.out / name
         path.parent.mkdir(exist_ok=True)
-        write_files(path.parent, {path.name: content}, path.name)
+        write_file(path, content)
 
     def _sync(self, folder: str) -> None:
         sync_folder(self.out / folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk: a rename is not there after a power cut until its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems without it
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _name(key: str, suffix: str) -> str:

@@ -138,7 +138,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
 
 def _image_to_mesh(args: argparse.Namespace) -> int:
     _check_usage(args)
-    from zero123pp.pipelines.asset import write_json
+    from zero123pp.files import write_json
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.progress import terminal_bars
 
@@ -177,7 +177,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
 
 def _check_usage(args: argparse.Namespace) -> None:
     """Refuse at once what would only fail after the work is done."""
-    from zero123pp.files import check_folder
+    from zero123pp.files import check_folder, check_new_folder
     from zero123pp.recon.export import check_target
 
     sources = [flag for flag in ("image", "views", "prompt") if getattr(args, flag) is not None]
@@ -199,5 +199,19 @@ def _check_usage(args: argparse.Namespace) -> None:
     if args.size is not None and not args.size > 0:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
     check_target(args.out)
+    _check_inputs_stay(args)
+    if args.save_stages:
+        check_new_folder(args.save_stages)
     if args.report:
         check_folder(Path(args.report))
+
+
+def _check_inputs_stay(args: argparse.Namespace) -> None:
+    """Refuse to write over what is read: an OBJ has its texture beside it, as a PNG."""
+    from zero123pp.recon.export import written_by
+
+    for flag in ("image", "views", "normals", "cameras", "depth", "depth_from"):
+        given = getattr(args, flag, None)
+        for file in written_by(args.out):
+            if given and file.exists() and Path(given).exists() and file.samefile(given):
+                raise BadInput(f"--out {args.out} would write over {given}; choose another name")

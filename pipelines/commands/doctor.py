@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     packages = {name: _version(name) for name in PACKAGES}
     sys.stdout.write(_as_text(about, packages, found))
     if args.json:
-        from zero123pp.pipelines.asset import write_json
+        from zero123pp.files import write_json
 
         write_json({"machine": about, "packages": packages, "backends": [asdict(f) for f in found]}, Path(args.json))
     return int(any(f.chosen and f.test.startswith("FAILED") for f in found))

@@ -1,11 +1,15 @@
 """``run.py eval cutout``: cutout methods against true alphas."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from zero123pp.files import check_folder, write_file
+from zero123pp.images import encode_png
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
     """Prints the means to stdout; returns the exit code."""
     from zero123pp.pipelines.evaluation.cutout import find_pairs, score, summary, timed_alpha
 
+    for path in filter(None, (args.out, args.sheet)):
+        check_folder(Path(path))
     pairs = find_pairs(args.pictures)
     rows, cutouts = [], []
     for method in args.methods.split(","):
@@ -39,10 +45,11 @@ def run(args: argparse.Namespace) -> int:
 def _write_csv(rows: Sequence[dict], path: Path) -> None:
     import csv
 
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    write_file(path, text.getvalue())
 
 
 def _write_sheet(cutouts: Sequence[tuple[Path, np.ndarray]], count: int, path: Path) -> None:
@@ -62,4 +69,4 @@ def _write_sheet(cutouts: Sequence[tuple[Path, np.ndarray]], count: int, path: P
         for row, tile in ((at_row, rgb), (at_row + 1 + method, shown)):
             tile.thumbnail((side, side))
             sheet.paste(tile, (column * side, row * side))
-    sheet.save(path)
+    write_file(path, encode_png(np.asarray(sheet)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.files import make_folder, write_file
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
 
-    pictures, folder = find_pictures(args.images, args.skip), report.results_folder(args.out)
-    meshes = report.results_folder(args.meshes) if args.meshes else None
+    pictures, folder = find_pictures(args.images, args.skip), make_folder(args.out)
+    meshes = make_folder(args.meshes) if args.meshes else None
     pipe = ImageTo3D.from_pretrained(args.model, preset=args.preset, overrides=args.set)
     pipe(pictures[0], seed=args.seed)  # warm-up: compiled kernels and loaded networks
     rows: list[Row] = []
@@ -85,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
     page = report.to_markdown(
         f"Pictures through {pipe.model.name}", rows, failures, notes, aligned, picture=f"{args.name}.png"
     )
-    (folder / f"{args.name}.md").write_text(page, encoding="utf-8")
+    write_file(folder / f"{args.name}.md", page)
     if rows:
-        (folder / f"{args.name}.csv").write_text(report.to_csv(rows), encoding="utf-8")
+        write_file(folder / f"{args.name}.csv", report.to_csv(rows))
         columns = ["picture", "cutout", *VIEWS_DEG, "normals"]
         names = [str(row["object"]) for row in rows]
         sheet = contact_sheet(tiles, row_labels=names, column_labels=columns, tile_px=_TILE_PX, background=1.0)

@@ -77,10 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, and say the means on stdout; 1 if an object could not be reconstructed."""
     from zero123pp.configs import load
+    from zero123pp.files import make_folder
     from zero123pp.pipelines.evaluation.degrade import Degradation
     from zero123pp.pipelines.evaluation.protocol import get_protocol
     from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, evaluate
-    from zero123pp.pipelines.evaluation.report import results_folder
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
     from zero123pp.rigs import get_rig
 
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         alignments=("none", "yaw", "icp") if args.align == "all" else tuple({"none": 0, args.align: 0}),
         scale=args.scale,
     )
-    meshes, folder = find_meshes(args.meshes, args.only, args.split), results_folder(args.out)
+    meshes, folder = find_meshes(args.meshes, args.only, args.split), make_folder(args.out)
     results = evaluate(meshes, settings, log=sys.stderr.write)
     preset = Path(str(args.preset)).stem
     rest = [word for word, usual in ((preset, "default"), (args.split, "all")) if word != usual]
@@ -116,6 +116,7 @@ def _write(
     results: "Reconstructions", settings: "EvaluationSettings", folder: Path, name: str, args: argparse.Namespace
 ) -> str:
     """Write the result files; returns the means as text."""
+    from zero123pp.files import write_file
     from zero123pp.pipelines.evaluation import report
     from zero123pp.pipelines.evaluation.contact_sheet import save_contact_sheet
     from zero123pp.pipelines.evaluation.reconstruction import headline
@@ -125,10 +126,10 @@ def _write(
     page = report.to_markdown(
         title, results.rows, results.failures, _notes(settings, args), settings.alignments, picture=picture
     )
-    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    write_file(folder / f"{name}.md", page)
     if not results.rows:
         return "no object was reconstructed\n"
-    (folder / f"{name}.csv").write_text(report.to_csv(results.rows), encoding="utf-8")
+    write_file(folder / f"{name}.csv", report.to_csv(results.rows))
     save_contact_sheet(folder / f"{name}.png", _sheet(results, headline(settings.protocol)[1]))
     means = {key: value for key, value in report.mean_row(results.rows).items() if report.suffix(key) is None}
     return "".join(f"{key:<13}{value if isinstance(value, str) else f'{value:.4g}'}\n" for key, value in means.items())

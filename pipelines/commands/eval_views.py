@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, say the means on stdout; 1 if an object failed."""
+    from zero123pp.files import make_folder
     from zero123pp.pipelines.evaluation.features import Weights, feature_distances
-    from zero123pp.pipelines.evaluation.report import results_folder
     from zero123pp.pipelines.evaluation.sheets import mean_sheet
     from zero123pp.pipelines.evaluation.views import Drawing, ViewsEvaluation
     from zero123pp.pipelines.inputs.objects import find_meshes
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not 32 <= args.tile <= 2048 or args.queries < 1:
         raise BadInput(f"--tile is {args.tile} and --queries {args.queries}; expected 32 to 2048 px and at least 1")
-    meshes, folder = find_meshes(args.meshes, args.only, args.split), results_folder(args.out)
+    meshes, folder = find_meshes(args.meshes, args.only, args.split), make_folder(args.out)
     features = feature_distances(Weights(tuple(args.lpips_weights), args.efflite0_weights))
     names = list(dict.fromkeys(args.model or ["preview"]))
     if args.controlnet and args.depth_control is None:
@@ -99,6 +99,7 @@ def _write(
     results: "SheetResults", folder: Path, args: argparse.Namespace, features: "Sequence[FeatureDistance]"
 ) -> str:
     """Write the result files; returns the means as text."""
+    from zero123pp.files import write_file
     from zero123pp.pipelines.evaluation import report
     from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
 
@@ -106,10 +107,10 @@ def _write(
     notes = _notes(args, features)
     title = f"Six views of {Path(args.meshes).resolve().name}"
     page = report.methods_to_markdown(title, results.rows, results.failures, notes, _spread(features), picture=picture)
-    (folder / f"{args.name}.md").write_text(page, encoding="utf-8")
+    write_file(folder / f"{args.name}.md", page)
     if not results.rows:
         return "no object could be drawn\n"
-    (folder / f"{args.name}.csv").write_text(report.methods_to_csv(results.rows), encoding="utf-8")
+    write_file(folder / f"{args.name}.csv", report.methods_to_csv(results.rows))
     names = [str(row["object"]) for row in next(iter(results.rows.values()))[: len(results.pictures)]]
     sheet = contact_sheet(
         results.pictures, row_labels=names, column_labels=results.labels, tile_px=150, background=127 / 255

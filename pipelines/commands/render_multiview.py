@@ -103,10 +103,10 @@ def _passes_of(texts: list[str]) -> dict[str, int]:
 
 def _finish(layout: "Layout", folder: Path) -> dict[str, str]:
     """Lists failures and whatever the layout sums up; of all parts that are here, whoever made them."""
+    from zero123pp.files import write_file
     from zero123pp.pipelines.training_data.multiview.layouts import FAILURES
-    from zero123pp.render.shards import write_whole
 
     failures = dict(sorted(layout.failures().items()))
-    write_whole(folder / FAILURES, json.dumps(failures, indent=1))
+    write_file(folder / FAILURES, json.dumps(failures, indent=1))
     layout.finish()
     return failures

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from zero123pp.errors import BadInput
+from zero123pp.files import make_folder, write_file
 from zero123pp.pipelines.inputs.objects import read_manifest
 from zero123pp.pipelines.inputs.shard import Shard
 
@@ -56,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
                 sys.stderr.write(f"left out: {error}\n")
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{done + 1} of {len(passes)}")
-    (Path(args.out) / f"failed_{args.shard.replace('/', '_of_')}.json").write_text(json.dumps(failed, indent=1))
+    folder = make_folder(args.out)
+    write_file(folder / f"failed_{args.shard.replace('/', '_of_')}.json", json.dumps(failed, indent=1))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Labelled grids of pictures, for documentation and for looking at results side by side."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.files import write_file
 from zero123pp.images import over, to_uint8
 
 if TYPE_CHECKING:
@@ -89,7 +91,9 @@ def save_contact_sheet(path: str | Path, sheet: np.ndarray) -> None:
     """Write a sheet as PNG, with a palette of 256 colours: a quarter of the size, and good enough to look at."""
     from PIL import Image
 
-    Image.fromarray(sheet).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    data = io.BytesIO()
+    Image.fromarray(sheet).quantize(256, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+    write_file(path, data.getvalue())
 
 
 def _tile(picture: np.ndarray, tile_px: int, background: float | None) -> np.ndarray:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp import __version__
-from zero123pp.errors import BadInput
 
 Row = Mapping[str, float | str]
 """Column name to value; 'object' is the only text."""
@@ -229,15 +228,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
-
-
-def results_folder(path: str | Path) -> Path:
-    """The folder, made if need be; BadInput when nothing can be written there."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"cannot write results to {folder}: {error.strerror}; choose another --out") from error
-    if not os.access(folder, os.W_OK):
-        raise BadInput(f"cannot write results to {folder}: not writable; choose another --out")
-    return folder

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
-from zero123pp.images import linear_to_srgb, srgb_to_linear, to_uint8
+from zero123pp.files import make_folder, write_file
+from zero123pp.images import encode_png, linear_to_srgb, srgb_to_linear, to_uint8
 from zero123pp.types import Mesh, TexturedMesh, View
 
 MIN_VISIBLE_PX = 200
@@ -24,8 +25,6 @@ def render_pictures(mesh: Path, folder: Path, count: int, size_px: int) -> None:
     Raises:
         BadInput: the mesh cannot be read.
     """
-    from PIL import Image
-
     from zero123pp.recon.load import load_parts
     from zero123pp.recon.render import render
 
@@ -33,7 +32,7 @@ def render_pictures(mesh: Path, folder: Path, count: int, size_px: int) -> None:
     if all(file.exists() for file in files):
         return
     parts = _fitted(load_parts(mesh))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for file in files:
         rng = np.random.default_rng(zlib.crc32(file.stem.encode()))
         fov = rng.uniform(20, 55)
@@ -46,7 +45,7 @@ def render_pictures(mesh: Path, folder: Path, count: int, size_px: int) -> None:
             continue
         rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
         crop = rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        Image.fromarray(crop).save(file, compress_level=1)
+        write_file(file, encode_png(crop, compress_level=1))
 
 
 def _fitted(parts: list[Mesh | TexturedMesh]) -> list[Mesh | TexturedMesh]:

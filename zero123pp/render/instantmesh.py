@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.images import tile_sheet, untile_sheet
+from zero123pp.files import whole_folder, write_file
+from zero123pp.images import encode_png, tile_sheet, untile_sheet
 from zero123pp.render.sample import ViewSample, picture
-from zero123pp.render.shards import write_whole
 
 PATHS = "valid_paths.json"
 PICTURES = "rendering_zero123plus"
@@ -68,14 +68,12 @@ def mesh_of(key: str) -> str:
 
 def write_views(folder: str | Path, path: str, sample: ViewSample) -> None:
     """Write the seven pictures of one sample under ``path``; the list is another matter, see `write_paths`."""
-    from PIL import Image
-
-    target = Path(folder) / PICTURES / path
-    target.mkdir(parents=True, exist_ok=True)
-    for view, pixels in enumerate([sample.query, *untile_sheet(sample.sheet)]):
-        Image.fromarray(np.ascontiguousarray(pixels)).save(target / f"{view:03d}.png", compress_level=1)
+    pictures = [sample.query, *untile_sheet(sample.sheet)]
+    with whole_folder(Path(folder) / PICTURES / path) as target:
+        for view, pixels in enumerate(pictures):
+            (target / f"{view:03d}.png").write_bytes(encode_png(pixels, compress_level=1))
 
 
 def write_paths(folder: str | Path, categories: Mapping[str, Sequence[str]]) -> None:
     """Write the list of paths, category by category."""
-    write_whole(Path(folder) / PATHS, json.dumps({name: list(paths) for name, paths in categories.items()}, indent=1))
+    write_file(Path(folder) / PATHS, json.dumps({name: list(paths) for name, paths in categories.items()}, indent=1))

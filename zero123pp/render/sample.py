@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.images import GRAY_BACKGROUND, to_uint8
+from zero123pp.images import GRAY_BACKGROUND, encode_png, to_uint8
+from zero123pp.types import ByContent
 
 DEPTH_UNIT = 2.0**-14
 """World units a count of a stored depth picture: steps of 6e-5, up to 4.0."""
@@ -21,8 +22,8 @@ FILES = {"query": "query.png", "sheet": "views.png", "depth": "depth.png", "norm
 """Field of `ViewSample` to the file of a shard that holds it (after ``KEY.``)."""
 
 
-@dataclass(frozen=True)
-class ViewSample:
+@dataclass(frozen=True, eq=False)
+class ViewSample(ByContent):
     """A query view and the six views that a model should draw of it; tiles of T px in the rig's order."""
 
     key: str
@@ -108,9 +109,5 @@ def picture(data: bytes, mode: str) -> np.ndarray:
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    from PIL import Image
-
-    data = io.BytesIO()
     # Level 1: a shard is as much as a tenth larger than at the best level, and rendering waits for no compressor.
-    Image.fromarray(pixels).save(data, "PNG", compress_level=1)
-    return data.getvalue()
+    return encode_png(pixels, compress_level=1)

@@ -7,7 +7,6 @@ The tar appears last and whole, so whatever tar is there is complete. Shards of 
 
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zero123pp.errors import BadInput
+from zero123pp.files import make_folder, whole_file, write_file
 from zero123pp.render.sample import FILES, ViewSample, decode, encode
 
 __all__ = ["SampleFolder", "ShardFolder", "ViewSample", "index_of", "open_samples", "read_samples", "write_shard"]
@@ -197,18 +197,14 @@ def write_shard(tar: Path, samples: Iterable[ViewSample], failures: Mapping[str,
     Returns:
         How many samples it has.
     """
-    tar.parent.mkdir(parents=True, exist_ok=True)
-    temporary = tar.with_name(f".{tar.name}.tmp")  # one name a shard: what a killed run left is written over
+    make_folder(tar.parent)
     index: dict[str, Any] = {"samples": {}}
-    try:
+    with whole_file(tar) as temporary:
         with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
             for sample in samples:
                 index["samples"][sample.key] = _add(archive, sample)
         index |= {"failures": dict(failures or {}), "bytes": temporary.stat().st_size}
-        write_whole(index_path(tar), json.dumps(index), alone=True)
-        os.replace(temporary, tar)
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_file(index_path(tar), json.dumps(index))
     return len(index["samples"])
 
 
@@ -228,13 +224,3 @@ def _add(archive: tarfile.TarFile, sample: ViewSample) -> dict[str, Any]:
 def _whose(meta: Mapping[str, Any], key: str) -> dict[str, str]:
     """Mesh and group of a sample."""
     return {"mesh": str(meta.get("mesh", key)), "group": str(meta.get("group", UNGROUPED))}
-
-
-def write_whole(path: Path, text: str, *, alone: bool = False) -> None:
-    """Write a text file so that readers see the old content or the new, never a part.
-
-    ``alone``: no other process writes it, so what a killed one left is written over.
-    """
-    temporary = path.with_name(f".{path.name}.tmp" if alone else f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

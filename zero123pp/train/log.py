@@ -1,9 +1,10 @@
 """What a run says about itself: ``log.jsonl``, one record a line, and TensorBoard's events when asked for."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from zero123pp.files import write_file
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:
@@ -20,9 +21,7 @@ def read_log(file: Path) -> list[dict[str, Any]]:
 def rewind_log(file: Path, step: int) -> None:
     """Drop what was logged after the checkpoint of ``step``: the resumed run says it again."""
     kept = [record for record in read_log(file) if record["step"] <= step]
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(record) + "\n" for record in kept), "utf-8")
-    os.replace(temporary, file)
+    write_file(file, "".join(json.dumps(record) + "\n" for record in kept))
 
 
 def append_log(file: Path, record: dict[str, Any]) -> None:

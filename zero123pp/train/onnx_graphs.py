@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from zero123pp.files import write_files
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -85,13 +87,12 @@ def save_with_shared_weights(models: dict[str, "ModelProto"], weights: Path, met
         if len(tensor.raw_data) >= 2 * _LEAST_SIZE
     }
     data = save({key: numpy_helper.to_array(tensor) for key, tensor in moved.items()}, metadata)
-    weights.write_bytes(data)
     places, start = _places(data)
     for key, tensor in moved.items():
         begin, end = places[key]
         _point_outside(tensor, weights.name, start + begin, end - begin)
-    for name, model in models.items():
-        weights.with_name(f"{name}.onnx").write_bytes(model.SerializeToString())
+    graphs = {f"{name}.onnx": model.SerializeToString() for name, model in models.items()}
+    write_files(weights.parent, {weights.name: data} | graphs, weights.name)
 
 
 def _places(data: bytes) -> tuple[dict[str, tuple[int, int]], int]:

@@ -1,20 +1,24 @@
 """What every training loop of this project keeps: master weights, their running mean, a low-precision copy, Adam."""
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from zero123pp.errors import BadInput, StageFailed
+from zero123pp.files import whole_file
 
 _MOST_SKIPPED = 20
 
 _KEYS = {"step", "master", "mean", "optimiser"}
+
+WEIGHT_ERRORS = (OSError, RuntimeError, SafetensorError)
+"""What torch and safetensors raise when a disk refuses weights."""
 
 
 class _Masters:
@@ -55,9 +59,8 @@ class _Masters:
 
     def _write(self, content: dict[str, Any]) -> None:
         """Write the checkpoint, whole or not at all."""
-        temporary = self.path.with_suffix(".tmp")
-        torch.save({"step": self.step, "optimiser": self.optimiser.state_dict()} | content, temporary)
-        os.replace(temporary, self.path)
+        with whole_file(self.path, errors=WEIGHT_ERRORS) as temporary:
+            torch.save({"step": self.step, "optimiser": self.optimiser.state_dict()} | content, temporary)
 
 
 class TrainedWeights(_Masters):

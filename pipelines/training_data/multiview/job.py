@@ -13,6 +13,7 @@ import numpy as np
 
 from zero123pp.configs import describe
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.files import make_folder, write_file
 from zero123pp.pipelines.inputs.shard import Shard
 from zero123pp.pipelines.training_data.multiview.layouts import Layout
 from zero123pp.recon.load import load_parts
@@ -20,7 +21,7 @@ from zero123pp.recon.meshing.parts import normalise
 from zero123pp.render.draw import ViewsConfig, draw_pass
 from zero123pp.render.environment import Environment
 from zero123pp.render.sample import ViewSample
-from zero123pp.render.shards import UNGROUPED, write_whole
+from zero123pp.render.shards import UNGROUPED
 from zero123pp.types import Part
 
 SETTINGS = "render.json"
@@ -196,6 +197,6 @@ def keep_settings(folder: Path, settings: dict[str, Any]) -> None:
         raise BadInput(
             f"{folder} holds samples of other meshes, lights or settings ({SETTINGS}); take the same, or another --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if not path.is_file():
-        write_whole(path, text)
+        write_file(path, text)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zero123pp.errors import BadInput
+from zero123pp.files import make_folder, write_file
 from zero123pp.render.instantmesh import PICTURES, write_paths, write_views
 from zero123pp.render.sample import ViewSample
-from zero123pp.render.shards import index_of, write_shard, write_whole
+from zero123pp.render.shards import index_of, write_shard
 
 FAILURES = "failures.json"
 
@@ -80,8 +81,8 @@ class InstantMeshFolders:
             write_views(self._folder, path, sample)
             paths.setdefault(sample.meta["group"], []).append(path)
             count += 1
-        self._list(part).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._list(part), json.dumps({"paths": paths, "failures": dict(failures)}), alone=True)
+        make_folder(self._list(part).parent)
+        write_file(self._list(part), json.dumps({"paths": paths, "failures": dict(failures)}))
         return count
 
     def failures(self) -> dict[str, str]:
@@ -94,7 +95,7 @@ class InstantMeshFolders:
         for part in self._parts():
             for category, more in part["paths"].items():
                 paths.setdefault(category, []).extend(more)
-        (self._folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder / PICTURES)
         write_paths(self._folder, dict(sorted(paths.items())))
 
     def _list(self, part: int) -> Path:

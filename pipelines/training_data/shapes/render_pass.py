@@ -5,12 +5,12 @@ Its file is an ``.npz`` with ``pixels`` (18, S, S, 7) uint8, ``world_from_cam`` 
 float16, ``surface_normals`` (Q, 3) float16 and ``surface_rgb`` (Q, 3) uint8; world frame, see `views` and `distances`.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
+from zero123pp.files import make_folder, whole_file
 from zero123pp.pipelines.training_data.shapes.distances import near_and_far_points, sample_colored, signed_distances
 from zero123pp.pipelines.training_data.shapes.views import render_tiles
 from zero123pp.recon.meshing.parts import load_normalised
@@ -44,8 +44,6 @@ def render_pass(mesh: Path, key: int, size_px: int, point_count: int, surface_co
 
 def write_pass(target: Path, arrays: dict[str, np.ndarray]) -> None:
     """Whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    with temporary.open("wb") as file:
+    make_folder(target.parent)
+    with whole_file(target) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
-    os.replace(temporary, target)

@@ -69,6 +69,6 @@ def test_a_full_disk_leaves_the_old_table(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(index, "_write_csv", full)
-    with pytest.raises(BadInput, match="No space left"):
+    with pytest.raises(BadInput, match="the disk is full"):
         index.write_index(TABLE[:1], tmp_path, ALL)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

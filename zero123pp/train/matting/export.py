@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from zero123pp.files import write_file
 from zero123pp.train.matting.network import MattingNetwork
 from zero123pp.train.onnx_graphs import traced
 from zero123pp.train.weights import load_checkpoint
@@ -35,6 +36,5 @@ def export_onnx(checkpoint: str | Path, path: str | Path) -> Path:
     free = {"rgb": {2: "height", 3: "width"}, "alpha": {2: "height", 3: "width"}}
     model = traced(_AlphaOnly(network), [torch.zeros(1, 3, 160, 192)], ["rgb"], ["alpha"], free)
     model.doc_string = f"cutout network of zero123pp, {content['step']} steps"
-    path = Path(path)
-    path.write_bytes(model.SerializeToString())
-    return path
+    write_file(path, model.SerializeToString())
+    return Path(path)

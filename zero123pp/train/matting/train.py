@@ -1,6 +1,5 @@
 """The training loop of the cutout network: resumable, on a CPU or a GPU."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from zero123pp.files import make_folder
+from zero123pp.train.log import append_log
 from zero123pp.train.matting.losses import matting_loss
 from zero123pp.train.matting.network import MattingNetwork
 from zero123pp.train.recipe import Recipe
@@ -50,8 +51,7 @@ def train(
         Path of the checkpoint.
     """
     config = config or MattingTrainConfig()
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     state = TrainedWeights(
         MattingNetwork, folder / "checkpoint.pt", seed=config.seed, precision=getattr(torch, config.precision),
         weight_decay=config.weight_decay, ema=config.ema, clip=config.clip, device=device,
@@ -69,8 +69,7 @@ def train(
                 }
                 losses = []
                 state.save(asdict(config))
-                with (folder / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(record) + "\n")
+                append_log(folder / "log.jsonl", record)
             if progress:
                 progress(state.step / config.steps)
     return folder / "checkpoint.pt"

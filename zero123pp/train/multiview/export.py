@@ -7,11 +7,12 @@ import torch
 
 from zero123pp.diffusion.pipeline import Zero123PlusPipeline
 from zero123pp.errors import BadInput
+from zero123pp.files import whole_folder
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.denoiser import ViewDenoiser
 from zero123pp.train.multiview.phases import CONTROLLED
 from zero123pp.train.multiview.state import geometry_of, new_controlnet
-from zero123pp.train.whole_folder import whole_folder
+from zero123pp.train.weights import WEIGHT_ERRORS
 
 
 @torch.no_grad()
@@ -45,12 +46,13 @@ def export_model(
         if name not in here or here[name].shape != value.shape:
             raise BadInput(f"the checkpoint trained {name}, which its start does not have in that shape")
         here[name].copy_(value)
-    with whole_folder(folder) as temporary:
-        if controlnet is not None:
-            torch.nn.Module.to(controlnet, dtype).save_pretrained(temporary)  # diffusers' own warns of nothing
-        else:
-            tile = geometry_of(pipeline, config).tile_px
-            _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype).save_pretrained(temporary)
+    if controlnet is not None:
+        model = torch.nn.Module.to(controlnet, dtype)  # diffusers' own warns of nothing
+    else:
+        tile = geometry_of(pipeline, config).tile_px
+        model = _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype)
+    with whole_folder(folder, errors=WEIGHT_ERRORS) as temporary:
+        model.save_pretrained(temporary)
     return folder
 
 

@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader
 
 from zero123pp.diffusion.pipeline import Zero123PlusPipeline
 from zero123pp.errors import MissingBackend
+from zero123pp.files import make_folder
+from zero123pp.train.log import append_log, rewind_log
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Item, Pool, ViewItems, numbers_of
-from zero123pp.train.multiview.log import append_log, rewind_log
 from zero123pp.train.multiview.objective import squared_errors, weighted_loss
 from zero123pp.train.multiview.sheets import draw_sheets
 from zero123pp.train.multiview.state import CHECKPOINT, RunState
@@ -51,8 +52,7 @@ def train(
         Path of the checkpoint.
     """
     accelerator = _accelerator(device, Path(folder), config)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     state = RunState(pipeline, folder / CHECKPOINT, config, accelerator.device, carry_over=carry_over)
     needs = {"depth": config.phase == "depth", "normals": config.phase == "normals"}
     group = config.batch * config.accumulate * accelerator.num_processes

@@ -8,13 +8,14 @@ import torch
 from diffusers import AutoencoderKL
 
 from zero123pp.errors import BadInput
+from zero123pp.files import make_folder, recover_folder, whole_folder
+from zero123pp.train.log import append_log
 from zero123pp.train.multiview.codec import codec_quality, fit_decoder, set_encoder
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Pool
-from zero123pp.train.multiview.log import append_log
 from zero123pp.train.multiview.pictures import resized, sample_pictures
 from zero123pp.train.multiview.small import MINI, SmallModel, small_pipeline
-from zero123pp.train.whole_folder import whole_folder
+from zero123pp.train.weights import WEIGHT_ERRORS
 
 SMALL: dict[str, SmallModel] = {"mini": MINI}
 """Small models by the name that ``start`` has in a config."""
@@ -40,6 +41,7 @@ def build_start(
     Raises:
         BadInput: no such model, samples of tiles smaller than the model's, or no data to build it from.
     """
+    recover_folder(folder)
     if (folder / "model_index.json").is_file():
         return folder
     if data is None:
@@ -48,9 +50,9 @@ def build_start(
     pipeline = small_pipeline(shape, config.seed)
     tiles = Tiles(data, config, shape.tile_px)
     set_encoder(pipeline.vae, tiles(0, _STATISTICS_SAMPLES))
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     _fit(pipeline.vae, tiles, data, config, folder.parent, progress)
-    with whole_folder(folder) as temporary:
+    with whole_folder(folder, errors=WEIGHT_ERRORS) as temporary:
         pipeline.save_pretrained(temporary)
     return folder
 
@@ -72,11 +74,12 @@ def refit_decoder(
     Raises:
         BadInput: no such folder, or samples of tiles smaller than the model's.
     """
+    recover_folder(folder / "vae")
     if not (folder / "vae" / "config.json").is_file():
         raise BadInput(f"{folder} has no vae/ whose decoder could be fitted; train first")
     vae = AutoencoderKL.from_pretrained(folder / "vae").float()
     quality = _fit(vae, Tiles(data, config, SMALL[config.start].tile_px), data, config, folder.parent, progress)
-    with whole_folder(folder / "vae") as temporary:
+    with whole_folder(folder / "vae", errors=WEIGHT_ERRORS) as temporary:
         vae.save_pretrained(temporary)
     return quality
 

@@ -7,6 +7,8 @@ import torch
 from PIL import Image
 
 from zero123pp.diffusion.schedule import trailing_euler_ancestral
+from zero123pp.files import make_folder, write_file
+from zero123pp.images import encode_png
 from zero123pp.train.multiview.dataset import ViewItems
 from zero123pp.train.multiview.pictures import sample_pictures, target_sheet
 from zero123pp.train.multiview.state import RunState
@@ -40,8 +42,8 @@ def draw_sheets(state: RunState, items: ViewItems, file: Path) -> None:
             column = np.full((3 * tile, tile, 3), config.background, np.uint8)
             column[:tile] = shown
             rows.append(np.concatenate([column, *map(_pixels, sheets), np.round(drawn * 255).astype(np.uint8)], 1))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).save(file)
+    make_folder(file.parent)
+    write_file(file, encode_png(np.concatenate(rows)))
 
 
 def _pixels(picture: torch.Tensor) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from zero123pp.files import make_folder
 from zero123pp.recon.prior.network import INPUT_CHANNELS, OUTLINES, ShapePrior
 from zero123pp.recon.prior.runtime import WEIGHTS_NAME
 from zero123pp.train.onnx_graphs import save_with_shared_weights, traced
@@ -41,8 +42,7 @@ def export_prior(checkpoint: str | Path, folder: str | Path) -> Path:
             ["distances", "colors"], {name: {0: "points"} for name in ("features", "outlines", "distances", "colors")},
         ),
     }  # fmt: skip
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     metadata = {"steps": str(content["step"]), "shape": str(asdict(shape)), "licence": "Apache-2.0"}
     save_with_shared_weights(models, folder / WEIGHTS_NAME, metadata)
     return folder / WEIGHTS_NAME

@@ -1,6 +1,5 @@
 """The training loop of the shape prior: resumable, on a CPU or a GPU."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from zero123pp.files import make_folder
 from zero123pp.recon.prior.network import ShapePrior
 from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG
+from zero123pp.train.log import append_log
 from zero123pp.train.prior.dataset import Batch, Batches, Passes
 from zero123pp.train.prior.losses import prior_losses, weighted
 from zero123pp.train.prior.samples import SampleConfig
@@ -57,8 +58,7 @@ def train(
     Returns:
         Path of the checkpoint.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     weights = TrainedWeights(
         ShapePrior, folder / "checkpoint.pt", seed=config.seed, precision=getattr(torch, config.precision),
         weight_decay=config.weight_decay, ema=config.ema, clip=config.clip, device=device,
@@ -83,8 +83,7 @@ def train(
                 record |= validate(weights.mean, data, lights, config, weights.step - 1, device)
             sums = {}
             weights.save(asdict(config))
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
+            append_log(folder / "log.jsonl", record)
         if progress:
             progress(weights.step / config.steps)
     return weights.path
