@@ -5,11 +5,11 @@ from pathlib import Path
 
 from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, write_files
-from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl
+from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl, side_names
 from zero123pp.recon.export.glb import encode_glb
 from zero123pp.types import Mesh, TexturedMesh
 
-__all__ = ["EXPORTERS", "check_target", "save"]
+__all__ = ["EXPORTERS", "check_target", "save", "written_by"]
 
 EXPORTERS: dict[str, Callable[[TexturedMesh | Mesh, str, Mapping], dict[str, bytes]]] = {
     ".glb": encode_glb,
@@ -20,20 +20,28 @@ EXPORTERS: dict[str, Callable[[TexturedMesh | Mesh, str, Mapping], dict[str, byt
 """Suffix -> encoder of (asset, stem of the file name, extras): the bytes of each file by name, the main one last."""
 
 
+def written_by(path: str | Path) -> list[Path]:
+    """All files that `save` may write for ``path``."""
+    path = Path(path)
+    beside = side_names(path.stem) if path.suffix.lower() == ".obj" else ()
+    return [*(path.with_name(name) for name in beside), path]
+
+
 def check_target(path: str | Path, *, overwrite: bool = True) -> None:
     """Refuse early what `save` would refuse.
 
     Raises:
-        BadInput: unknown suffix, a folder in the way, a missing or read-only folder, or (without ``overwrite``) a file
-            that exists.
+        BadInput: unknown suffix, a folder in the way, a missing or read-only folder, a name that the file system does
+            not take, or (without ``overwrite``) a file that exists.
     """
     path = Path(path)
     if path.suffix.lower() not in EXPORTERS:
         known = ", ".join(EXPORTERS)
         raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose one of {known}")
-    check_folder(path)
-    if not overwrite and path.exists():
-        raise BadInput(f"{path} exists already; choose another name")
+    for file in written_by(path):
+        check_folder(file)
+        if not overwrite and file.exists():
+            raise BadInput(f"{file} exists already; choose another name")
 
 
 def save(
@@ -43,7 +51,8 @@ def save(
 
     Args:
         asset: in the world frame, which is that of the file.
-        path: its suffix picks the format. OBJ puts its material and texture beside it, under the same stem.
+        path: its suffix picks the format. OBJ puts its material and texture beside it, under the same stem (or
+            one of plain characters, see `zero123pp.recon.export.exchange.side_names`).
         extras: JSON-ready facts about the asset; a GLB carries them in ``asset.extras``, other formats have no place.
         overwrite: replace a file that exists.
 

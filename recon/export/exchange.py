@@ -1,11 +1,14 @@
 """Formats that carry less than glTF: OBJ, PLY and STL."""
 
+import re
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zero123pp.recon.export.glb import encode_png, to_trimesh
+from zero123pp.images import encode_png
+from zero123pp.recon.export.glb import to_trimesh
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.meshing.topology import welded
 from zero123pp.types import Mesh, TexturedMesh
@@ -13,16 +16,20 @@ from zero123pp.types import Mesh, TexturedMesh
 if TYPE_CHECKING:
     import trimesh
 
+_LONGEST_PLAIN = 100
+"""Characters of a stem that its side files keep, where they are not named as it is."""
+
 
 def encode_obj(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[str, bytes]:
-    """OBJ with normals and, for a textured mesh, an MTL and a PNG of the same stem; vertex colours follow positions."""
+    """OBJ with normals and, for a textured mesh, an MTL and a PNG of `side_names`; vertex colours follow positions."""
     mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
     textured = isinstance(asset, TexturedMesh)
     positions = mesh.vertices
     if not textured and mesh.colors is not None:  # a widespread extension: six numbers a vertex
         positions = np.concatenate([positions, mesh.colors / np.float32(255)], axis=1)
     normals = asset.normals if textured and asset.normals is not None else smooth_normals(mesh)
-    lines = [f"mtllib {stem}.mtl", "usemtl baked"] if textured else []
+    picture_name, material_name = side_names(stem)
+    lines = [f"mtllib {material_name}", "usemtl baked"] if textured else []
     lines += _rows("v", positions)
     lines += _rows("vt", asset.uvs) if textured else []
     lines += _rows("vn", normals)
@@ -30,9 +37,23 @@ def encode_obj(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[s
     lines += ["f " + " ".join(corner.format(index) for index in face) for face in (mesh.faces + 1).tolist()]
     files = {}
     if textured:
-        material = f"newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {stem}.png\n"
-        files = {f"{stem}.png": encode_png(asset.base_color), f"{stem}.mtl": material.encode()}
+        material = f"newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture_name}\n"
+        files = {picture_name: encode_png(asset.base_color), material_name: material.encode("ascii")}
     return files | {f"{stem}.obj": ("\n".join(lines) + "\n").encode()}
+
+
+def side_names(stem: str) -> tuple[str, str]:
+    """Names of the texture and the material beside ``stem``.obj.
+
+    A name in an OBJ or an MTL ends at a blank, has no quotes and no encoding, and options begin with a dash: a stem
+    with more than plain characters is spelled with plain ones here, and a checksum keeps it apart from its likes.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.,+=@()\[\]{}~-]", "_", stem)
+    if plain.startswith("-"):
+        plain = "_" + plain[1:]
+    if plain != stem:
+        plain = f"{plain[:_LONGEST_PLAIN]}-{zlib.crc32(stem.encode('utf-8', 'surrogateescape')):08x}"
+    return f"{plain}.png", f"{plain}.mtl"
 
 
 def _rows(key: str, rows: np.ndarray) -> list[str]:

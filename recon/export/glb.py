@@ -4,7 +4,6 @@ Written here and not by trimesh, because importing trimesh costs more time than 
 colours as they are where glTF wants them linear.
 """
 
-import io
 import json
 import struct
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import numpy as np
 
 from zero123pp import __version__
 from zero123pp.errors import BadInput, StageFailed
-from zero123pp.images import srgb_to_linear
+from zero123pp.images import encode_png, srgb_to_linear
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.types import Mesh, TexturedMesh
 
@@ -160,15 +159,6 @@ def to_trimesh(asset: TexturedMesh | Mesh) -> "trimesh.Trimesh":
         visual=trimesh.visual.TextureVisuals(uv=np.array(asset.uvs), material=material),
         process=False,
     )
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """PNG bytes of an (H, W, 3) uint8 picture, without colour profile (glTF ignores profiles)."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG")
-    return file.getvalue()
 
 
 def _unit(normals: np.ndarray) -> np.ndarray:

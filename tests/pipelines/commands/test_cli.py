@@ -103,7 +103,17 @@ def test_bad_usage(tmp_path, capsys):
     assert "--no-such-flag" in _refused(capsys, *good, "--no-such-flag")
     assert "--seed" in _refused(capsys, *good, "--seed", "x")
     assert "--faces" in _refused(capsys, *good, "--faces", "0")
+    assert "is a file" in _refused(capsys, *good, "--save-stages", picture)
+    assert "is a file" in _refused(capsys, *good, "--save-stages", picture / "stages")
     assert not out.exists()
+
+
+def test_what_is_read_is_not_written_over(tmp_path, capsys):
+    picture = _picture(tmp_path / "toy.png")
+    before = picture.read_bytes()
+    assert "toy.png" in _refused(capsys, "--image", picture, "--out", tmp_path / "toy.obj")
+    assert "would write over" in _refused(capsys, "--views", picture, "--out", tmp_path / "toy.obj")
+    assert picture.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["toy.png"]
 
 
 def test_bad_sheets(tmp_path, capsys):

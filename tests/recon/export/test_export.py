@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import resource
 import struct
 
@@ -97,12 +98,48 @@ def test_vertex_colors_round_trip(tmp_path, colored, suffix):
 
 
 def test_textured_obj_names_its_files_after_itself(tmp_path, textured):
-    save(textured, tmp_path / "my toy.obj")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["my toy.mtl", "my toy.obj", "my toy.png"]
-    (part,) = load_parts(tmp_path / "my toy.obj")
+    save(textured, tmp_path / "toy-1.obj")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy-1.mtl", "toy-1.obj", "toy-1.png"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["toy", "my toy", "löffel ↗", "-s 1", "a\nb#c", os.fsdecode(b"raw\xff"), "a" * 250 + "\t"],
+)
+def test_other_readers_find_the_texture_of_an_obj_of_any_name(tmp_path, textured, name):
+    name += ".obj"
+    save(textured, tmp_path / name)
+    beside = {path.name for path in tmp_path.iterdir()} - {name}
+    assert len(beside) == 2 and all(re.fullmatch(r"[!-~]+", each) and each[0] != "-" for each in beside)
+    words = [
+        line.split(" ") for path in tmp_path.iterdir() if path.suffix != ".png" for line in path.read_text().split("\n")
+    ]
+    named = {line[1] for line in words if line[0] in ("mtllib", "map_Kd") and len(line) == 2}
+    assert named == beside, "each is named by exactly one word"
+    (tmp_path / name).rename(tmp_path / "renamed.obj")  # what it is called itself does not matter
+    read = trimesh.load(tmp_path / "renamed.obj", process=False, force="mesh")
+    assert np.array_equal(np.asarray(read.visual.material.image), textured.base_color)
+    assert np.allclose(read.triangles, textured.mesh.vertices[textured.mesh.faces], atol=1e-6)
+    (part,) = load_parts(tmp_path / "renamed.obj")
     assert np.array_equal(part.base_color, textured.base_color)
     assert np.allclose(part.mesh.vertices[part.mesh.faces], textured.mesh.vertices[textured.mesh.faces], atol=1e-6)
     assert np.allclose(part.uvs[part.mesh.faces], textured.uvs[textured.mesh.faces], atol=1e-6)
+
+
+def test_names_that_are_spelled_alike_keep_their_own_textures(tmp_path, textured):
+    other = TexturedMesh(textured.mesh, textured.uvs, 255 - textured.base_color, textured.normals)
+    for name, asset in (("a b.obj", textured), ("a_b.obj", other), ("a\tb.obj", other)):
+        save(asset, tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 9
+    (part,) = load_parts(tmp_path / "a b.obj")
+    assert np.array_equal(part.base_color, textured.base_color)
+
+
+def test_a_texture_does_not_replace_a_picture_that_was_there(tmp_path, textured):
+    (tmp_path / "toy.png").write_bytes(b"theirs")
+    with pytest.raises(BadInput, match=r"toy\.png exists already"):
+        save(textured, tmp_path / "toy.obj", overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.png"]
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".stl"])
@@ -164,6 +201,7 @@ def test_permissions_follow_the_umask(tmp_path, colored):
         ("file.txt/asset.glb", "is a file"),
         ("a" * 300 + ".glb", "name too long"),
         ("nul\0.glb", "null"),
+        ("\ud800.glb", "cannot write"),
     ],
 )
 def test_bad_targets_are_refused_in_one_line(tmp_path, colored, name, message):
