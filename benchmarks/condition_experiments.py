@@ -8,11 +8,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from zero123pp.diffusion.latents import decode
 from zero123pp.diffusion.pipeline import Zero123PlusPipeline
 from zero123pp.images import untile_sheet
+from zero123pp.recon.metrics.pictures import decibels
 from zero123pp.train.multiview.codec import fit_decoder, set_encoder
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Pool, ViewItems
@@ -116,7 +118,7 @@ def _validate(state: RunState, items: ViewItems, config: ConditionConfig) -> flo
 @torch.no_grad()
 def _psnr_by_side(state: RunState, items: ViewItems, config: ConditionConfig) -> dict[str, float]:
     """PSNR of views predicted in one step from almost pure noise, by angle from the input."""
-    errors: dict[str, list[torch.Tensor]] = {side: [] for side in SIDES}
+    errors: dict[str, list[float]] = {side: [] for side in SIDES}
     with state.weights.averaged():
         for first in range(0, config.validation_samples, config.batch):
             batch = torch.utils.data.default_collate([items[i] for i in range(first, first + config.batch)])
@@ -128,5 +130,5 @@ def _psnr_by_side(state: RunState, items: ViewItems, config: ConditionConfig) ->
                 for side, places in SIDES.items():
                     for sheet in squared.numpy():
                         found = untile_sheet(sheet[..., None])[list(places)].mean()
-                        errors[side].append(torch.tensor(found))
-    return {side: round(float(-10 * torch.stack(each).log10().mean()), 3) for side, each in errors.items()}
+                        errors[side].append(decibels(found))
+    return {side: round(float(np.mean(each)), 3) for side, each in errors.items()}

@@ -46,8 +46,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="meshes (default: all)")
     parser.add_argument("--published", nargs="*", default=[], metavar="NAME")
     args = parser.parse_args()
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+    from zero123pp.files import make_folder
+    from zero123pp.pipelines.inputs.objects import find_meshes
+
+    out = make_folder(args.out)
     result: dict = {"command": "python benchmarks/gpu.py " + " ".join(sys.argv[1:])}
 
     def step(name: str, work, *given) -> None:
@@ -64,7 +66,7 @@ def main() -> None:
     step("doctor", doctor)
     step("tests", gpu_tests)
     step("encodings", encoding_times)
-    meshes = [path for path in sorted(Path(args.meshes).glob("*.glb")) if not args.only or path.stem in args.only]
+    meshes = find_meshes(args.meshes, args.only)
     pictures: list = []
     step("reconstructions", reconstructions, meshes, pictures)
     step("published", published, [path for path in meshes if path.stem in args.published])

@@ -28,6 +28,7 @@ from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.evaluation.report import machine
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
+from zero123pp.pipelines.inputs.objects import find_meshes
 from zero123pp.recon.field import Field
 from zero123pp.recon.fitting.fit import fit
 from zero123pp.recon.meshing.clean import clean
@@ -54,7 +55,7 @@ def main() -> None:
         (folder / "hash_encoding.json").write_text(json.dumps(result, indent=1) + "\n")
         print(json.dumps(result, indent=1))
         return
-    meshes = [path for path in sorted(Path(args.meshes).glob("*.glb")) if not args.only or path.stem in args.only]
+    meshes = find_meshes(args.meshes, args.only)
     curves = {path.stem: curve(path, args.set) for path in meshes}
     command = f"python benchmarks/hash_field.py curves --only {' '.join(curves)} {' '.join(args.set)}".rstrip()
     result = {"command": command, "machine": machine(), "curves": curves}

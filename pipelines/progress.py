@@ -56,6 +56,13 @@ def terminal_bars(enabled: bool) -> Iterator[StageProgress | None]:
         yield report
 
 
+def tell_training(done: float) -> None:
+    """How far a training is, 0 to 1, in place on a terminal; silent elsewhere."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\rtraining {done:6.1%}")
+        sys.stderr.flush()
+
+
 def reset_peak_memory() -> bool:
     """Let `peak_memory_mb` count from now on; False where the system cannot (anything but Linux)."""
     try:

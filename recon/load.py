@@ -8,7 +8,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import linear_to_srgb, srgb_to_linear, to_uint8
-from zero123pp.types import Mesh, TexturedMesh
+from zero123pp.types import Mesh, Part, TexturedMesh
 
 MAX_TEXTURE_PIXELS = 8192 * 8192
 """Larger textures are refused before they are decoded."""
@@ -17,7 +17,7 @@ _UNREADABLE_EXTENSIONS = {"KHR_draco_mesh_compression", "EXT_meshopt_compression
 """trimesh reads such files without an error, and wrongly: zeros, or lengths in quantisation steps."""
 
 
-def load_parts(path: str | Path) -> list[Mesh | TexturedMesh]:
+def load_parts(path: str | Path) -> list[Part]:
     """Every triangle mesh of a file, in the file's world frame.
 
     Transforms of the scene graph are applied. Base-colour textures, their factors and vertex colours are honoured
@@ -46,7 +46,7 @@ def load_parts(path: str | Path) -> list[Mesh | TexturedMesh]:
     return parts
 
 
-def _parts(path: Path, is_gltf: bool) -> list[Mesh | TexturedMesh]:
+def _parts(path: Path, is_gltf: bool) -> list[Part]:
     import trimesh
 
     scene = trimesh.load_scene(path, process=False)
@@ -75,7 +75,7 @@ def _refuse_extensions(path: Path) -> None:
         raise BadInput(f"{path.name} needs {', '.join(sorted(needed))}; write it without compression first")
 
 
-def _part(geometry: object, transform: np.ndarray, is_gltf: bool) -> Mesh | TexturedMesh:
+def _part(geometry: object, transform: np.ndarray, is_gltf: bool) -> Part:
     """One trimesh geometry, moved by its (4, 4) transform."""
     linear = transform[:3, :3]
     vertices = np.asarray(geometry.vertices, float) @ linear.T + transform[:3, 3]

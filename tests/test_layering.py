@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-ROOT_FILES = {"zero123pp", *(f"zero123pp.{name}" for name in ("types", "cameras", "images", "rigs", "errors", "files"))}
+ROOT_FILES = {
+    "zero123pp",
+    *(f"zero123pp.{name}" for name in ("types", "cameras", "images", "rigs", "errors", "files", "machine")),
+}
 MAY_IMPORT = {
     "zero123pp/diffusion": ("zero123pp.diffusion",),
     "zero123pp/render": ("zero123pp.render",),

@@ -50,6 +50,56 @@ def over(rgb: np.ndarray, alpha: np.ndarray, background: float | np.ndarray) -> 
     return np.asarray(rgb) * a + np.asarray(background) * (1 - a)
 
 
+def premultiply(rgba: np.ndarray) -> np.ndarray:
+    """Straight RGBA (..., 4) to colour times alpha, and alpha."""
+    rgba = np.asarray(rgba)
+    return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
+
+
+def unpremultiply(rgba: np.ndarray, least: float = 1e-6) -> np.ndarray:
+    """Inverse of `premultiply`; where alpha is below ``least``, colours stay as dark as they are beside it."""
+    rgba = np.asarray(rgba)
+    return np.concatenate([rgba[..., :3] / np.maximum(rgba[..., 3:], least), rgba[..., 3:]], axis=-1)
+
+
+def resize_planes(
+    values: np.ndarray,
+    size: tuple[int, int],
+    how: int,
+    box: tuple[float, float, float, float] | None = None,
+) -> np.ndarray:
+    """Floats (H, W) or (H, W, C), each channel resampled on its own by Pillow.
+
+    Args:
+        values: of any range.
+        size: (width, height) of the result, px.
+        how: one of `PIL.Image.Resampling`.
+        box: (left, top, right, bottom) inside the picture, px, may be fractional; None: all of it.
+
+    Returns:
+        (height, width) or (height, width, C) float32.
+    """
+    from PIL import Image
+
+    planes = np.moveaxis(np.asarray(values, np.float32), -1, 0) if values.ndim == 3 else [values]
+    small = [np.asarray(Image.fromarray(np.ascontiguousarray(p, np.float32)).resize(size, how, box)) for p in planes]
+    return np.stack(small, axis=-1) if values.ndim == 3 else small[0]
+
+
+def resize_rgba(
+    rgba: np.ndarray,
+    size: tuple[int, int],
+    how: int,
+    box: tuple[float, float, float, float] | None = None,
+    least: float = 1e-6,
+) -> np.ndarray:
+    """`resize_planes` of straight RGBA (H, W, 4), colours weighted by alpha: what is hidden bleeds into nothing.
+
+    Filters with lobes overshoot; clip what they give. ``least`` is that of `unpremultiply`.
+    """
+    return unpremultiply(resize_planes(premultiply(rgba), size, how, box), least)
+
+
 def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
     """The sRGB transfer function (IEC 61966-2-1), values in [0, 1]."""
     srgb = np.asarray(srgb)

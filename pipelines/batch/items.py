@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.inputs.pictures import PICTURE_SUFFIXES, pictures_under
 from zero123pp.pipelines.inputs.shard import Shard
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 LIST_SUFFIXES = (".csv", ".jsonl")
 
 MAX_ROW_CHARACTERS = 100_000
@@ -78,7 +78,8 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
     path = Path(source)
     try:
         if path.is_dir():
-            found, root = _in_folder(path, defaults), path
+            pictures = pictures_under(path)
+            found, root = (replace(defaults, row=row, image=image) for row, image in enumerate(pictures)), path
         elif not path.is_file():
             raise BadInput(f"there is no folder or list {path}; give a folder of pictures, a .csv or a .jsonl file")
         elif path.suffix.lower() == ".csv":
@@ -120,17 +121,6 @@ def inside(root: Path, text: str) -> Path:
     if not path.is_relative_to(home):
         raise BadInput(f"path {shown} leaves the folder of the list; copy the file into it")
     return path
-
-
-def _in_folder(root: Path, defaults: Item) -> Iterator[Item]:
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
-                found.append(os.path.relpath(os.path.join(folder, name), root))
-    for row, image in enumerate(sorted(found)):
-        yield replace(defaults, row=row, image=image)
 
 
 def _csv_rows(path: Path) -> Iterator[Mapping[str, Any] | str]:

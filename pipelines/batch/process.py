@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import zero123pp
+from zero123pp.machine import processors
 from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.worker import PREPARED, READY, resident_mb
 
@@ -210,9 +211,9 @@ class WorkerProcess:
 
 def share_of_cores(index: int, count: int) -> tuple[int, ...] | None:
     """The processors of worker ``index`` of ``count`` on this machine; None where they cannot be told apart."""
-    if not hasattr(os, "sched_getaffinity"):
+    if not hasattr(os, "sched_setaffinity"):
         return None
-    cores = sorted(os.sched_getaffinity(0))
+    cores = processors()
     each = max(1, len(cores) // count)
     return tuple(cores[(index * each + i) % len(cores)] for i in range(each))
 

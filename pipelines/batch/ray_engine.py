@@ -19,6 +19,7 @@ from typing import Any
 
 import zero123pp
 from zero123pp.errors import BadInput, MissingBackend, StageFailed
+from zero123pp.machine import processors
 from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.process import MAKER, Limits, WorkerProcess, share_of_cores, share_of_memory_mb
 
@@ -47,8 +48,7 @@ class Host:
 
     def begin(self, index: int, cpus: float) -> None:
         """Take the ``index``-th share of this node."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        count = max(1, int(cores // cpus))
+        count = max(1, int(len(processors()) // cpus))
         limits = self._limits
         if limits.memory_mb is None:
             limits = replace(limits, memory_mb=share_of_memory_mb(count))
@@ -178,8 +178,7 @@ class RayEngine:
         self._arguments = (settings, limits, maker)
 
     def _local_cpus(self) -> int:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(cores, math.ceil(self._workers * self._cpus))
+        return max(len(processors()), math.ceil(self._workers * self._cpus))
 
     def _check_room(self) -> None:
         have = self._ray.cluster_resources()

@@ -5,7 +5,6 @@ killed at any moment and started again with the same command. See docs/scaling.m
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.machine import processors
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _engine(args: argparse.Namespace, settings: "BatchSettings", count: int) -> 
 
     from zero123pp.pipelines.batch.local import LocalEngine
 
-    workers = max(1, min(args.workers or _processors(), count))
+    workers = max(1, min(args.workers or len(processors()), count))
     if limits.memory_mb is None:
         limits = replace(limits, memory_mb=share_of_memory_mb(workers))
     return LocalEngine(settings, limits, workers)
@@ -162,10 +162,6 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput("--ray-address and --gpus belong to --engine ray")
     if args.gpus < 0 or args.cpus <= 0:
         raise BadInput(f"--cpus {args.cpus} and --gpus {args.gpus}: expected processors above 0 and GPUs from 0 on")
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write_tables(batch: "Batch", store: "Store", items: list, shard: "Shard") -> None:

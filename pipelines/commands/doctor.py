@@ -1,7 +1,6 @@
 """``zero123pp doctor``: what this machine has, which back-end each family will use and why, and a self-test of each."""
 
 import argparse
-import os
 import platform
 import sys
 import time
@@ -10,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from zero123pp.pipelines.evaluation.report import processor
+from zero123pp.machine import processor_name, processors
 
 _DIFFUSION, _PAGE = "pip install 'zero123pp[diffusion]'", "see docs/gpu.md"
 PACKAGES = {
@@ -98,7 +97,7 @@ def _device(asked: str) -> tuple[str, dict[str, str]]:
     about = {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": f"{os.cpu_count()} x {processor()}",
+        "processor": f"{len(processors())} x {processor_name()}",
     }
     try:
         import torch

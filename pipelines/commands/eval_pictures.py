@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zero123pp.errors import BadInput, Zero123ppError
+from zero123pp.errors import Zero123ppError
 from zero123pp.files import make_folder, write_file
 from zero123pp.pipelines.commands import common_flags
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation.report import Row
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "side": (90, 10), "back": (180, 10)}
 """Columns of the contact sheet: azimuth and elevation."""
 
@@ -51,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.evaluation import truth as eval_truth
     from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
+    from zero123pp.pipelines.inputs.pictures import find_pictures
 
     pictures, folder = find_pictures(args.images, args.skip), make_folder(args.out)
     meshes = make_folder(args.meshes) if args.meshes else None
@@ -94,18 +94,6 @@ def run(args: argparse.Namespace) -> int:
         sheet = contact_sheet(tiles, row_labels=names, column_labels=columns, tile_px=_TILE_PX, background=1.0)
         save_contact_sheet(folder / f"{args.name}.png", sheet)
     return 1 if failures else 0
-
-
-def find_pictures(paths: list[str], skip: str = "") -> list[Path]:
-    """The pictures among ``paths`` and in the folders among them, sorted by name in each folder."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        found += [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
-    chosen = [file for file in found if not skip or not file.stem.endswith(skip)]
-    if not chosen:
-        raise BadInput(f"no pictures in {', '.join(paths)}; expected {', '.join(PICTURE_SUFFIXES)}")
-    return chosen
 
 
 def _measured(pipe: "ImageTo3D", path: Path, seed: int) -> "tuple[Row, Asset]":

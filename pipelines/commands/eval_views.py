@@ -86,13 +86,11 @@ def _shown(name: str, taken: object) -> str:
 def _lighting(folder: str | None) -> "Lighting | None":
     from zero123pp.pipelines.evaluation.sheets import Lighting
     from zero123pp.pipelines.training_data.multiview.job import read_panorama
+    from zero123pp.render.hdr import find_hdr
 
     if folder is None:
         return None
-    files = sorted(Path(folder).glob("*.hdr"))
-    if not files:
-        raise BadInput(f"{folder} has no .hdr environment maps to light with")
-    return Lighting({file.stem: read_panorama(file) for file in files})
+    return Lighting({file.stem: read_panorama(file) for file in find_hdr(folder)})
 
 
 def _write(

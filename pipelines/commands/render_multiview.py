@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.progress import terminal_bars
     from zero123pp.pipelines.training_data.multiview.job import Job, keep_settings
     from zero123pp.render.draw import ViewsConfig
+    from zero123pp.render.hdr import find_hdr
 
     shard = Shard.parse(args.shard)
     given = {name: getattr(args, name) for name in ("passes", "rig", "tile_px", "query_px")}
@@ -54,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
     config = load(ViewsConfig, "default", [*overrides, *args.set])
     if args.per_shard < 1 or args.seed < 0:
         raise BadInput(f"--per-shard is {args.per_shard} and --seed {args.seed}; expected at least 1 and 0")
-    lights = sorted(Path(args.hdri).glob("*.hdr"))
-    if not lights:
-        raise BadInput(f"{args.hdri} has no .hdr environment maps to light with")
+    lights = find_hdr(args.hdri)
     groups = {name: str(entry["group"]) for name, entry in read_manifest(args.meshes).items() if entry.get("group")}
     more = {"groups": groups, "passes_of": _passes_of(args.passes_of), "seed": args.seed, "per_part": args.per_shard}
     job = Job(find_meshes(args.meshes, args.only), lights, config, **more)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder, write_file
-from zero123pp.pipelines.inputs.objects import read_manifest
+from zero123pp.pipelines.inputs.objects import find_meshes, read_manifest
 from zero123pp.pipelines.inputs.shard import Shard
 
 PASSES = {"scan": 4, "model": 3, "market": 2, "kit": 1}
@@ -24,7 +24,7 @@ _CLASS_OF_GROUP = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py render shapes``."""
     add = parser.add_argument
-    add("--meshes", required=True, metavar="DIR", help="folder of .glb files; a MANIFEST.json there may name groups")
+    add("--meshes", required=True, metavar="DIR", help="folder of meshes; a MANIFEST.json there may name groups")
     add("--out", required=True, metavar="DIR", help="folder for <class>/<mesh>.<pass>.npz; what is there is kept")
     add("--shard", default="1/1", metavar="I/N", help="do the I-th of N parts only, for N processes side by side")
     add("--size-px", type=int, default=128, metavar="PX", help="side of the tiles, px (default: 128)")
@@ -40,11 +40,9 @@ def run(args: argparse.Namespace) -> int:
     classes = _classes(folder)
     passes = [
         (zlib.crc32(f"{mesh.stem}.{number}".encode()), mesh, number)
-        for mesh in folder.glob("*.glb")
+        for mesh in find_meshes(folder)
         for number in range(PASSES[classes.get(mesh.stem, "kit")])
     ]
-    if not passes:
-        raise BadInput(f"{args.meshes} has no .glb files to render")
     passes = [each for row, each in enumerate(sorted(passes)) if shard.has(row)]
     failed = {}
     for done, (key, mesh, number) in enumerate(passes):

@@ -2,8 +2,9 @@
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
+
+from zero123pp.pipelines.progress import tell_training
 
 VALIDATION_PAIRS = 192
 
@@ -49,12 +50,6 @@ def run(args: argparse.Namespace) -> int:
     validation = Compositions(
         [held_out], [1.0], unseen, size_px=config.size_px, count=VALIDATION_PAIRS, seed=config.seed + 1
     )
-    checkpoint = train(pairs, validation, args.out, config, device=args.device, progress=_report)
+    checkpoint = train(pairs, validation, args.out, config, device=args.device, progress=tell_training)
     export_onnx(checkpoint, Path(args.out) / "bundled.onnx")
     return 0
-
-
-def _report(done: float) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\rtraining {done:6.1%}")
-        sys.stderr.flush()

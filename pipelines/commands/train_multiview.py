@@ -1,13 +1,13 @@
 """``run.py train multiview``."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.progress import tell_training
 
 if TYPE_CHECKING:
     from zero123pp.train.multiview.config import ViewsTrainConfig
@@ -63,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
     with process.main_process_first():
         open_start = _start(config, out, args)
     if args.refit_decoder and process.is_main_process:
-        refit_decoder(out / "start", args.data, config, progress=_report)
+        refit_decoder(out / "start", args.data, config, progress=tell_training)
     elif not (args.export or args.refit_decoder):
         train(
             open_start(), args.data, out, config, device=device,
-            carry_over=None if args.carry_over is None else Path(args.carry_over), progress=_report,
+            carry_over=None if args.carry_over is None else Path(args.carry_over), progress=tell_training,
         )  # fmt: skip
     if process.is_main_process:
         export_model(open_start(), load_checkpoint(checkpoint), config, out / "model")
@@ -81,11 +81,5 @@ def _start(config: "ViewsTrainConfig", out: Path, args: argparse.Namespace) -> C
 
     source = config.start
     if source in SMALL:
-        source = str(build_start(out / "start", args.data, config, progress=_report))
+        source = str(build_start(out / "start", args.data, config, progress=tell_training))
     return partial(open_start, source, vision=config.vision, download=args.download)
-
-
-def _report(done: float) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\rtraining {done:6.1%}")
-        sys.stderr.flush()

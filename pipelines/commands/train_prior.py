@@ -2,9 +2,8 @@
 
 import argparse
 import dataclasses
-import sys
 
-from zero123pp.errors import BadInput
+from zero123pp.pipelines.progress import tell_training
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,16 +31,8 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     given = {"steps": args.steps, "batch": args.batch, "seed": args.seed, "workers": args.workers}
     config = dataclasses.replace(PriorTrainConfig(), **{k: v for k, v in given.items() if v is not None})
-    try:
-        lights = read_lights(args.panoramas)
-    except ValueError as error:
-        raise BadInput(f"{args.panoramas} has no .hdr panoramas for the lights") from error
-    checkpoint = train(args.data, lights, args.out, config, device=args.device, progress=_report)
+    checkpoint = train(
+        args.data, read_lights(args.panoramas), args.out, config, device=args.device, progress=tell_training
+    )
     export_prior(checkpoint, args.out)
     return 0
-
-
-def _report(done: float) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\rtraining {done:6.1%}")
-        sys.stderr.flush()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from zero123pp.images import to_float
+from zero123pp.images import resize_planes, to_float
 from zero123pp.pipelines.cutout.alpha import opaque_rgb
 from zero123pp.pipelines.cutout.recentre import object_box
 from zero123pp.pipelines.cutout.refine import guided_upsample
@@ -35,13 +35,13 @@ def bundled_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray
     """
     rgb = opaque_rgb(image)
     alpha = np.zeros(rgb.shape[:2], np.float32)
-    found = _resized(main_parts(network_alpha(rgb, FIND_PX)), rgb.shape[:2])
+    found = resize_planes(main_parts(network_alpha(rgb, FIND_PX)), rgb.shape[1::-1], Image.Resampling.BILINEAR)
     if not (found > 0.5).any():
         return alpha, "bundled"
     left, top, right, bottom = _surroundings(found)
     crop = rgb[top:bottom, left:right]
     closer = network_alpha(crop, LOOK_PX)
-    before = _resized(np.ascontiguousarray(found[top:bottom, left:right]), closer.shape)
+    before = resize_planes(found[top:bottom, left:right], closer.shape[::-1], Image.Resampling.BILINEAR)
     small = LOOK_WEIGHT * closer + (1 - LOOK_WEIGHT) * before
     alpha[top:bottom, left:right] = guided_upsample(to_float(crop), small)
     return without_pinholes(main_parts(alpha)), "bundled"
@@ -105,7 +105,3 @@ def _surroundings(alpha: np.ndarray) -> tuple[int, int, int, int]:
     margin = max(4, round(MARGIN * max(right - left, bottom - top)))
     height, width = alpha.shape
     return max(0, left - margin), max(0, top - margin), min(width, right + margin), min(height, bottom + margin)
-
-
-def _resized(alpha: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    return np.asarray(Image.fromarray(alpha).resize(shape[::-1], Image.Resampling.BILINEAR))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from zero123pp.images import to_float, to_uint8
+from zero123pp.images import resize_rgba, to_float, to_uint8
 
 BOX_ALPHA = 0.05
 """Alpha below this does not widen the box of the object: haze and compression noise are not the object."""
@@ -26,29 +26,13 @@ def limit_size(image: np.ndarray, longest_px: int) -> np.ndarray:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if image.shape[2] == 3:
         return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
-    return to_uint8(resize_rgba(to_float(image), size, (0, 0, width, height)))
+    return to_uint8(_lanczos(to_float(image), size, (0, 0, width, height)))
 
 
-def resize_rgba(rgba: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
-    """Lanczos resampling of the part ``box`` of a picture with straight alpha.
-
-    Args:
-        rgba: (H, W, 4) float32 in [0, 1], straight alpha.
-        size: (width, height) of the result, px.
-        box: (left, top, right, bottom) inside the picture, px, may be fractional.
-
-    Returns:
-        (height, width, 4) float32 in [0, 1], straight alpha.
-    """
-    premultiplied = np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1).astype(np.float32)
-    planes = [
-        np.asarray(Image.fromarray(premultiplied[..., i]).resize(size, Image.Resampling.LANCZOS, box=box))
-        for i in range(4)
-    ]
+def _lanczos(rgba: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
+    """`zero123pp.images.resize_rgba` by Lanczos, in [0, 1]."""
     # Under half of an 8-bit step nothing is visible, and the quotient would be noise.
-    rgb = np.stack(planes[:3], axis=-1) / np.maximum(planes[3], 0.5 / 255)[..., None]
-    alpha = np.clip(planes[3], 0, 1)
-    return np.concatenate([np.clip(rgb, 0, 1), alpha[..., None]], axis=-1)
+    return np.clip(resize_rgba(rgba, size, Image.Resampling.LANCZOS, box, least=0.5 / 255), 0, 1)
 
 
 def recentre(rgba: np.ndarray, ratio: float, size_px: int) -> np.ndarray:
@@ -73,4 +57,4 @@ def recentre(rgba: np.ndarray, ratio: float, size_px: int) -> np.ndarray:
     padded = np.pad(crop, ((margin, margin), (margin, margin), (0, 0)))
     x, y = centre - np.array([left, top]) + margin
     box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-    return resize_rgba(padded, (size_px, size_px), box)
+    return _lanczos(padded, (size_px, size_px), box)

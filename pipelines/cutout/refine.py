@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from zero123pp.images import resize_planes
+
 
 def guided_upsample(
     rgb: np.ndarray, alpha: np.ndarray, radius: int = 1, epsilon: float = 1e-4, contrast: float = 4.0
@@ -27,11 +29,11 @@ def guided_upsample(
     from scipy import ndimage
 
     size = (rgb.shape[1], rgb.shape[0])
-    slope, offset = _linear_model(_resize(rgb, alpha.shape[::-1]), alpha.astype(np.float32), radius, epsilon)
-    fitted = (_resize(slope, size) * rgb).sum(-1) + _resize(offset, size)
+    slope, offset = _linear_model(_bilinear(rgb, alpha.shape[::-1]), alpha.astype(np.float32), radius, epsilon)
+    fitted = (_bilinear(slope, size) * rgb).sum(-1) + _bilinear(offset, size)
     window = 2 * radius + 1
-    lowest = _resize(ndimage.minimum_filter(alpha, window), size)
-    highest = _resize(ndimage.maximum_filter(alpha, window), size)
+    lowest = _bilinear(ndimage.minimum_filter(alpha, window), size)
+    highest = _bilinear(ndimage.maximum_filter(alpha, window), size)
     # Linear models overshoot, and their windows reach across edges: nothing leaves what the network saw nearby.
     upsampled = np.clip(fitted, lowest, highest)
     return np.clip((upsampled - 0.5) * contrast + 0.5, 0, 1).astype(np.float32)
@@ -54,13 +56,5 @@ def _linear_model(rgb: np.ndarray, alpha: np.ndarray, radius: int, epsilon: floa
     return mean(slope), mean(offset)
 
 
-def _resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear resampling of (h, w) or (h, w, C) to (width, height)."""
-    planes = values[..., None] if values.ndim == 2 else values
-    out = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(planes[..., i], np.float32)).resize(size, Image.Resampling.BILINEAR)
-        )
-        for i in range(planes.shape[-1])
-    ]
-    return out[0] if values.ndim == 2 else np.stack(out, axis=-1)
+def _bilinear(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return resize_planes(values, size, Image.Resampling.BILINEAR)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp import __version__
+from zero123pp.machine import processor_name, processors
 
 Row = Mapping[str, float | str]
 """Column name to value; 'object' is the only text."""
@@ -201,8 +202,7 @@ def _cell(name: str, value: float | str, mean: bool) -> str:
 
 def machine() -> str:
     """One line: processor, cores this process may use, memory, load, versions of what decides speed and results."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [f"{processor()}, {cores} cores"]
+    parts = [f"{processor_name()}, {len(processors())} cores"]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")
     if hasattr(os, "getloadavg"):
@@ -211,16 +211,6 @@ def machine() -> str:
     parts.append(f"Python {platform.python_version()}")
     parts += [f"{name} {_version(name)}" for name in ("numpy", "numba", "scikit-image")]
     return ", ".join([*parts, f"zero123pp {__version__}"])
-
-
-def processor() -> str:
-    """Name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown processor"
 
 
 def _version(name: str) -> str:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.images import GRAY_BACKGROUND, over, tile_sheet, to_float, to_uint8, untile_sheet
+from zero123pp.images import (
+    GRAY_BACKGROUND,
+    over,
+    resize_planes,
+    resize_rgba,
+    tile_sheet,
+    to_float,
+    to_uint8,
+    untile_sheet,
+)
 from zero123pp.pipelines.evaluation.features import FeatureDistance
 from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.pipelines.evaluation.truth import turned
@@ -170,10 +179,7 @@ def repeated(truth: TrueSheets, tile_px: int) -> Sheet:
     from PIL import Image
 
     cutout = to_float(truth.cutout.rgba)
-    planes = np.dstack([cutout[..., :3] * cutout[..., 3:], cutout[..., 3]])
-    size, box = (tile_px, tile_px), Image.Resampling.BOX
-    small = np.dstack([np.asarray(Image.fromarray(planes[..., i]).resize(size, box)) for i in range(4)])
-    rgba = np.dstack([small[..., :3] / np.maximum(small[..., 3:], 1e-6), small[..., 3]])
+    rgba = resize_rgba(cutout, (tile_px, tile_px), Image.Resampling.BOX)
     return Sheet.of(tile_sheet(np.stack([rgba] * 6)))
 
 
@@ -211,11 +217,7 @@ def resized(sheet: Sheet, tile_px: int) -> Sheet:
     if tiles.shape[1] == tile_px:
         return sheet
     how = Image.Resampling.BOX if tiles.shape[1] % tile_px == 0 else Image.Resampling.BICUBIC
-    small = [
-        np.dstack([np.asarray(Image.fromarray(np.ascontiguousarray(tile[..., i], np.float32)).resize(
-            (tile_px, tile_px), how)) for i in range(4)])
-        for tile in tiles
-    ]  # fmt: skip
+    small = [resize_planes(tile, (tile_px, tile_px), how) for tile in tiles]
     whole = np.clip(tile_sheet(np.stack(small)), 0, 1)
     return Sheet(whole[..., :3], whole[..., 3])
 

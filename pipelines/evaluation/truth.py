@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
-from zero123pp.errors import BadInput
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
+from zero123pp.pipelines.inputs.objects import find_meshes
 from zero123pp.recon.meshing.parts import geometry, load_normalised
 from zero123pp.recon.metrics.winding import grid_winding_numbers
 from zero123pp.types import Mesh, Part, TexturedMesh
@@ -55,9 +55,7 @@ def mean_shape(folder: str | Path) -> Mesh:
     from zero123pp.recon.field import Field
     from zero123pp.recon.meshing.extract import extract
 
-    files = sorted(Path(folder).glob("*.glb"), key=lambda file: zlib.crc32(file.name.encode()))[:_MEAN_OF]
-    if not files:
-        raise BadInput(f"{folder} has no .glb files to take a mean shape of")
+    files = sorted(find_meshes(folder), key=lambda file: zlib.crc32(file.name.encode()))[:_MEAN_OF]
     occupied = np.zeros(3 * [_MEAN_GRID])
     for file in files:
         occupied += np.abs(grid_winding_numbers(geometry(load_normalised(file)), _MEAN_GRID, OBJECT_RADIUS)) > 0.5

@@ -37,7 +37,7 @@ def find_meshes(folder: str | Path, only: Sequence[str] | None = None, split: st
     chosen = [file for file in chosen if split in ("all", half_of(file.stem))]
     if not chosen:
         raise BadInput(
-            f"no meshes to evaluate: {folder} holds {len(meshes)} files of type {', '.join(MESH_SUFFIXES)}"
+            f"no meshes: {folder} holds {len(meshes)} files of type {', '.join(MESH_SUFFIXES)}"
             + (f", none of them named like {', '.join(only)}" if only else "")
             + (f", none in the half {split!r}" if split != "all" else "")
         )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zero123pp.images import resize_planes
+
 _WORK_PX = 160  # the guess is smooth: a small grid holds it
 _OUTLINE_PX = 5  # of the small grid: median window that drops outlines drawn round an object
 _FEATURE_PX = 9  # of the small grid: median window that drops eyes, buttons and letters
@@ -44,15 +46,15 @@ def back_side(rgb: np.ndarray, alpha: np.ndarray, config: BackConfig = BackConfi
 
     size = len(rgb)
     work = min(size, _WORK_PX)
-    small = _resized(rgb, work, Image.Resampling.BOX)
-    inside = _resized(alpha[..., None], work, Image.Resampling.BOX)[..., 0] > 0.5
+    small = resize_planes(rgb, (work, work), Image.Resampling.BOX)
+    inside = resize_planes(alpha, (work, work), Image.Resampling.BOX) > 0.5
     free = ndimage.distance_transform_edt(inside) > max(config.rim * work, 1)
     carried = _membrane(ndimage.median_filter(small, (_OUTLINE_PX, _OUTLINE_PX, 1)), free, config.across)
     patches = ndimage.median_filter(small, (_FEATURE_PX, _FEATURE_PX, 1))
     difference = patches - carried
     agreed = np.exp(-(difference**2).sum(-1, keepdims=True) / config.agreement**2)
     smooth = ndimage.gaussian_filter(carried + agreed * difference, (1.5, 1.5, 0))
-    plain = _resized(smooth, size, Image.Resampling.BICUBIC)
+    plain = resize_planes(smooth, (size, size), Image.Resampling.BICUBIC)
 
     texture = _fine_texture(rgb, config.detail)
     depth = ndimage.distance_transform_edt(alpha > 0.5) / size
@@ -95,11 +97,3 @@ def _membrane(values: np.ndarray, free: np.ndarray, across: float) -> np.ndarray
     matrix = matrix + sparse.diags(np.full(count, 2.0 + 2 * across), format="csc")
     result[free] = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right_side)
     return result
-
-
-def _resized(picture: np.ndarray, size: int, method: int) -> np.ndarray:
-    """Picture (H, W, C) resampled to (size, size, C) float32."""
-    from PIL import Image
-
-    planes = [np.ascontiguousarray(picture[..., i], np.float32) for i in range(picture.shape[-1])]
-    return np.stack([np.asarray(Image.fromarray(plane).resize((size, size), method)) for plane in planes], -1)

@@ -8,7 +8,7 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.files import make_folder, write_file
 from zero123pp.images import encode_png, linear_to_srgb, srgb_to_linear, to_uint8
-from zero123pp.types import Mesh, TexturedMesh, View
+from zero123pp.types import Part, TexturedMesh, View
 
 MIN_VISIBLE_PX = 200
 
@@ -48,7 +48,7 @@ def render_pictures(mesh: Path, folder: Path, count: int, size_px: int) -> None:
         write_file(file, encode_png(crop, compress_level=1))
 
 
-def _fitted(parts: list[Mesh | TexturedMesh]) -> list[Mesh | TexturedMesh]:
+def _fitted(parts: list[Part]) -> list[Part]:
     """Parts moved and scaled together into the sphere of the world frame."""
     from dataclasses import replace
 

@@ -7,11 +7,11 @@ from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, write_files
 from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl, side_names
 from zero123pp.recon.export.glb import encode_glb
-from zero123pp.types import Mesh, TexturedMesh
+from zero123pp.types import Part, TexturedMesh
 
 __all__ = ["EXPORTERS", "check_target", "save", "written_by"]
 
-EXPORTERS: dict[str, Callable[[TexturedMesh | Mesh, str, Mapping], dict[str, bytes]]] = {
+EXPORTERS: dict[str, Callable[[Part, str, Mapping], dict[str, bytes]]] = {
     ".glb": encode_glb,
     ".obj": encode_obj,
     ".ply": encode_ply,
@@ -44,9 +44,7 @@ def check_target(path: str | Path, *, overwrite: bool = True) -> None:
             raise BadInput(f"{file} exists already; choose another name")
 
 
-def save(
-    asset: TexturedMesh | Mesh, path: str | Path, *, extras: Mapping | None = None, overwrite: bool = True
-) -> None:
+def save(asset: Part, path: str | Path, *, extras: Mapping | None = None, overwrite: bool = True) -> None:
     """Write an asset; the file appears whole or not at all.
 
     Args:

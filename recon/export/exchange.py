@@ -11,7 +11,7 @@ from zero123pp.images import encode_png
 from zero123pp.recon.export.glb import to_trimesh
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.meshing.topology import welded
-from zero123pp.types import Mesh, TexturedMesh
+from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:
     import trimesh
@@ -20,7 +20,7 @@ _LONGEST_PLAIN = 100
 """Characters of a stem that its side files keep, where they are not named as it is."""
 
 
-def encode_obj(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[str, bytes]:
+def encode_obj(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
     """OBJ with normals and, for a textured mesh, an MTL and a PNG of `side_names`; vertex colours follow positions."""
     mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
     textured = isinstance(asset, TexturedMesh)
@@ -61,17 +61,17 @@ def _rows(key: str, rows: np.ndarray) -> list[str]:
     return [f"{key} " + " ".join(f"{value:.7g}" for value in row) for row in rows.tolist()]
 
 
-def encode_ply(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[str, bytes]:
+def encode_ply(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
     """Binary PLY with vertex colours; a textured mesh gives those of its texture at the vertices, seams closed."""
     return {f"{stem}.ply": _colored(asset).export(file_type="ply")}
 
 
-def encode_stl(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[str, bytes]:
+def encode_stl(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
     """Binary STL: triangles only."""
     return {f"{stem}.stl": _colored(asset).export(file_type="stl")}
 
 
-def _colored(asset: TexturedMesh | Mesh) -> "trimesh.Trimesh":
+def _colored(asset: Part) -> "trimesh.Trimesh":
     """A trimesh with vertex colours instead of a texture, closed along UV seams."""
     if not isinstance(asset, TexturedMesh):
         return to_trimesh(asset)

@@ -15,7 +15,7 @@ from zero123pp import __version__
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import encode_png, srgb_to_linear
 from zero123pp.recon.meshing.normals import smooth_normals
-from zero123pp.types import Mesh, TexturedMesh
+from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:
     import trimesh
@@ -29,7 +29,7 @@ _LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP_TO_EDGE = 9729, 9987, 33071
 _JSON, _BIN = b"JSON", b"BIN\0"
 
 
-def encode_glb(asset: TexturedMesh | Mesh, stem: str, extras: Mapping) -> dict[str, bytes]:
+def encode_glb(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
     """One file, equal bytes for equal input; see `zero123pp.recon.export.EXPORTERS`."""
     mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
     builder = _Builder()
@@ -140,7 +140,7 @@ def check_glb(content: bytes) -> dict:
     return document
 
 
-def to_trimesh(asset: TexturedMesh | Mesh) -> "trimesh.Trimesh":
+def to_trimesh(asset: Part) -> "trimesh.Trimesh":
     """The asset as trimesh reads it from a GLB: split at UV seams, with normals and a matt PBR material."""
     import trimesh
     from PIL import Image

@@ -4,13 +4,13 @@ NeuS on voxels: the visual hull is the start and the limit of the shape, rays th
 colours, silhouettes and (where given) normals agree, coarse to fine. A hash-grid field may go on from there.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from zero123pp.errors import StageFailed
+from zero123pp.machine import processors
 from zero123pp.recon.field import Field
 from zero123pp.recon.fitting.config import FitConfig
 from zero123pp.recon.fitting.frame import find_frame
@@ -52,7 +52,7 @@ def fit(
             progress(steps / every)
 
     fitted = None
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(len(processors())) as pool:
         frame = find_frame(Silhouettes(trusted, pool), trusted, config)
         if with_levels:
             fitted = fit_levels(trusted, frame, config, np.random.default_rng(seed), pool, report)
@@ -63,8 +63,3 @@ def fit(
         trusted, hull, frame.half_extent, fitted, config, seed,
         lambda part: report(level_steps + part * config.hash.steps),
     )  # fmt: skip
-
-
-def _threads() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

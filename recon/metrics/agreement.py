@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from zero123pp.cameras import resized
+from zero123pp.images import unpremultiply
 from zero123pp.recon.metrics.likeness import likeness
+from zero123pp.recon.ops.resample import premultiplied
 from zero123pp.recon.render import render
 from zero123pp.types import TexturedMesh, View
 
@@ -21,15 +23,15 @@ def agreement(textured: TexturedMesh, views: Sequence[View]) -> dict[str, list[f
         if max(camera.width, camera.height) > _SIZE_PX:
             scale = _SIZE_PX / max(camera.width, camera.height)
             camera = resized(camera, max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
-            rgb, alpha = _resampled(rgb, alpha, camera.width, camera.height)
+            rgb, alpha = _resampled(view, camera.width, camera.height)
         overlap, psnr = likeness(render(textured, camera), View(rgb, alpha, camera))
         result["silhouette_iou"].append(round(overlap, 4))
         result["foreground_psnr_db"].append(round(psnr, 2))
     return result
 
 
-def _resampled(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+def _resampled(view: View, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     from skimage.transform import resize
 
-    small = resize(np.dstack([rgb * alpha[..., None], alpha]), (height, width), order=1, anti_aliasing=True)
-    return small[..., :3] / np.maximum(small[..., 3:], 1e-6), small[..., 3]
+    small = unpremultiply(resize(premultiplied(view), (height, width), order=1, anti_aliasing=True))
+    return small[..., :3], small[..., 3]

@@ -1,5 +1,7 @@
 """How far a picture is from the true one: signal-to-noise ratio and structural similarity."""
 
+import math
+
 import numpy as np
 
 from zero123pp.errors import BadInput
@@ -8,8 +10,12 @@ from zero123pp.errors import BadInput
 def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of two pictures of equal shape with values in [0, 1]; infinite when equal."""
     picture, truth = _pair(picture, truth)
-    error = float(np.mean((picture - truth) ** 2))
-    return float(-10 * np.log10(error)) if error > 0 else float("inf")
+    return decibels(np.mean((picture - truth) ** 2))
+
+
+def decibels(squared_error: float, most: float = math.inf) -> float:
+    """Peak signal-to-noise ratio in dB of a mean squared error of values in [0, 1]; at most ``most``."""
+    return min(float(-10 * np.log10(squared_error)), most) if squared_error > 0 else most
 
 
 def ssim(picture: np.ndarray, truth: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zero123pp.cameras import resized
+from zero123pp.images import unpremultiply
 from zero123pp.types import View
 
 
@@ -39,11 +40,15 @@ def resampled(view: View, new_width: int, new_height: int) -> View:
     def average(values: np.ndarray) -> np.ndarray:
         return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
 
-    rgba = average(premultiplied(view))
-    alpha = rgba[..., 3]
-    rgb = rgba[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+    rgba = unpremultiply(average(premultiplied(view)))
     normal = None if view.normal is None else average(view.normal)
-    return View(rgb, alpha, resized(view.camera, new_width, new_height), normal=normal, confidence=view.confidence)
+    return View(
+        rgba[..., :3],
+        rgba[..., 3],
+        resized(view.camera, new_width, new_height),
+        normal=normal,
+        confidence=view.confidence,
+    )
 
 
 def area_matrix(size: int, new_size: int) -> np.ndarray:

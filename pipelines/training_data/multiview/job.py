@@ -181,7 +181,7 @@ def key_names(files: Sequence[str]) -> dict[str, str]:
 def read_panorama(path: Path) -> np.ndarray:
     """A panorama, at the size at which it lights; BadInput when it cannot be read."""
     from zero123pp.render.environment import shrunk
-    from zero123pp.train.matting.panoramas import read_hdr
+    from zero123pp.render.hdr import read_hdr
 
     try:
         return shrunk(read_hdr(path)).astype(np.float32)

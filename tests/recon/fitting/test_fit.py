@@ -57,9 +57,9 @@ def test_normals_help_where_colors_say_nothing(ball):
 
 def test_same_seed_same_bytes_whatever_the_threads(ball, monkeypatch):
     config = replace(SMALL, steps=12)
-    monkeypatch.setattr(fit_module, "_threads", lambda: 1)
+    monkeypatch.setattr(fit_module, "processors", lambda: (0,))
     one = fit(ball, config, seed=3)
-    monkeypatch.setattr(fit_module, "_threads", lambda: 3)
+    monkeypatch.setattr(fit_module, "processors", lambda: (0, 1, 2))
     three, other = fit(ball, config, seed=3), fit(ball, config, seed=4)
     assert one.sdf.tobytes() == three.sdf.tobytes()
     assert one.color.tobytes() == three.color.tobytes()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zero123pp.errors import BadInput
-from zero123pp.recon.metrics.pictures import psnr, ssim
+from zero123pp.recon.metrics.pictures import decibels, psnr, ssim
 
 
 def test_psnr_has_its_closed_form():
@@ -28,3 +28,8 @@ def test_pictures_that_cannot_be_compared_are_refused():
         psnr(np.zeros((4, 4, 3)), np.zeros((4, 5, 3)))
     with pytest.raises(BadInput, match="floats"):
         ssim(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_decibels_of_a_squared_error():
+    assert decibels(0.01) == pytest.approx(20) and decibels(1.0) == 0
+    assert decibels(0.0) == float("inf") and decibels(0.0, 100) == 100 and decibels(1e-30, 100) == 100

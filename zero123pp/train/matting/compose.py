@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from zero123pp.images import over, to_float, to_uint8
+from zero123pp.images import over, premultiply, to_float, to_uint8, unpremultiply
 from zero123pp.train.matting.backdrops import photo_crop, random_backdrop
 
 Layer = np.ndarray
@@ -107,8 +107,8 @@ def _exposure_matched(layer: Layer, canvas: np.ndarray, rng: np.random.Generator
 def _stacked(below: Layer, above: Layer) -> Layer:
     """Two layers as one."""
     alpha = above[..., 3] + below[..., 3] * (1 - above[..., 3])
-    premultiplied = over(above[..., :3], above[..., 3], below[..., :3] * below[..., 3:])
-    return np.concatenate([premultiplied / np.maximum(alpha, 1e-4)[..., None], alpha[..., None]], -1).astype(np.float32)
+    rgb = over(above[..., :3], above[..., 3], premultiply(below)[..., :3])
+    return unpremultiply(np.dstack([rgb, alpha]), 1e-4).astype(np.float32)
 
 
 def _with_distractors(canvas: np.ndarray, draw_object: Callable, size_px: int, rng: np.random.Generator) -> np.ndarray:

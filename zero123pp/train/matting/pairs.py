@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.render.hdr import find_hdr, read_hdr
 from zero123pp.train.held_out import is_held_out
-from zero123pp.train.matting.panoramas import photograph, read_hdr
+from zero123pp.train.matting.panoramas import photograph
 
 PHOTOS_PER_PANORAMA = 120
 PHOTO_PX = 256
@@ -35,7 +36,7 @@ def object_groups(folder: str | Path) -> tuple[list[list[Path]], list[Path]]:
 
 def photographs_of(folder: str | Path, hold_out: set[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Photographs (N, P, P, 3) uint8 for training, and from the held-out panoramas (all of them when none is named)."""
-    files = sorted(Path(folder).glob("*.hdr"))
+    files = find_hdr(folder)
     unknown = hold_out - {file.stem for file in files}
     if unknown or len(files) <= len(hold_out):
         raise BadInput(f"{folder} has panoramas {', '.join(f.stem for f in files)}; cannot hold out {sorted(hold_out)}")

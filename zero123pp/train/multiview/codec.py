@@ -24,6 +24,7 @@ from torch import nn
 
 from zero123pp.diffusion.latents import scale_image, unscale_latents
 from zero123pp.errors import BadInput
+from zero123pp.recon.metrics.pictures import decibels
 from zero123pp.train.weights import scheduled_rate
 
 PATCH = 8
@@ -191,7 +192,7 @@ def codec_quality(vae: AutoencoderKL, pictures: torch.Tensor) -> dict[str, float
     patches = _patches(pixels, PATCH).double()
     linear = design @ torch.linalg.lstsq(design, patches).solution
     errors = {"decoder_psnr": decoded - pixels, "linear_psnr": linear - patches}
-    return {name: round(float(-10 * (e.square().mean() * 0.8**2).log10()), 3) for name, e in errors.items()}
+    return {name: round(decibels(float(e.square().mean()) * 0.8**2), 3) for name, e in errors.items()}
 
 
 def fit_decoder(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.images import linear_to_srgb, srgb_to_linear
-from zero123pp.train.matting.panoramas import read_hdr
+from zero123pp.render.hdr import find_hdr, read_hdr
 
 _BAND_FACTORS = np.array([np.pi] + 3 * [2 * np.pi / 3] + 5 * [np.pi / 4])
 """Of the cosine lobe, by coefficient (the paper's equation 8)."""
@@ -53,8 +53,8 @@ def irradiance_of(panorama: np.ndarray) -> np.ndarray:
 
 
 def read_lights(folder: str | Path) -> np.ndarray:
-    """Irradiance (N, 9, 3) of every .hdr panorama in a folder."""
-    return np.stack([irradiance_of(read_hdr(path)) for path in sorted(Path(folder).glob("*.hdr"))])
+    """Irradiance (N, 9, 3) of every .hdr panorama in a folder; BadInput when there is none or one is damaged."""
+    return np.stack([irradiance_of(read_hdr(path)) for path in find_hdr(folder)])
 
 
 def random_light(lights: Sequence[np.ndarray], rng: np.random.Generator) -> "Light":
