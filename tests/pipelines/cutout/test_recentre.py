@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from discs import RED
 
-from zero123pp.pipelines.cutout.recentre import limit_size, recentre, resize_rgba
+from zero123pp.images import to_float, to_uint8
+from zero123pp.pipelines.cutout.recentre import limit_size, recentre
 
 
 def box_of(alpha: np.ndarray) -> tuple[int, int, int, int]:
@@ -35,7 +36,8 @@ def test_hidden_colours_do_not_bleed_when_resized():
     rgba = np.zeros((64, 64, 4), np.float32)
     rgba[..., :3] = [0, 1, 0]
     rgba[16:48, 16:48] = [*RED, 1]
-    small = resize_rgba(rgba, (23, 23), (0, 0, 64, 64))
+    small = to_float(limit_size(to_uint8(rgba), 23))
+    assert small.shape == (23, 23, 4)
     seen = small[..., 3] > 0.02
     assert np.abs(small[seen][:, :3] - RED).max() < 0.02
 

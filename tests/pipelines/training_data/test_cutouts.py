@@ -12,7 +12,7 @@ def test_objects_are_rendered_with_their_alpha(tmp_path):
     from zero123pp.pipelines.commands.render_objects import add_arguments, run
 
     (tmp_path / "meshes").mkdir()
-    trimesh.creation.icosphere(subdivisions=2).export(tmp_path / "meshes" / "ball.glb")
+    trimesh.creation.icosphere(subdivisions=2).export(tmp_path / "meshes" / "ball.ply")
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     words = ["--meshes", str(tmp_path / "meshes"), "--out", str(tmp_path / "out"), "--pictures", "2", "--size-px", "64"]
