@@ -66,7 +66,10 @@ def test_it_imports_no_cuda_library_without_a_gpu():
 
 
 def test_without_torch_it_still_speaks():
-    program = "import sys; sys.modules['torch'] = None\nfrom zero123pp.pipelines.commands import cli; sys.exit(cli.main(['doctor']))"
+    program = "\n".join([
+        "import sys; sys.modules['torch'] = None",
+        "from zero123pp.pipelines.commands import cli; sys.exit(cli.main(['doctor']))",
+    ])  # fmt: skip
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "cpu (torch is not installed)" in result.stdout and "* numba       ready; agrees" in result.stdout
