@@ -25,14 +25,19 @@ def load_parts(path: str | Path) -> list[Part]:
     altogether are dropped. Skins and animations are not applied. Each material comes as a part of its own.
 
     Args:
-        path: any file that trimesh reads: .glb, .gltf, .obj, .ply, .stl, .off, ...
+        path: any file that trimesh reads: .glb, .gltf, .obj, .ply, .stl, .off, ...; and .fbx, by open3d.
 
     Raises:
+        MissingBackend: an .fbx file, and open3d is not installed.
         BadInput: the file is missing, unreadable, compressed in a way trimesh cannot read, or has no triangles.
     """
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"no mesh file at {path}")
+    if path.suffix.lower() == ".fbx":
+        from zero123pp.recon.load_fbx import load_fbx
+
+        return load_fbx(path)
     is_gltf = path.suffix.lower() in {".glb", ".gltf"}
     if is_gltf:
         _refuse_extensions(path)

@@ -19,6 +19,7 @@ PACKAGES = {
     "numba": "pip install numba",
     "onnxruntime": "pip install onnxruntime",
     "libigl": "pip install 'zero123pp[eval]'",
+    "open3d": "pip install 'zero123pp[open3d]'",
     "pymeshlab": "pip install 'zero123pp[meshlab]'; GPL-3.0",
     "embreex": "pip install 'zero123pp[embree]'",
     "rembg": "pip install 'zero123pp[rembg]'",
@@ -118,10 +119,12 @@ def _device(asked: str) -> tuple[str, dict[str, str]]:
 
 
 def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    for each in (name, f"{name}-cpu"):  # open3d-cpu is open3d in a smaller wheel
+        try:
+            return metadata.version(each)
+        except metadata.PackageNotFoundError:
+            pass
+    return None
 
 
 def _as_text(about: dict[str, str], packages: dict[str, str | None], found: list[Finding]) -> str:

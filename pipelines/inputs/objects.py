@@ -32,7 +32,9 @@ def find_meshes(folder: str | Path, only: Sequence[str] | None = None, split: st
     """
     folder = Path(folder)
     files = [folder] if folder.is_file() else sorted(folder.iterdir()) if folder.is_dir() else []
-    meshes = [file for file in files if file.suffix.lower() in MESH_SUFFIXES]
+    # Folders often hold each object as .fbx beside other formats, so .fbx (which needs open3d) is taken by name alone.
+    suffixes = (*MESH_SUFFIXES, ".fbx") if folder.is_file() else MESH_SUFFIXES
+    meshes = [file for file in files if file.suffix.lower() in suffixes]
     chosen = [file for file in meshes if not only or any(fnmatch(file.stem, pattern) for pattern in only)]
     chosen = [file for file in chosen if split in ("all", half_of(file.stem))]
     if not chosen:
