@@ -2,10 +2,9 @@
 
 import errno
 import os
-import resource
-from contextlib import contextmanager
 
 import pytest
+from disk import small_files
 from killing import finished
 
 from zero123pp import files
@@ -147,17 +146,6 @@ def test_a_file_in_the_way_of_a_folder_is_refused(tmp_path):
             files.make_folder(folder)
     assert (tmp_path / "file").read_text() == "theirs" and os.listdir(tmp_path) == ["file"]
     files.check_new_folder(tmp_path / "a" / "b")
-
-
-@contextmanager
-def small_files(size):
-    """The process may not make larger files: a real partial write."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path):

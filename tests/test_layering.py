@@ -1,6 +1,7 @@
 """Import direction between the rooms, and what an import may load."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,23 @@ def test_public_names_resolve():
         assert getattr(zero123pp, name) is not None
     with pytest.raises(AttributeError):
         zero123pp.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("words", "homes"),
+    [
+        (r"os\.(replace|rename)\(|rmtree\(|mkstemp\(", {"zero123pp/files.py"}),
+        (r"sched_getaffinity|cpu_count", {"zero123pp/machine.py"}),
+        (r"10 \* \S*log10", {"recon/metrics/pictures.py"}),
+        (r"\.hdr\"", {"zero123pp/render/hdr.py"}),
+        (r"b\"#\?\"", {"zero123pp/render/hdr.py"}),
+        (r"\.jpeg\"", {"pipelines/inputs/pictures.py"}),
+        (r"glob\(\"\*\.glb", set()),
+        (r"Mesh \| TexturedMesh|TexturedMesh \| Mesh", {"zero123pp/types.py"}),
+    ],
+)
+def test_one_home_each(words, homes):
+    """What is written in one place stays there: others call it."""
+    sources = [path for room in ("zero123pp", "recon", "pipelines", "configs") for path in (ROOT / room).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in sources if re.search(words, path.read_text())}
+    assert found == homes

@@ -370,10 +370,13 @@ def _told(path: str | Path, errors: tuple[type[Exception], ...] = (OSError,)) ->
 
 def _refused(path: str | Path, error: Exception) -> BadInput:
     """What happened and what to do about it."""
-    code = getattr(error, "errno", None)
+    first: BaseException | None = error
+    while first is not None and not isinstance(first, OSError):  # torch says what it met, not what had happened before
+        first = first.__cause__ or first.__context__
+    code = getattr(first, "errno", None)
     if code in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
         return BadInput(f"cannot write {path}: the disk is full; free some space or choose another folder")
-    said = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+    said = getattr(first, "strerror", None) or " ".join(str(error).split())[:200]
     if code in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return BadInput(f"cannot write {path}: {said}; choose a folder that you may write to")
     return BadInput(f"cannot write {path}: {said}; choose another name or folder")

@@ -1,10 +1,10 @@
 """The stages of a run are kept together: those of one run or of the other, never a mixture."""
 
 import json
-import resource
 
 import numpy as np
 import pytest
+from disk import small_files
 from killing import finished
 from shapes import icosphere
 
@@ -66,15 +66,9 @@ def test_killed_at_any_moment_the_folder_holds_one_run(tmp_path, stages):
 
 @pytest.mark.parametrize("size", [0, 200, 1000])
 def test_a_full_disk_leaves_the_earlier_stages(tmp_path, stages, size):
-    """A real partial write: the process may not make larger files."""
     ONE.save_stages(tmp_path / "stages")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        with pytest.raises(BadInput, match=r"cannot write \S*/stages") as caught:
-            TWO.save_stages(tmp_path / "stages")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_files(size), pytest.raises(BadInput, match=r"cannot write \S*/stages") as caught:
+        TWO.save_stages(tmp_path / "stages")
     assert "\n" not in str(caught.value) and ".tmp" not in str(caught.value)
     assert content(tmp_path / "stages") == stages[0]
     assert [path.name for path in tmp_path.iterdir()] == ["stages"]

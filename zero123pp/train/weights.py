@@ -59,8 +59,8 @@ class _Masters:
 
     def _write(self, content: dict[str, Any]) -> None:
         """Write the checkpoint, whole or not at all."""
-        with whole_file(self.path, errors=WEIGHT_ERRORS) as temporary:
-            torch.save({"step": self.step, "optimiser": self.optimiser.state_dict()} | content, temporary)
+        with whole_file(self.path, errors=WEIGHT_ERRORS) as temporary, temporary.open("wb") as file:
+            torch.save({"step": self.step, "optimiser": self.optimiser.state_dict()} | content, file)
 
 
 class TrainedWeights(_Masters):

@@ -2,12 +2,12 @@ import errno
 import json
 import os
 import re
-import resource
 import struct
 
 import numpy as np
 import pytest
 import trimesh
+from disk import small_files
 from gltf_validator import validate_glb
 from PIL import Image
 from shapes import icosphere, painted
@@ -230,16 +230,10 @@ def test_a_read_only_folder(tmp_path, colored):
 
 @pytest.mark.parametrize("suffix", EXPORTERS)
 def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path, textured, suffix):
-    """A real partial write: the process may not make files of more than 1000 bytes."""
     path = tmp_path / f"asset{suffix}"
     path.write_bytes(b"old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(BadInput, match="cannot write"):
-            save(textured, path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_files(1000), pytest.raises(BadInput, match="cannot write"):
+        save(textured, path)
     assert [found.name for found in tmp_path.iterdir()] == [path.name] and path.read_bytes() == b"old"
 
 
