@@ -13,19 +13,19 @@ from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.inputs.read_image import read_image
-from zero123pp.pipelines.inputs.sheets import views_from_sheet
-from zero123pp.pipelines.models.generate import Generation, draw_views
+from zero123pp.pipelines.inputs.sources import Source, check_no_drawing
+from zero123pp.pipelines.models.generate import draw_views, prepare
 from zero123pp.pipelines.models.loading import GivenViews, load_model, may_download
+from zero123pp.pipelines.models.options import Generation, ModelOptions
+from zero123pp.pipelines.options import record_from
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.reconstruct import (
-    Reconstruction,
     ReconstructionConfig,
     aligned_views,
     closed_mesh,
     reconstruct,
     with_input_view,
 )
-from zero123pp.recon.metrics.agreement import agreement
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class ImageTo3D:
             preset: name or YAML file of a preset, see `zero123pp.configs.load`.
             overrides: config values such as ``["fit.steps=200"]``, on top of the preset and of the model's own.
             download: agree to download weights that are not here.
-            options: more for diffusion models: revision, unet, controlnet, sampler ...; see
-                `zero123pp.pipelines.models.model_options.ModelOptions`.
+            options: more for diffusion models: revision, unet, unet_background, controlnet, normal_controlnet,
+                sheet_alpha, sampler, offload, attention_slicing and vae_tiling, the fields of
+                `zero123pp.pipelines.models.options.ModelOptions`.
 
         Raises:
             BadInput: no such model, or one whose files cannot be used.
@@ -107,69 +108,60 @@ class ImageTo3D:
         image: Any = None,
         *,
         seed: int = 0,
+        prompt: str | None = None,
+        text_model: str | Path | None = None,
         views: Any = None,
         normals: Any = None,
         rig: str | None = None,
         cameras: str | Path | None = None,
         up: str | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        prompt: str | None = None,
-        text_model: str | Path | None = None,
         progress: StageProgress | None = None,
         cancel: Cancel | None = None,
-        **more: object,
+        **drawing: Any,
     ) -> Asset:
-        """Turn a picture into a textured mesh.
+        """Turn a picture, a text or given views into a textured mesh.
 
         Args:
-            image: path, PIL image or (H, W, 3 or 4) uint8 array. Not needed when ``views`` or ``prompt`` is given.
+            image: path, PIL image or (H, W, 3 or 4) uint8 array.
             seed: fixes every random choice; the same inputs and seed give the same bytes on one machine.
-            views: a sheet (path, PIL image or array) to start from instead of generating one, a MultiView, or a
-                folder of posed RGBA pictures.
-            normals: the sheet of view-space normals that belongs to ``views``.
-            rig: name of the rig of ``views``; default v1.2.
-            cameras: the `transforms.json` of a folder of posed pictures; default: the one in the folder.
-            up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
-            steps: denoising steps of the diffusion model; None takes the model's own default.
-            guidance: classifier-free guidance scale of the diffusion model; None takes the model's own default.
             prompt: a text to draw the picture from instead.
             text_model: folder or hub id of the text-to-image checkpoint that draws it.
+            views: a sheet (path, PIL image or array) to start from instead, a MultiView, or a folder of posed RGBA
+                pictures.
+            normals: the sheet of view-space normals that belongs to a sheet of views.
+            rig: name of the rig of a sheet of views; default v1.2.
+            cameras: the `transforms.json` of a folder of posed pictures; default: the one in the folder.
+            up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
             progress: called with the stage's name and the fraction done.
             cancel: function or `threading.Event` that says when to stop, asked at each tick of the progress.
-            more: depth, depth_from, depth_scale, depth_refine, with_normals for a diffusion model, see
-                `zero123pp.pipelines.models.generate.Generation`.
+            drawing: how a diffusion model draws the views: steps, guidance, depth, depth_from, depth_scale,
+                depth_refine and with_normals, the fields of `zero123pp.pipelines.models.options.Generation`.
 
         Raises:
-            BadInput: a picture, sheet or argument that cannot be used.
+            BadInput: a picture, sheet or argument that cannot be used, or arguments that do not go together.
             StageFailed: valid input from which no surface could be made.
             Cancelled: ``cancel`` said so.
         """
+        source = Source(image, prompt, text_model, views, rig, cameras, up, normals)
         tick = cancellable(progress, cancel)
         stages = Stages(tick)
-        drawing = {"image": image, "steps": steps, "guidance": guidance, "prompt": prompt, "text_model": text_model}
-        _refuse_idle(drawing | more, {"normals": normals, "rig": rig, "cameras": cameras, "up": up}, views)
-        if views is None:
-            request = _request(steps=steps, guidance=guidance, **more)
-            with turn(self._drawing, tick, "views"):
-                request.prepare(self.model)
-            if prompt is not None:
-                with stages.stage("picture") as report:
-                    image = self._draw(prompt, text_model, seed, report)
-            if image is None:
-                raise BadInput("none of image, views and prompt was given; pass the picture to turn into a mesh")
-            with stages.stage("cutout"):
-                cutout = cut_out(read_image(image), self.config.cutout)
-            with turn(self._drawing, tick, "views"):
-                (multiview,) = draw_views(self.model, [cutout], [seed], request, self.config, stages)
-            return self._finish(self.model, multiview, self.config, seed, stages, cutout=cutout)
-        posed = None
-        with stages.stage("views"):
-            if is_folder(views) or cameras is not None:
-                posed = _posed(views, cameras, up, rig, normals)
-            multiview = _given(views, rig or "v1.2", normals) if posed is None else posed.views
-        given = GivenViews(multiview.source)
-        return self._finish(given, multiview, self.config_of_given, seed, stages, posed=posed)
+        if views is not None:
+            check_no_drawing(drawing)
+            with stages.stage("views"):
+                multiview, posed = source.given_views()
+            given = GivenViews(multiview.source)
+            return self._finish(given, multiview, self.config_of_given, seed, stages, posed=posed)
+        request = record_from(Generation, drawing, ModelOptions)
+        with turn(self._drawing, tick, "views"):
+            prepare(request, self.model)
+        if prompt is not None:
+            with stages.stage("picture") as report:
+                image = self._draw(prompt, text_model, seed, report)
+        with stages.stage("cutout"):
+            cutout = cut_out(read_image(image), self.config.cutout)
+        with turn(self._drawing, tick, "views"):
+            (multiview,) = draw_views(self.model, [cutout], [seed], request, self.config, stages)
+        return self._finish(self.model, multiview, self.config, seed, stages, cutout=cutout)
 
     def from_views(
         self,
@@ -189,7 +181,7 @@ class ImageTo3D:
             seed: of the whole run.
             seconds: wall seconds of each stage so far, for the report.
             progress: called with the stage's name and the fraction done.
-            cancel: as of a whole run.
+            cancel: function or `threading.Event` that says when to stop, asked at each tick of the progress.
 
         Raises StageFailed when no surface can be made of the views, and Cancelled.
         """
@@ -212,8 +204,7 @@ class ImageTo3D:
         """From posed views to the asset with its report."""
         made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages)
         with stages.stage("check"):
-            agreed = agreement(made.textured, multiview.views)
-            picture = made.picture_report | _agreement_with_picture(made, multiview, agreed)
+            checked = made.checked(multiview)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
         if note := multiview.note or model.note:
             extras["note"] = note
@@ -224,18 +215,17 @@ class ImageTo3D:
             "source_frame": None if posed is None else posed.report(),
             "cutout": None if cutout is None else cutout.method,
             "seconds": dict(stages.seconds),
-            "align": made.views_report,
-            "mesh": made.mesh_report,
-            "picture": picture,
-            "texture": made.texture_report,
-            "agreement": agreed,
+            **checked,
             "config": describe(config),
             "peak_memory_mb": peak_memory_mb(),
         }
         return Asset(made.textured, made.mesh, multiview, report, extras, cutout)
 
     def cutout(self, image: Any, *, progress: StageProgress | None = None, cancel: Cancel | None = None) -> Cutout:
-        """The first stage alone: the object of a picture, centred on a transparent square. Raises as a whole run."""
+        """The first stage alone: the object of a picture, centred on a transparent square.
+
+        Raises BadInput when the picture cannot be used or shows no object, and Cancelled.
+        """
         with Stages(cancellable(progress, cancel)).stage("cutout"):
             return cut_out(read_image(image), self.config.cutout)
 
@@ -244,48 +234,56 @@ class ImageTo3D:
         cutout: Cutout,
         *,
         seed: int = 0,
-        steps: int | None = None,
-        guidance: float | None = None,
         progress: StageProgress | None = None,
         cancel: Cancel | None = None,
-        **more: object,
+        **drawing: Any,
     ) -> MultiView:
-        """The second stage alone: posed views of the object by the model. Arguments and errors as of a whole run."""
-        more |= {"steps": steps, "guidance": guidance, "progress": progress, "cancel": cancel}
-        return self.views_together([cutout], seeds=[seed], **more)[0]
+        """The second stage alone: posed views of the object by the model.
+
+        Args:
+            cutout: the object, see `cutout`.
+            seed: fixes every random choice.
+            progress: called with the stage's name and the fraction done.
+            cancel: function or `threading.Event` that says when to stop.
+            drawing: steps, guidance, depth ..., the fields of `zero123pp.pipelines.models.options.Generation`.
+
+        Raises:
+            BadInput: an option that the model does not have, or an empty cutout.
+            Cancelled: ``cancel`` said so.
+        """
+        return self.views_together([cutout], seeds=[seed], progress=progress, cancel=cancel, **drawing)[0]
 
     def views_together(
         self,
         cutouts: Sequence[Cutout],
         *,
         seeds: Sequence[int],
-        steps: int | None = None,
-        guidance: float | None = None,
         progress: StageProgress | None = None,
         cancel: Cancel | None = None,
-        **more: object,
+        **drawing: Any,
     ) -> list[MultiView]:
-        """The second stage for several objects: a diffusion model draws them in one call, see `from_views`.
+        """The second stage for several objects, which a diffusion model draws in one call; `from_views` goes on.
 
         On a processor the views of an object do not depend on its company; on a GPU they may differ in rounding.
 
         Args:
             cutouts: the objects.
-            seeds: of each.
-            steps: as of a whole run, as all that follow; the same for all objects.
-            guidance: see there.
-            progress: see there.
-            cancel: see there.
-            more: see there.
+            seeds: of each; a seed fixes every random choice.
+            progress: called with the stage's name and the fraction done of all objects.
+            cancel: function or `threading.Event` that says when to stop.
+            drawing: the same for all objects: steps, guidance, depth ..., the fields of
+                `zero123pp.pipelines.models.options.Generation`.
 
-        Raises BadInput when there are not as many seeds as cutouts, and as a whole run.
+        Raises:
+            BadInput: not as many seeds as cutouts, an option that the model does not have, or an empty cutout.
+            Cancelled: ``cancel`` said so.
         """
         if len(cutouts) != len(seeds):
             raise BadInput(f"{len(seeds)} seeds for {len(cutouts)} cutouts; give one each")
         tick = cancellable(progress, cancel)
-        request = _request(steps=steps, guidance=guidance, **more)
+        request = record_from(Generation, drawing, ModelOptions)
         with turn(self._drawing, tick, "views"):
-            request.prepare(self.model)
+            prepare(request, self.model)
             return draw_views(self.model, cutouts, seeds, request, self.config, Stages(tick))
 
     def align_views(
@@ -298,7 +296,8 @@ class ImageTo3D:
     ) -> MultiView:
         """Between the second stage and the third: views that contradict each other, warped into agreement.
 
-        Others stay as they are. `fit` and `texture` should then get the same views. Raises as `fit`.
+        Others stay as they are, and so do photographs with measured cameras. `fit` and `texture` should then get the
+        same views. Raises StageFailed when no surface can be made of the views, and Cancelled.
         """
         return aligned_views(views, self._config_for(views), seed, Stages(cancellable(progress, cancel)))[0]
 
@@ -346,7 +345,10 @@ class ImageTo3D:
         progress: StageProgress | None = None,
         cancel: Cancel | None = None,
     ) -> TexturedMesh:
-        """The last stage alone: the mesh unwrapped, with a texture baked from the views. Raises as a whole run."""
+        """The last stage alone: the mesh unwrapped, with a texture baked from the views.
+
+        Raises StageFailed when the mesh has no surface to paint, and Cancelled.
+        """
         from zero123pp.recon.texturing.texture import texture
 
         with Stages(cancellable(progress, cancel)).stage("texture") as report:
@@ -361,55 +363,3 @@ class ImageTo3D:
         return draw_picture(
             prompt, text_model, seed=seed, device=self._device, allow_download=self._download, progress=report
         )
-
-
-def _refuse_idle(drawing: Mapping[str, object], of_given: Mapping[str, object], views: object) -> None:
-    """BadInput for arguments that would change nothing beside given views, or without any."""
-    for name, value in drawing.items() if views is not None else ():
-        if value is not None and value is not False:
-            raise BadInput(f"{name} is about drawing views, but views gives them; leave one out")
-    for name, value in of_given.items() if views is None or isinstance(views, MultiView) else ():
-        if value is not None:
-            raise BadInput(f"{name} belongs to views that come as a sheet or a folder; leave it out")
-
-
-def _agreement_with_picture(
-    made: Reconstruction, views: MultiView, agreed: Mapping[str, list[float]]
-) -> dict[str, float]:
-    """What `agreement` says of the input picture: 'silhouette_iou' and 'foreground_psnr_db'; {} where it is no view."""
-    if views.input_view is not None:
-        return {name: values[views.input_view] for name, values in agreed.items()}
-    if made.input_view is None:
-        return {}
-    return {name: value for name, (value,) in agreement(made.textured, [made.input_view]).items()}
-
-
-def _request(**choices: object) -> Generation:
-    try:
-        return Generation(**choices)
-    except TypeError as error:
-        raise BadInput(
-            f"{' '.join(str(error).split()[1:])}; see zero123pp.pipelines.models.generate.Generation"
-        ) from error
-
-
-def is_folder(views: Any) -> bool:
-    """Whether ``views`` is the path of a folder, and so posed pictures instead of a sheet."""
-    return isinstance(views, str | Path) and "\0" not in str(views) and Path(views).is_dir()
-
-
-def _posed(views: Any, cameras: str | Path | None, up: str | None, rig: str | None, normals: Any) -> "PosedPictures":
-    from zero123pp.pipelines.inputs.posed_views import posed_views
-
-    if not isinstance(views, str | Path):
-        raise BadInput(f"cameras belong to a folder of pictures, but views is a {type(views).__name__}")
-    if rig is not None or normals is not None:
-        raise BadInput("a rig and a normal sheet belong to a sheet of views; posed pictures bring their own cameras")
-    return posed_views(views, cameras, up=up)
-
-
-def _given(views: Any, rig: str, normals: Any) -> MultiView:
-    if isinstance(views, MultiView):
-        return views
-    normal_sheet = None if normals is None else read_image(normals)
-    return views_from_sheet(read_image(views), rig, normals=normal_sheet)

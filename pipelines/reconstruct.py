@@ -10,6 +10,7 @@ from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.meshing.clean import CleanConfig, clean, facts
 from zero123pp.recon.meshing.extract import ExtractConfig, extract
 from zero123pp.recon.meshing.topology import is_watertight, welded
+from zero123pp.recon.metrics.agreement import agreement
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.registration.input_view import RegisterConfig, register_input_view
 from zero123pp.recon.texturing.texture import TextureConfig, texture
@@ -42,6 +43,25 @@ class Reconstruction:
     """The input picture, where it is one of the views or became one."""
     picture_report: dict[str, Any]
     texture_report: dict[str, Any]
+
+    def checked(self, views: MultiView) -> dict[str, Any]:
+        """The reports of all stages, and how well the textured mesh agrees with the views that it was made from.
+
+        'picture' holds the 'silhouette_iou' and 'foreground_psnr_db' of the input picture where it is a view.
+        """
+        agreed = agreement(self.textured, views.views)
+        with_picture = {}
+        if views.input_view is not None:
+            with_picture = {name: values[views.input_view] for name, values in agreed.items()}
+        elif self.input_view is not None:
+            with_picture = {name: value for name, (value,) in agreement(self.textured, [self.input_view]).items()}
+        return {
+            "align": self.views_report,
+            "mesh": self.mesh_report,
+            "picture": self.picture_report | with_picture,
+            "texture": self.texture_report,
+            "agreement": agreed,
+        }
 
 
 def reconstruct(

@@ -8,7 +8,7 @@ from typing import Any
 
 from zero123pp.errors import BadInput, StageFailed, Zero123ppError
 from zero123pp.pipelines.batch.identity import common_identity, item_key, row_key
-from zero123pp.pipelines.batch.items import Item, inside
+from zero123pp.pipelines.batch.items import DRAWING, Item, inside
 from zero123pp.pipelines.batch.job import OWN_FAULTS, BatchSettings, Outcome, Task
 from zero123pp.pipelines.batch.local import Engine
 from zero123pp.pipelines.batch.store import Store
@@ -267,12 +267,12 @@ class Batch:
         self._store.release(key)
 
 
-_CALL = ("prompt", "rig", "seed", "steps", "guidance")
+_CALL = ("prompt", "rig", "seed", *DRAWING)
 
 
 def _drawn_like(item: Item) -> tuple[object, ...] | None:
     """Equal for items whose views one call can draw; None for those that need no drawing, or a picture first."""
-    return None if item.image is None else (item.model, item.steps, item.guidance)
+    return None if item.image is None else (item.model, *(getattr(item, name) for name in DRAWING))
 
 
 def _read_pictures(item: Item, root: Path) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.pipelines.batch.content import content_digest
-from zero123pp.pipelines.batch.items import Item
+from zero123pp.pipelines.batch.items import DRAWING, Item
 from zero123pp.pipelines.batch.job import BatchSettings
 from zero123pp.pipelines.batch.libraries import ALWAYS, HASH_FIELD, REFINEMENT, REMBG, library_versions
 
@@ -27,7 +27,7 @@ def item_key(item: Item, pictures: dict[str, bytes], common: dict[str, Any]) -> 
     facts = {
         "format": FORMAT,
         "pictures": {field: hashlib.sha256(data).hexdigest() for field, data in pictures.items()},
-        "asked": {name: getattr(item, name) for name in ("prompt", "rig", "seed", "steps", "guidance")},
+        "asked": {name: getattr(item, name) for name in ("prompt", "rig", "seed", *DRAWING)},
         **common,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

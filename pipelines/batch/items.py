@@ -6,7 +6,6 @@ checked one by one, and a bad row costs that row and no other.
 
 import csv
 import json
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,8 @@ from typing import Any
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.inputs.pictures import PICTURE_SUFFIXES, pictures_under
 from zero123pp.pipelines.inputs.shard import Shard
+from zero123pp.pipelines.models.options import Generation
+from zero123pp.pipelines.options import Kind, options_of, whole
 
 LIST_SUFFIXES = (".csv", ".jsonl")
 
@@ -24,8 +25,8 @@ MAX_ROW_CHARACTERS = 100_000
 MAX_ROWS = 2_000_000
 """Rows that one run keeps; larger lists are split by ``--shard``, about 1 kB of memory a row."""
 MAX_SEED = 2**63 - 1
-DRAWING = ("steps", "guidance")
-"""Columns about how views are drawn."""
+DRAWING = {each.name: each.kind for each in options_of(Generation) if each.is_column}
+"""Columns about how views are drawn, and what values they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,31 +215,19 @@ def _text(value: object) -> str:
     return value
 
 
-def _integer(lowest: int, highest: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
+def _value_of(kind: Kind) -> Callable[[object], Any]:
+    """Reads a number of this kind, written as such or as text."""
+
+    def read(value: object) -> Any:
         try:
-            if isinstance(value, bool) or not isinstance(value, int | str):
-                raise ValueError
-            number = int(value)
-        except ValueError:
-            raise BadInput(f"{_shown(value)} is no whole number") from None
-        if not lowest <= number <= highest:
-            raise BadInput(f"{_shown(value)} is out of range; expected {lowest} to {highest}")
-        return number
+            found = kind.read(value) if isinstance(value, str) or kind.fits(value) else None
+        except (ValueError, OverflowError):
+            found = None
+        if found is None or not kind.fits(found):
+            raise BadInput(f"{_shown(value)} is not {kind.words}")
+        return found
 
     return read
-
-
-def _real(value: object) -> float:
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise BadInput(f"{_shown(value)} is no number") from None
-    if not math.isfinite(number) or abs(number) > 1000:
-        raise BadInput(f"{_shown(value)} is out of range; expected -1000 to 1000")
-    return number
 
 
 def _shown(value: object) -> str:
@@ -252,8 +241,7 @@ _COLUMNS: dict[str, Callable[[object], Any]] = {
     "prompt": _text,
     "rig": _text,
     "model": _text,
-    "seed": _integer(0, MAX_SEED),
-    "steps": _integer(1, 1000),
-    "guidance": _real,
+    "seed": _value_of(whole(0, MAX_SEED)),
+    **{name: _value_of(kind) for name, kind in DRAWING.items()},
 }
 """What a list may say, and how each value is read."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend
 from zero123pp.pipelines.batch.addresses import open_store
+from zero123pp.pipelines.batch.items import DRAWING
 from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
 from zero123pp.pipelines.progress import Stages
 from zero123pp.types import Cutout
@@ -45,7 +46,7 @@ class Maker:
             if not pipe.model.draws_together:
                 return
             cut = [(task, *found) for task in tasks if (found := _cutout(pipe, task)) is not None]
-            asked = {name: tasks[0].call[name] for name in ("steps", "guidance") if name in tasks[0].call}
+            asked = {name: tasks[0].call[name] for name in DRAWING if name in tasks[0].call}
             start = time.perf_counter()
             seeds = [task.call["seed"] for task, _, _ in cut]
             drawn = pipe.views_together([cutout for _, cutout, _ in cut], seeds=seeds, **asked)

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
 from zero123pp.pipelines.commands import common_flags, generation_flags
+from zero123pp.pipelines.inputs.sources import Source
+from zero123pp.pipelines.models.options import Generation, ModelOptions
 
 SUBCOMMANDS = {
     "batch": ("batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
@@ -91,11 +93,6 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--image",
-        metavar="FILE",
-        help="the picture of one object: PNG, JPEG or WebP; an alpha channel is used as cutout",
-    )
     add("--out", metavar="FILE", help="the mesh to write; the suffix picks the format: .glb, .obj, .ply, .stl")
     add(
         "--model",
@@ -109,22 +106,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
         action="store_true",
         help="agree to download weights that are not here (or set ZERO123PP_DOWNLOAD=1)",
     )
-    add(
-        "--views",
-        metavar="SHEET|FOLDER",
-        help="start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 to 64 "
-        "RGBA pictures with a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
-    )
-    add("--rig", metavar="NAME", help="the cameras of --views: v1.1 or v1.2 (default: v1.2)")
-    add("--cameras", metavar="FILE", help="the cameras of a --views folder (default: transforms.json in the folder)")
-    add(
-        "--up",
-        metavar="AXIS",
-        choices=("x", "y", "z", "-x", "-y", "-z"),
-        help="the axis of that file's world that points up, written --up=-y where it is negative "
-        "(default: what the file says, else z)",
-    )
-    add("--normals", metavar="SHEET", help="view-space normals that belong to --views, n = 2 px / 255 - 1")
+    generation_flags.add_table(parser, Source)
     common_flags.add_config(parser)
     common_flags.add_seed(parser)
     common_flags.add_drawing(parser)
@@ -132,7 +114,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
     add("--report", metavar="FILE", help="also write the report of the run as JSON")
-    generation_flags.add_arguments(parser)
+    generation_flags.add_table(parser, Source, *generation_flags.DRAWING, under_headings=True)
     return parser
 
 
@@ -142,29 +124,16 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.progress import terminal_bars
 
-    model = "preview" if args.views else args.model
+    options = generation_flags.typed(args, ModelOptions) | {"device": args.device}
     pipe = ImageTo3D.from_pretrained(
-        model,
-        device=args.device,
+        args.model if args.views is None else "preview",
         preset=args.preset,
         overrides=common_flags.overrides(args),
         download=args.download,
-        **generation_flags.model_options(args),
+        **options,
     )
     with terminal_bars(sys.stderr.isatty()) as progress:
-        asset = pipe(
-            args.image,
-            views=args.views,
-            normals=args.normals,
-            rig=args.rig,
-            cameras=args.cameras,
-            up=args.up,
-            seed=args.seed,
-            steps=args.steps,
-            guidance=args.guidance,
-            progress=progress,
-            **generation_flags.call_options(args),
-        )
+        asset = pipe(**generation_flags.typed(args, Source, Generation), seed=args.seed, progress=progress)
     asset.save(args.out, size=args.size)
     if "note" in asset.extras:
         sys.stderr.write(f"{asset.extras['model']}: {asset.extras['note']}\n")
@@ -180,22 +149,9 @@ def _check_usage(args: argparse.Namespace) -> None:
     from zero123pp.files import check_folder, check_new_folder
     from zero123pp.recon.export import check_target
 
-    sources = [flag for flag in ("image", "views", "prompt") if getattr(args, flag) is not None]
-    if len(sources) != 1:
-        got = {0: "neither", 2: "both"}.get(len(sources), "all")
-        flags = " and ".join(f"--{source}" for source in sources or ("image", "views"))
-        raise BadInput(f"{got} of {flags} given; give one picture, one sheet or one --prompt")
     generation_flags.check(args)
     if args.out is None:
         raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
-    if args.normals and not args.views:
-        raise BadInput("--normals belongs to --views, which is missing")
-    if (args.cameras or args.up) and not args.views:
-        raise BadInput("--cameras and --up belong to --views, which is missing")
-    if args.up and not args.cameras and not Path(args.views).is_dir():
-        raise BadInput("--up belongs to a folder of posed pictures; a sheet has its rig's own axes")
-    if args.rig and not args.views:
-        raise BadInput("--rig belongs to --views, which is missing; a model brings its own rig")
     if args.size is not None and not args.size > 0:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
     check_target(args.out)

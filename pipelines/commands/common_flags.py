@@ -2,6 +2,10 @@
 
 import argparse
 
+from zero123pp.pipelines.commands.generation_flags import add_flag
+from zero123pp.pipelines.models.options import Generation, ModelOptions
+from zero123pp.pipelines.options import options_of
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """``--preset`` and ``--set``."""
@@ -19,11 +23,11 @@ def add_seed(parser: argparse.ArgumentParser, help: str = "fixes every random ch
 
 
 def add_drawing(parser: argparse.ArgumentParser, of: str = "") -> None:
-    """``--steps``, ``--guidance`` and ``--device`` of the diffusion model; ``of`` says whose defaults they are."""
-    add = parser.add_argument
-    add("--steps", type=positive_int, metavar="N", help=f"denoising steps{of} (default: the model's, 28)")
-    add("--guidance", type=float, metavar="F", help=f"classifier-free guidance scale{of} (default: the model's, 4)")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda, for the diffusion model (default: auto)")
+    """``--steps``, ``--guidance`` and ``--device`` of the diffusion model; ``of`` says whose they are."""
+    table = {each.name: each for each in options_of(Generation, ModelOptions)}
+    for name in ("steps", "guidance", "device"):
+        add_flag(parser, table[name], "" if name == "device" else of)
+    parser.set_defaults(device=table["device"].default)
 
 
 def add_mesh(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from zero123pp.pipelines.models.groups import Progress, part
 if TYPE_CHECKING:
     import numpy as np
 
-    from zero123pp.pipelines.models.model_options import ModelOptions
+    from zero123pp.pipelines.models.options import ModelOptions
     from zero123pp.types import Cutout, MultiView
 
 _REFUSALS = {

@@ -44,7 +44,7 @@ def load_model(
         device: 'auto', 'cpu' or 'cuda'.
         dtype: 'float32', 'float16', 'bfloat16', or 'auto' for the device's own choice.
         download: agree to download weights that are not here.
-        options: the other fields of `zero123pp.pipelines.models.model_options.ModelOptions`, for models that have them.
+        options: the other fields of `zero123pp.pipelines.models.options.ModelOptions`, for models that have them.
 
     Raises:
         BadInput: unknown device or model, an option that the model does not have, or weights that are not here and may
@@ -52,11 +52,14 @@ def load_model(
         MissingBackend: the diffusion libraries are not installed.
     """
     from zero123pp.pipelines.models import model_class
-    from zero123pp.pipelines.models.model_options import ModelOptions
+    from zero123pp.pipelines.models.options import Generation, ModelOptions
+    from zero123pp.pipelines.options import record_from
 
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"unknown device {device!r}; choose auto, cpu or cuda")
     name = resolve_auto(download) if name == "auto" else name
-    chosen, source = ModelOptions(device, dtype, may_download(download), **options), model_class(name)
+    download = may_download(download or bool(options.pop("allow_download", False)))
+    options |= {"device": device, "dtype": dtype, "allow_download": download}
+    chosen, source = record_from(ModelOptions, options, Generation), model_class(name)
     chosen.refuse_for(name, source.loading_options)
     return source.load(name, chosen)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.models.model_options import ModelOptions
+from zero123pp.pipelines.models.options import ModelOptions
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.inputs.sheets import views_from_sheet
 from zero123pp.pipelines.models import MODELS, MultiViewModel, controlnets, licences, to_device
 from zero123pp.pipelines.models.groups import Progress, in_groups, part
-from zero123pp.pipelines.models.model_options import BACKGROUNDS, ModelOptions
+from zero123pp.pipelines.models.options import BACKGROUNDS, ModelOptions
 from zero123pp.recon.ops.device import device_of
 from zero123pp.types import Cutout, MultiView
 

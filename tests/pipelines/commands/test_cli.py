@@ -100,6 +100,11 @@ def test_bad_usage(tmp_path, capsys):
     for idle in (["--steps", "5"], ["--guidance", "3"], ["--model", "preview"], ["--prompt", "a robot"]):
         line = _refused(capsys, "--views", picture, "--out", out, *idle)
         assert idle[0] in line and "--views" in line
+    assert "--image is empty" in _refused(capsys, "--image", "", "--out", out)
+    assert "--steps: '0' is not a whole number from 1" in _refused(capsys, *good, "--steps", "0")
+    assert "--guidance: 'nan' is not a number" in _refused(capsys, *good, "--guidance", "nan")
+    assert "--depth-scale belongs to --depth, --depth-from or" in _refused(capsys, *good, "--depth-scale", "1")
+    assert "--unet-background belongs to --unet" in _refused(capsys, *good, "--unet-background", "white")
     assert "--no-such-flag" in _refused(capsys, *good, "--no-such-flag")
     assert "--seed" in _refused(capsys, *good, "--seed", "x")
     assert "--faces" in _refused(capsys, *good, "--faces", "0")

@@ -405,8 +405,8 @@ def test_usage(tmp_path, capsys):
     for arguments, named in (
         (["--views", tmp_path / "capture", "--rig", "v1.1"], "bring their own cameras"),
         (["--views", sheet, "--cameras", tmp_path / "capture" / "transforms.json"], "not a folder"),
-        (["--views", sheet, "--up", "y"], "--up belongs"),
-        (["--image", sheet, "--cameras", "x.json"], "--cameras and --up belong"),
+        (["--views", sheet, "--up", "y"], "--up says nothing about these --views: a sheet"),
+        (["--image", sheet, "--cameras", "x.json"], "--cameras belongs to --views"),
     ):
         code = main([*map(str, arguments), "--out", str(out)])
         line = capsys.readouterr().err

@@ -10,7 +10,7 @@ from zero123pp.diffusion.fast import FastReferenceAttention
 from zero123pp.diffusion.reference import ReferenceAttention
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.models import controlnets, to_device
-from zero123pp.pipelines.models.model_options import ModelOptions
+from zero123pp.pipelines.models.options import ModelOptions
 from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 
 SMALL = {"width": 128, "height": 192, "num_inference_steps": 2}

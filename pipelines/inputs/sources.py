@@ -1,0 +1,135 @@
+"""What a run starts from: a picture, a text, or views that are given; the table of these options, and given views."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zero123pp.errors import BadInput
+from zero123pp.pipelines.options import (
+    PATH,
+    PICTURE,
+    TEXT,
+    Spelling,
+    any_of,
+    check_together,
+    check_values,
+    choice,
+    given_of,
+    option,
+    options_of,
+)
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.inputs.posed_views import PosedPictures
+    from zero123pp.types import MultiView
+
+STARTS = ("image", "views", "prompt")
+"""A run starts from exactly one of these."""
+
+DEFAULT_RIG = "v1.2"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Given with each call, what to make the object from."""
+
+    image: Any = option(
+        None, "the picture of one object: PNG, JPEG or WebP; an alpha channel is used as cutout", PICTURE,
+        metavar="FILE",
+    )  # fmt: skip
+    prompt: str | None = option(
+        None, "draw the picture from a text instead of --image", TEXT, metavar="TEXT", group="diffusion model"
+    )
+    text_model: str | Path | None = option(
+        None, "the text-to-image checkpoint of diffusers for --prompt: folder or hub id", PATH, metavar="NAME",
+        needs=("prompt",), default_words="stabilityai/stable-diffusion-xl-base-1.0", group="diffusion model",
+    )  # fmt: skip
+    views: Any = option(
+        None,
+        "start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 to 64 RGBA "
+        "pictures with a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
+        PICTURE,
+        metavar="SHEET|FOLDER",
+    )
+    rig: str | None = option(
+        None, "the cameras of --views: v1.1 or v1.2", TEXT, metavar="NAME", needs=("views",), default_words=DEFAULT_RIG
+    )
+    cameras: str | Path | None = option(
+        None, "the cameras of a --views folder", PATH, metavar="FILE", needs=("views",),
+        default_words="transforms.json in the folder",
+    )  # fmt: skip
+    up: str | None = option(
+        None,
+        "the axis of that file's world that points up, written --up=-y where it is negative",
+        choice("x", "y", "z", "-x", "-y", "-z"),
+        metavar="AXIS",
+        needs=("views",),
+        default_words="what the file says, else z",
+    )
+    normals: Any = option(
+        None, "view-space normals that belong to --views, n = 2 px / 255 - 1", PICTURE, metavar="SHEET",
+        needs=("views",),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        given = given_of(vars(self), Source)
+        check_source(given)
+        check_values(self, options_of(Source))
+        check_together(given, options_of(Source))
+
+    def given_views(self) -> "tuple[MultiView, PosedPictures | None]":
+        """The views that were given; those of a folder with the way back to its frame. BadInput if unusable."""
+        if _is_multiview(self.views):
+            return self.views, None
+        if is_folder(self.views) or self.cameras is not None:
+            from zero123pp.pipelines.inputs.posed_views import posed_views
+
+            posed = posed_views(self.views, self.cameras, up=self.up)
+            return posed.views, posed
+        from zero123pp.pipelines.inputs.read_image import read_image
+        from zero123pp.pipelines.inputs.sheets import views_from_sheet
+
+        normals = None if self.normals is None else read_image(self.normals)
+        return views_from_sheet(read_image(self.views), self.rig or DEFAULT_RIG, normals=normals), None
+
+
+def check_source(given: Mapping[str, Any], spelled: Spelling = str) -> None:
+    """BadInput unless exactly one of `STARTS` was given, and with views only what says something about such views."""
+    starts = [name for name in STARTS if name in given]
+    if len(starts) != 1:
+        got = {0: "neither", 2: "both"}.get(len(starts), "all")
+        names = " and ".join(map(spelled, starts or ("image", "views")))
+        raise BadInput(f"{got} of {names} given; give one of {any_of(STARTS, spelled)}")
+    views = given.get("views")
+    if views is None:
+        return
+    is_path = isinstance(views, str | Path)
+    if _is_multiview(views):
+        idle, why = ("rig", "normals", "cameras", "up"), "a MultiView brings its own cameras"
+    elif is_path and (is_folder(views) or "cameras" in given):
+        idle, why = ("rig", "normals"), "posed pictures bring their own cameras"
+    else:
+        idle, why = ("cameras", "up"), "a sheet has its rig's own cameras and axes"
+    for name in idle:
+        if name in given:
+            raise BadInput(f"{spelled(name)} says nothing about these {spelled('views')}: {why}; leave it out")
+
+
+def check_no_drawing(drawing: Iterable[str], spelled: Spelling = str) -> None:
+    """BadInput for any option about drawing views, where they are given."""
+    for name in drawing:
+        raise BadInput(f"{spelled(name)} is about drawing views, but {spelled('views')} gives them; leave one out")
+
+
+def is_folder(views: Any) -> bool:
+    """Whether ``views`` is the path of a folder, and so posed pictures instead of a sheet."""
+    return isinstance(views, str | Path) and "\0" not in str(views) and Path(views).is_dir()
+
+
+def _is_multiview(views: Any) -> bool:
+    if views is None or isinstance(views, str | Path):
+        return False
+    from zero123pp.types import MultiView
+
+    return isinstance(views, MultiView)
