@@ -5,7 +5,7 @@ import torch
 
 from zero123pp.diffusion.schedule import SAMPLERS, shipped_euler_ancestral, trailing_sampler
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.models import model_options
+from zero123pp.pipelines.models import options
 
 SMALL = {"width": 128, "height": 192, "num_inference_steps": 2, "output_type": "latent"}
 
@@ -19,7 +19,7 @@ def relative(got, want):
 
 
 def test_the_names_on_the_command_line_are_those_of_the_samplers():
-    assert model_options.SAMPLERS == tuple(SAMPLERS)
+    assert options.SAMPLERS == tuple(SAMPLERS)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
