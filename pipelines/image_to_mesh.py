@@ -17,7 +17,7 @@ from zero123pp.pipelines.inputs.sources import Source, check_no_drawing
 from zero123pp.pipelines.models.generate import draw_views, prepare
 from zero123pp.pipelines.models.loading import GivenViews, load_model, may_download
 from zero123pp.pipelines.models.options import Generation, ModelOptions
-from zero123pp.pipelines.options import record_from
+from zero123pp.pipelines.options import given_of, record_from
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.reconstruct import (
     ReconstructionConfig,
@@ -143,15 +143,15 @@ class ImageTo3D:
             Cancelled: ``cancel`` said so.
         """
         source = Source(image, prompt, text_model, views, rig, cameras, up, normals)
+        request = record_from(Generation, drawing, ModelOptions)
         tick = cancellable(progress, cancel)
         stages = Stages(tick)
         if views is not None:
-            check_no_drawing(drawing)
+            check_no_drawing(given_of(vars(request), Generation))
             with stages.stage("views"):
                 multiview, posed = source.given_views()
             given = GivenViews(multiview.source)
             return self._finish(given, multiview, self.config_of_given, seed, stages, posed=posed)
-        request = record_from(Generation, drawing, ModelOptions)
         with turn(self._drawing, tick, "views"):
             prepare(request, self.model)
         if prompt is not None:

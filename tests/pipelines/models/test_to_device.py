@@ -100,7 +100,7 @@ def test_what_does_mean_something_on_a_processor(tiny):
 
 
 def test_an_unknown_offload():
-    with pytest.raises(BadInput, match="'gpu'; choose one of auto, model, sequential, none"):
+    with pytest.raises(BadInput, match="offload is 'gpu'; expected one of auto, model, sequential, none"):
         ModelOptions(offload="gpu")
 
 
