@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zero123pp.errors import BadInput
+from zero123pp.files import write_file
 from zero123pp.pipelines.inputs.sources import Source
 from zero123pp.pipelines.models.options import Generation, ModelOptions
 from zero123pp.pipelines.options import SWITCH, Option, any_of, flag, options_of
@@ -35,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
     """Write the table into each page."""
     for name in argv:
         path = Path(name)
-        path.write_text(with_table(path.read_text(encoding="utf-8")), encoding="utf-8")
+        write_file(path, with_table(path.read_text(encoding="utf-8")))
 
 
 def _row(each: Option, place: str) -> str:
