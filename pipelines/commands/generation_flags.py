@@ -6,7 +6,7 @@ from typing import Any
 
 from zero123pp.pipelines.inputs.sources import Source, check_no_drawing, check_source
 from zero123pp.pipelines.models.options import Generation, ModelOptions
-from zero123pp.pipelines.options import SWITCH, Option, check_together, check_values, flag, options_of
+from zero123pp.pipelines.options import SWITCH, Kind, Option, check_together, check_values, flag, options_of
 
 DRAWING = (Generation, ModelOptions)
 """What is about drawing views."""
@@ -34,28 +34,26 @@ def add_flag(parser: Any, each: Option, of: str = "") -> None:
     words = f"{each.help}{of}" + (f" (default: {default})" if default is not None and default != "" else "")
     parser.add_argument(
         each.flag,
-        type=_reader(each),
+        type=_reader(each.kind),
         choices=each.kind.choices or None,
         metavar=each.metavar,
         help=words.replace("%", "%%"),
     )
 
 
-def _reader(each: Option) -> Callable[[str], Any]:
-    """Reads a text for argparse; empty ones are left to `check`, which says so."""
+def _reader(kind: Kind) -> Callable[[str], Any]:
+    """Reads a value for argparse; texts are left to `check`, and choices to argparse itself."""
 
     def read(text: str) -> Any:
-        if each.kind.choices or not text.strip():
-            return text  # argparse compares with the choices
         try:
-            value = each.kind.read(text)
+            value = kind.read(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {each.kind.words}") from None
-        if not each.kind.fits(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {each.kind.words}")
+            value = None
+        if value is None or not kind.fits(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {kind.words}")
         return value
 
-    return read
+    return str if kind.read is str else read
 
 
 def typed(args: argparse.Namespace, *records: type) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def test_bombs_cost_no_memory(tmp_path):
     """Under a limit of address space far below what the pictures would unpack to."""
     code = f"""
 import resource, sys
-sys.path.insert(0, {str(ROOT / "tests" / "security")!r})
+sys.path.insert(0, {str(ROOT / "tests" / "helpers")!r})
 from fuzz_inputs import CORPUS, one_picture
 resource.setrlimit(resource.RLIMIT_AS, (1500 * 2**20,) * 2)
 print(one_picture((CORPUS / "pictures" / "bomb.png").read_bytes()))

@@ -102,6 +102,7 @@ def test_bad_usage(tmp_path, capsys):
         assert idle[0] in line and "--views" in line
     assert "--image is empty" in _refused(capsys, "--image", "", "--out", out)
     assert "--steps: '0' is not a whole number from 1" in _refused(capsys, *good, "--steps", "0")
+    assert "--steps: '' is not a whole number" in _refused(capsys, "eval", "views", "--steps", "")
     assert "--guidance: 'nan' is not a number" in _refused(capsys, *good, "--guidance", "nan")
     assert "--depth-scale belongs to --depth, --depth-from or" in _refused(capsys, *good, "--depth-scale", "1")
     assert "--unet-background belongs to --unet" in _refused(capsys, *good, "--unet-background", "white")
