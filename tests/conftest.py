@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import gltf_validator
 import pytest
 from paths import ROOT
 
@@ -75,3 +76,21 @@ def record():
         return seen
 
     return run
+
+
+@pytest.fixture
+def validate_glb(subtests):
+    """``validate_glb(path, **info)``: the Khronos validator finds nothing, and counts what ``info`` says.
+
+    A test within the test: without Node.js it alone is skipped, and the rest goes on.
+    """
+
+    def validate(path, **info) -> None:
+        with subtests.test("glTF validator"):
+            problem = gltf_validator.unavailable()
+            if problem:
+                pytest.skip(f"glTF validator: {problem}")
+            found = gltf_validator.report_of(path)["info"]
+            assert {name: found[name] for name in info} == info
+
+    return validate

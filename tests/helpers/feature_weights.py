@@ -1,11 +1,11 @@
 """Random weights of networks whose features are compared, and random pictures."""
 
 import numpy as np
-import pytest
 
 
 def random_weights(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict:
-    torch = pytest.importorskip("torch")
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     return {
         name: torch.randn(shape, generator=generator) * (2 / max(1, int(np.prod(shape[1:])))) ** 0.5

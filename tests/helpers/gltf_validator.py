@@ -1,4 +1,4 @@
-"""The Khronos glTF validator for tests: `validate_glb(path)` fails on anything it finds."""
+"""The Khronos glTF validator for tests: `report_of(path)` fails on anything it finds; see `validate_glb`."""
 
 import json
 import shutil
@@ -6,17 +6,13 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-import pytest
 from paths import ROOT
 
 FOLDER = ROOT / "tests" / "gltf"
 
 
-def validate_glb(path: str | Path) -> dict:
-    """The validator's report on a file without errors, warnings, infos or hints; skips the test without Node.js."""
-    problem = _unavailable()
-    if problem:
-        pytest.skip(f"glTF validator: {problem}")
+def report_of(path: str | Path) -> dict:
+    """The validator's report on a file without errors, warnings, infos or hints."""
     done = subprocess.run(["node", FOLDER / "validate.js", path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -27,7 +23,7 @@ def validate_glb(path: str | Path) -> dict:
 
 
 @cache
-def _unavailable() -> str:
+def unavailable() -> str:
     """Why the validator cannot run, or nothing; installs it once."""
     if not shutil.which("node"):
         return "no node on the path"

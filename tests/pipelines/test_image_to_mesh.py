@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import trimesh
-from gltf_validator import validate_glb
 from paths import ROOT
 from PIL import Image
 from toy import toy_mesh, toy_picture
@@ -40,7 +39,7 @@ def _extras(path):
     return json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])["asset"]["extras"]
 
 
-def test_picture_to_glb_with_every_stage_kept(toy_png, tmp_path, capsys):
+def test_picture_to_glb_with_every_stage_kept(toy_png, tmp_path, capsys, validate_glb):
     out, report, stages = tmp_path / "toy.glb", tmp_path / "toy.json", tmp_path / "stages"
     arguments = ["--image", toy_png, "--out", out, "--model", "preview", "--report", report, "--save-stages", stages]
     assert main([*map(str, arguments), *FAST]) == 0
@@ -60,7 +59,7 @@ def test_picture_to_glb_with_every_stage_kept(toy_png, tmp_path, capsys):
     assert Image.open(stages / "views.png").size[0] * 3 == Image.open(stages / "views.png").size[1] * 2
 
 
-def test_sheet_to_glb_agrees_with_the_sheet(toy_sheet, tmp_path):
+def test_sheet_to_glb_agrees_with_the_sheet(toy_sheet, tmp_path, validate_glb):
     out, report = tmp_path / "toy.glb", tmp_path / "toy.json"
     assert main(["--views", str(toy_sheet), "--rig", "v1.2", "--out", str(out), "--report", str(report)]) == 0
     validate_glb(out)
@@ -89,7 +88,7 @@ def test_other_formats_load(toy_sheet, tmp_path, suffix):
     assert trimesh.load(out, force="mesh").extents.max() == pytest.approx(0.3, rel=1e-3)
 
 
-def test_a_diffusion_checkpoint_runs_through_the_whole_chain(toy_png, tmp_path):
+def test_a_diffusion_checkpoint_runs_through_the_whole_chain(toy_png, tmp_path, validate_glb):
     pytest.importorskip("diffusers")
     model, out = ROOT / "tests" / "golden" / "models" / "tiny-zero123plus", tmp_path / "noise.glb"
     arguments = ["--image", toy_png, "--model", model, "--steps", 2, "--out", out, "--save-stages", tmp_path / "s"]

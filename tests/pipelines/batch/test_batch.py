@@ -7,7 +7,6 @@ import random
 
 import numpy as np
 import pytest
-from gltf_validator import validate_glb
 from PIL import Image
 from toy import toy_mesh
 
@@ -56,7 +55,7 @@ def first(pictures, tmp_path_factory):
     return out, code
 
 
-def test_results_index_and_contact_sheet(first, pictures):
+def test_results_index_and_contact_sheet(first, pictures, validate_glb):
     out, code = first
     assert code == 1  # two of the rows cannot be done
     rows = table(out)

@@ -58,22 +58,23 @@ def test_stopped_by_a_signal_and_started_again(tmp_path, write_items, command, n
 
 
 def test_killed_at_random_moments_and_started_again(tmp_path, write_items, command):
-    write_items(["sleep 0.05"] * 20)
-    out, chance, written = tmp_path / "out", random.Random(1), {}
+    write_items(["sleep 0.1"] * 40)
+    out, chance, written, ends = tmp_path / "out", random.Random(1), {}, []
     for _ in range(3):
         process = command("--workers", 2)
         count = len(results(out))
         wait_for(lambda: len(results(out)) > count or process.poll() is not None)  # noqa: B023
         time.sleep(chance.uniform(0, 0.2))
         process.kill()
-        process.wait()
+        ends.append(process.wait())
         wait_for(lambda: gone(out), 3)  # workers die with the driver, also in the middle of an item
         for name, content in glbs(out).items():
             assert written.setdefault(name, content) == content
+    assert ends[0] == -signal.SIGKILL and written and len(results(out)) < 40  # work was going on
     process = command("--workers", 2)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert len(glbs(out)) == 20 and written.items() <= glbs(out).items()
+    assert len(glbs(out)) == 40 and written.items() <= glbs(out).items()
     assert not leftovers(out) and not quarantined(out)
 
 

@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-from gltf_validator import validate_glb
 from paths import ROOT
 from PIL import Image
 from toy import toy_mesh, toy_picture
@@ -65,14 +64,20 @@ def refused(capsys, *arguments):
     return err
 
 
-def run(tmp_path, *arguments):
-    out = tmp_path / "out.glb"
-    assert main([*map(str, arguments), "--out", str(out), "--report", str(tmp_path / "r.json"), *FAST]) == 0
-    validate_glb(out)
-    return json.loads((tmp_path / "r.json").read_text()), out.read_bytes()
+@pytest.fixture
+def run(tmp_path, validate_glb):
+    """``run(*arguments)``: the command line to a valid file; its report and its bytes."""
+
+    def made(*arguments):
+        out = tmp_path / "out.glb"
+        assert main([*map(str, arguments), "--out", str(out), "--report", str(tmp_path / "r.json"), *FAST]) == 0
+        validate_glb(out)
+        return json.loads((tmp_path / "r.json").read_text()), out.read_bytes()
+
+    return made
 
 
-def test_depth_of_a_mesh_changes_the_views(folders, toy_png, toy_obj, tmp_path):
+def test_depth_of_a_mesh_changes_the_views(folders, toy_png, toy_obj, tmp_path, run):
     pipe = ImageTo3D.from_pretrained(folders / "v1.1", controlnet=folders / "control")
     cutout, config = Cutout(np.asarray(toy_picture(96, background=False))), pipe.config
     Image.fromarray(depth_sheet(toy_obj, "v1.1", 64)).save(tmp_path / "depth.png")
@@ -83,13 +88,13 @@ def test_depth_of_a_mesh_changes_the_views(folders, toy_png, toy_obj, tmp_path):
         sheets.append(generate.draw_views(pipe.model, [cutout], [0], request, config, Stages())[0].sheet)
     np.testing.assert_array_equal(sheets[1], sheets[2])
     assert (sheets[1] != sheets[0]).any()
-    run(tmp_path, "--image", toy_png, "--model", folders / "v1.1", "--depth-from", toy_obj,
+    run("--image", toy_png, "--model", folders / "v1.1", "--depth-from", toy_obj,
         "--controlnet", folders / "control")  # fmt: skip
 
 
-def test_refinement_draws_under_the_depth_of_the_first_mesh(folders, toy_png, tmp_path):
+def test_refinement_draws_under_the_depth_of_the_first_mesh(folders, toy_png, tmp_path, run):
     good = ["--image", toy_png, "--model", folders / "v1.1", "--controlnet", folders / "control", "--depth-refine"]
-    report, _ = run(tmp_path, *good)
+    report, _ = run(*good)
     assert {"views", "proxy", "refined", "fit"} <= set(report["seconds"])
 
 
@@ -188,7 +193,7 @@ def test_a_text_becomes_a_picture(text_model):
         assert (draw_picture(other[0], text_model, seed=other[1], steps=3, device="cpu") != first).any()
 
 
-def test_a_text_becomes_a_mesh(text_model, folders, tmp_path, monkeypatch):
+def test_a_text_becomes_a_mesh(text_model, folders, tmp_path, monkeypatch, run):
     from zero123pp.pipelines.models import text_to_image
 
     said = []
@@ -199,7 +204,7 @@ def test_a_text_becomes_a_mesh(text_model, folders, tmp_path, monkeypatch):
 
     monkeypatch.setattr(text_to_image, "draw_picture", draw)
     arguments = ["--prompt", "a robot", "--text-model", text_model, "--model", folders / "v1.2"]
-    report, _ = run(tmp_path, *arguments)
+    report, _ = run(*arguments)
     assert said == [("a robot", str(text_model))] and "picture" in report["seconds"]
 
 

@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from gltf_validator import validate_glb
 from shapes import box, icosphere, painted
 
 from zero123pp.cameras import orbit_camera
@@ -36,7 +35,7 @@ def psnr(view: View, truth: View, clear: np.ndarray | bool = True) -> float:
 
 
 @pytest.mark.parametrize(("mesh", "floor"), [(icosphere(3), 38), (box(0.5, 16), 36)], ids=["sphere", "cube"])
-def test_bake_and_render_again(tmp_path, mesh, floor):
+def test_bake_and_render_again(tmp_path, mesh, floor, validate_glb):
     views = rig_views(mesh)
     asset, report = texture(mesh, views)
     held_out = [picture_of(mesh, orbit_camera(azimuth, 5, 1.8660254, 30, 320)) for azimuth in (0, 140)]

@@ -7,9 +7,10 @@ from feature_weights import alexnet, picture, random_weights
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.evaluation.features.efflite0 import EffLite0
 
+torch = pytest.importorskip("torch")
+
 
 def efflite_weights() -> dict:
-    torch = pytest.importorskip("torch")
     from zero123pp.pipelines.evaluation.features.efflite0 import _BLOCKS
 
     shapes, before = {"_conv_stem": (32, 3, 3, 3)}, 32

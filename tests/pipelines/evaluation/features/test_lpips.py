@@ -10,9 +10,10 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.evaluation.features import Weights, feature_distances, read_weights
 from zero123pp.pipelines.evaluation.features.lpips import Lpips
 
+torch = pytest.importorskip("torch")
+
 
 def heads(channels=(64, 192, 384, 256, 256)) -> dict:
-    torch = pytest.importorskip("torch")
     return {f"lin{n}.model.1.weight": torch.rand((1, c, 1, 1)) for n, c in enumerate(channels)}
 
 
@@ -24,7 +25,7 @@ def test_lpips_by_hand():
     assert [tuple(f.shape[2:]) for f in distance.features(a)] == [(23, 15), (11, 7), (5, 3), (5, 3), (5, 3)]
     total = 0.0
     weights = alexnet() | heads()
-    pytest.importorskip("torch").manual_seed(0)
+    torch.manual_seed(0)
     for number, (x, y) in enumerate(zip(distance.features(a), distance.features(b))):
         x, y = (f[0].numpy().astype(float) for f in (x, y))
         x, y = (f / (np.sqrt((f**2).sum(0)) + 1e-10) for f in (x, y))
@@ -36,7 +37,6 @@ def test_lpips_by_hand():
 
 
 def test_lpips_normalises_its_input_as_published():
-    torch = pytest.importorskip("torch")
     tensors = alexnet()
     for name, tensor in tensors.items():
         tensors[name] = torch.zeros_like(tensor)
@@ -46,7 +46,6 @@ def test_lpips_normalises_its_input_as_published():
 
 
 def test_lpips_takes_its_own_names_and_refuses_what_is_missing(tmp_path):
-    torch = pytest.importorskip("torch")
     own = {f"net.slice{n + 1}.{name.removeprefix('features.')}": t for n, (name, t) in enumerate(alexnet().items())}
     torch.manual_seed(0)
     lin = heads()
@@ -77,7 +76,6 @@ def test_vgg_is_told_from_alexnet():
 
 
 def test_hostile_weights(tmp_path):
-    pytest.importorskip("torch")
     import pickle
 
     class Evil:
