@@ -90,5 +90,6 @@ def scripted_engine(args: argparse.Namespace, settings: BatchSettings, count: in
 if __name__ == "__main__":
     from zero123pp.pipelines.commands import batch, cli
 
+    # The command line offers no other maker, and should not.
     batch._engine = scripted_engine
     sys.exit(cli.main())

@@ -124,11 +124,22 @@ def test_cancelled_in_any_stage_and_fine_afterwards(pipe, picture, sheet, stage)
 
 
 def test_waiting_for_the_model_can_be_cancelled(pipe, picture):
-    cutout = pipe.cutout(picture)
-    with pipe._drawing:  # another thread draws
-        asked = itertools.count()
-        with pytest.raises(Cancelled, match="views"):
-            pipe.views(cutout, cancel=lambda: next(asked) > 3)
+    cutout, drawing, enough, asked = pipe.cutout(picture), threading.Event(), threading.Event(), itertools.count()
+
+    def slow(stage, fraction):  # another thread draws
+        drawing.set()
+        enough.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(pipe.views, cutout, progress=slow)
+        try:
+            assert drawing.wait(60)
+            with pytest.raises(Cancelled, match="views"):
+                pipe.views(cutout, cancel=lambda: next(asked) > 3)
+            assert not other.done()
+        finally:
+            enough.set()
+        assert other.result().rig == "v1.2"
     assert pipe.views(cutout).rig == "v1.2"
 
 

@@ -29,6 +29,7 @@ def test_feed_forward_in_blocks_is_the_layer(rows, monkeypatch):
 
 def test_the_gate_is_gelu_at_both_ends():
     gate = torch.tensor([-300.0, -20.0, -8.0, -4.0, -1.0, -0.0, 0.0, 1e-3, 1.0, 4.0, 8.0, 300.0]).bfloat16()[:, None]
+    # Alone, since the products before it would round its ends away.
     got = feed_forward._gate(torch.cat([torch.full_like(gate, 3.0), gate], 1)).double()
     want = 3 * torch.nn.functional.gelu(gate.double())
     torch.testing.assert_close(got, want, rtol=0.004, atol=6e-6)

@@ -30,6 +30,7 @@ def ray_cluster():
     """A cluster on this machine for all tests: it takes many seconds to start."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("ray is not installed; pip install 'zero123pp[ray]'")
+    # Ray must be made harmless before it is loaded, as the engine itself does it.
     ray = ray_engine._ray(own_cluster=True)
     options = {"include_dashboard": False, "log_to_driver": False, "num_cpus": 3}
     options |= {"object_store_memory": 2**27, "runtime_env": {"env_vars": {"PYTHONPATH": PYTHONPATH}}}

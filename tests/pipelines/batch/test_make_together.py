@@ -17,6 +17,7 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.batch.job import BatchSettings, Task
 from zero123pp.pipelines.batch.make import Maker
 from zero123pp.pipelines.models.groups import in_groups
+from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 from zero123pp.recon.export.glb import encode_glb
 from zero123pp.types import Cutout
 
@@ -139,8 +140,7 @@ def test_a_worker_draws_its_items_together(checkpoint, pictures, alone, tmp_path
     tasks = [task(picture, seed, checkpoint, seed=seed) for seed, picture in enumerate(pictures)]
     broken = Task(f"{9:064x}", "9.png", {"seed": 0, "steps": 2}, str(checkpoint), b"no picture")
     maker.prepare([tasks[0], broken, tasks[1]])
-    model = maker._pipe(str(checkpoint)).model
-    monkeypatch.setattr(model, "generate_many", lambda *_, **__: pytest.fail("drawn once more"))
+    monkeypatch.setattr(Zero123PlusModel, "generate_many", lambda *_, **__: pytest.fail("drawn once more"))
     assert [maker(each).kind for each in (tasks[0], broken, tasks[1])] == ["done", "refused", "done"]
     for each, want in zip(tasks, alone):
         path = tmp_path / "out" / "00" / f"{each.key}.json"
@@ -152,12 +152,11 @@ def test_a_worker_draws_its_items_together(checkpoint, pictures, alone, tmp_path
 def test_what_goes_wrong_in_company_is_tried_alone(checkpoint, pictures, tmp_path, monkeypatch):
     maker = Maker(BatchSettings(str(tmp_path / "out"), "fast", SMALL, "cpu", 0))
     tasks = [task(picture, seed, checkpoint, seed=seed) for seed, picture in enumerate(pictures)]
-    model = maker._pipe(str(checkpoint)).model
 
     def fails(*_, **__):
         raise RuntimeError("one of them is no good")
 
-    monkeypatch.setattr(model, "generate_many", fails)
+    monkeypatch.setattr(Zero123PlusModel, "generate_many", fails)
     maker.prepare(tasks)
     monkeypatch.undo()
     assert [maker(each).kind for each in tasks] == ["done", "done"]

@@ -33,7 +33,7 @@ def store(request, tmp_path):
 
 def test_a_result_is_there_when_its_json_is(store):
     assert store.result(KEY) is None and not store.has_picture(KEY)
-    for suffix, content in FILES.items():
+    for suffix, content in FILES.items():  # nobody but a broken disk leaves such states, so below the public face
         store._put(f"ab/{KEY}{suffix}", content)
     assert store.result(KEY) is None and store.has_picture(KEY)
     store.write(KEY, FILES, SAID)
@@ -53,11 +53,13 @@ def test_what_was_given_up(store):
     assert store.failure(KEY) is None and store.clean() == 0
 
 
-def test_the_json_is_put_last_and_nothing_else_is_left():
+def test_the_json_is_put_last_and_nothing_else_is_left(monkeypatch):
     system, names = fsspec.filesystem("memory"), []
     opened = open_store("memory://bucket/results")
-    put = opened._system.pipe_file
-    opened._system.pipe_file = lambda path, content: names.append(path[-5:]) or put(path, content)
+    put = type(system).pipe_file
+    monkeypatch.setattr(
+        type(system), "pipe_file", lambda own, path, content: names.append(path[-5:]) or put(own, path, content)
+    )
     opened.write(KEY, FILES, SAID)
     with opened.tables() as folder:
         (folder / "index.csv").write_text("row\n")

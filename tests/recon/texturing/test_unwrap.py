@@ -80,10 +80,11 @@ def test_charts_keep_their_distance_and_their_scale(mesh):
     assert piece.max() + 1 == atlas.charts
     face = rasterize_uv(atlas.uvs, atlas.faces, size, size).face
     chart = np.where(face >= 0, piece[face], -1)
-    for own in range(0, atlas.charts, max(1, atlas.charts // 12)):
-        if (chart == own).any():
-            apart = distance_transform_edt(chart != own)[(chart >= 0) & (chart != own)]
-            assert apart.min() >= padding
+    shown = np.unique(chart[chart >= 0])
+    assert len(shown) > 0.5 * atlas.charts  # some are smaller than a texel
+    for own in shown[:: max(1, len(shown) // 12)]:
+        apart = distance_transform_edt(chart != own)[(chart >= 0) & (chart != own)]
+        assert apart.min() >= padding
     # Orthographic projection: nothing is longer than its chart's scale, and faces shrink to a quarter at worst.
     texels, corners = atlas.uvs.astype(float)[atlas.faces] * size, mesh.vertices.astype(float)[mesh.faces]
     flat = np.linalg.norm(texels - np.roll(texels, 1, 1), axis=-1)

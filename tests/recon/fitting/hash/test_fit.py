@@ -142,6 +142,7 @@ def test_rays_come_once_before_any_comes_again():
     table = np.zeros((10, column.RAY_SIZE), np.float32)
     start = Start(sdf, np.zeros((16, 16, 16, 3), np.float32), sdf, table)
     fitter = Fitter(start, HashConfig(rays=5, resolution=16), WEIGHTS)
+    # The order of rays shows in no result.
     batches = [fitter._next_rays().tolist() for _ in range(4)]
     assert sorted(batches[0] + batches[1]) == sorted(batches[2] + batches[3]) == list(range(10))
 

@@ -155,6 +155,7 @@ def test_torch_sees_what_numba_sees(scene, reach, monkeypatch):
     monkeypatch.setattr(torch_visibility, "_CANDIDATES", 500)  # in several parts
     vertices, faces, _ = scene
     cut = Camera(CAMERA.world_from_cam, CAMERA.fx, CAMERA.fy, 5.0, 33.0, 50, 40)  # part of the mesh is outside
+    compared = 0
     for camera in (CAMERA, cut):
         one, other = (antialias.see(vertices, faces, camera, name, reach) for name in ("numba", "torch"))
         assert (one.face != other.face).sum() <= 1  # rounding at an edge
@@ -164,6 +165,8 @@ def test_torch_sees_what_numba_sees(scene, reach, monkeypatch):
                 row = torch.cat([seen.owner[:, None], seen.other[:, None], seen.edge], dim=1)
                 rows.append(sorted(map(tuple, row.tolist())))
             assert rows[0] == rows[1] and (reach == 0 or len(rows[0]) > 20)
+            compared += 1
+    assert compared
 
 
 def test_torch_leaves_out_what_reaches_behind_the_camera_and_draws_nothing_of_nothing():
