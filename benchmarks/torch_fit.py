@@ -43,8 +43,8 @@ class VectorisedSolver(_KernelSolver):
             losses = batch_losses(sdf, color, torch.from_numpy(self._table[part]), settings)
             losses.sum().backward()
             total += losses.detach().numpy()
-        self._parts_sdf[0, ..., 0] += sdf.grad.numpy()
-        self._parts_color[0] += color.grad.numpy()
+        self._parts_sdf[0, 0, ..., 0] += sdf.grad.numpy()
+        self._parts_color[0, 0] += color.grad.numpy()
         return total
 
 

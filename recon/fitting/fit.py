@@ -51,11 +51,11 @@ def fit(
         if progress:
             progress(steps / every)
 
-    fitted = None
-    with ThreadPoolExecutor(len(processors())) as pool:
+    fitted, workers = None, len(processors())
+    with ThreadPoolExecutor(workers) as pool:
         frame = find_frame(Silhouettes(trusted, pool), trusted, config)
         if with_levels:
-            fitted = fit_levels(trusted, frame, config, np.random.default_rng(seed), pool, report)
+            fitted = fit_levels(trusted, frame, config, np.random.default_rng(seed), pool, workers, report)
         if not hashed:
             return fitted.field
         hull = frame.hull(config.hash.resolution)

@@ -30,7 +30,7 @@ class FittedLevel:
 
 def fit_levels(
     views: Sequence[View], frame: Frame, config: FitConfig, rng: np.random.Generator, pool: Executor,
-    progress: Callable[[int], None],
+    workers: int, progress: Callable[[int], None],
 ) -> FittedLevel:  # fmt: skip
     """Fit all levels, each from where the one before it ended.
 
@@ -40,11 +40,12 @@ def fit_levels(
         config: see `FitConfig`.
         rng: draws the rays.
         pool: runs the kernels.
+        workers: how many jobs the pool runs at once.
         progress: called with the number of steps done, over all levels together.
     """
     shares, ended = _steps_of_levels(config), None
     for level, coarse in enumerate(config.levels):
-        solver, hull = _begin(views, frame, round(coarse * frame.finer), ended, config, pool)
+        solver, hull = _begin(views, frame, round(coarse * frame.finer), ended, config, pool, workers)
         draw = _batches(solver.ray_count, round(config.rays * (coarse / 64) ** 2), rng)
         for index in range(shares[level]):
             _advance(solver, next(draw), level, index / shares[level], config)
@@ -56,8 +57,9 @@ def fit_levels(
 
 
 def _begin(
-    views: Sequence[View], frame: Frame, resolution: int, before: FittedLevel | None, config: FitConfig, pool: Executor
-) -> tuple["Solver", np.ndarray]:
+    views: Sequence[View], frame: Frame, resolution: int, before: FittedLevel | None, config: FitConfig, pool: Executor,
+    workers: int,
+) -> tuple["Solver", np.ndarray]:  # fmt: skip
     """The solver of a level that begins where the one ``before`` ended, and the hull (n, n, n) in its voxels."""
     from zero123pp.recon.fitting.solver import Solver
     from zero123pp.recon.fitting.targets import REACH, level_targets, seen_colors
@@ -71,7 +73,7 @@ def _begin(
         # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
         start = hull + resize_grid(before.carved, resolution) / voxel
         color = resize_grid(before.field.color, resolution)
-    return Solver(start, color, wanted.floor, wanted.rays, REACH, pool), hull
+    return Solver(start, color, wanted.floor, wanted.rays, REACH, pool, workers), hull
 
 
 def _steps_of_levels(config: FitConfig) -> list[int]:

@@ -2,15 +2,11 @@
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from zero123pp.recon.fitting.tracing import SLOTS, Grids, Tracer, parts_of_slots, plane_runs
 from zero123pp.recon.ops.field import nodes, rays
-
-SLOTS = 4
-"""Gradient grids that rays are dealt to, and so the most threads that a step can use. Fixed, so that sums are always
-taken in the same order and the result does not depend on the machine's threads."""
 
 BETA1, BETA2 = 0.9, 0.95
 
@@ -34,8 +30,9 @@ class Solver:
     """Signed distances and colours on n^3 nodes, and everything needed to improve them. Lengths are in voxels."""
 
     def __init__(
-        self, sdf: np.ndarray, color: np.ndarray, floor: np.ndarray, table: np.ndarray, reach: float, pool: Executor
-    ) -> None:
+        self, sdf: np.ndarray, color: np.ndarray, floor: np.ndarray, table: np.ndarray, reach: float, pool: Executor,
+        workers: int = SLOTS,
+    ) -> None:  # fmt: skip
         """Set up a level.
 
         Args:
@@ -45,16 +42,21 @@ class Solver:
             table: (R, RAY_SIZE) rays, see `zero123pp.recon.ops.field.rays`.
             reach: nodes whose floor is below this are optimised, the others keep their start.
             pool: runs the kernels.
+            workers: how many jobs the pool runs at once. The result does not depend on it.
         """
         n = len(sdf)
         self.sdf, self.color = np.array(sdf, np.float32), np.array(color, np.float32)
         self.losses: dict[str, float] = {}
         self._floor, self._table, self._pool = floor.astype(np.float32), table, pool
         self._begin, self._end = active_range(self._floor < reach)
-        self._planes = _split(self._begin, self._end)
-        grid, slots = (n, n, n, 1), SLOTS
-        self._parts_sdf = np.zeros((slots, *grid), np.float32)
-        self._parts_color = np.zeros((slots, n, n, n, 3), np.float32)
+        work = (self._end - self._begin).sum(1) + 1
+        slabs = plane_runs(work, 1, n - 1, parts_of_slots(workers))
+        self._planes = [(slab, *run) for slab, ends in enumerate(slabs) for run in plane_runs(work, *ends, SLOTS)]
+        grid = (n, n, n, 1)
+        self._parts_sdf = np.zeros((len(slabs), SLOTS, *grid), np.float32)
+        self._parts_color = np.zeros((len(slabs), SLOTS, n, n, n, 3), np.float32)
+        grids = Grids(self.sdf, self.color, self._parts_sdf, self._parts_color)
+        self._tracer = Tracer(grids, table, slabs, pool, workers)
         self._gradient, self._gradient_color = np.zeros(grid, np.float32), np.zeros((n, n, n, 3), np.float32)
         self._moments = [np.zeros((n, n, n), np.float32) for _ in range(2)]
         self._moments_color = [np.zeros((n, n, n, 3), np.float32) for _ in range(2)]
@@ -102,40 +104,32 @@ class Solver:
         }
 
     def _trace(self, chosen: np.ndarray, settings: np.ndarray) -> np.ndarray:
-        losses = np.zeros((SLOTS, rays.LOSSES), np.float32)
-        n = len(self.sdf)
-        limit = rays.sample_limit(n, float(settings[rays.STEP]))
-
-        def trace(slot: int) -> None:
-            rays.ray_losses(
-                self.sdf.reshape(-1), self.color.reshape(-1), n, self._table, chosen, slot, SLOTS, settings,
-                self._parts_sdf[slot].reshape(-1), self._parts_color[slot].reshape(-1), losses[slot], limit,
-            )  # fmt: skip
-
-        list(self._pool.map(trace, range(SLOTS)))
-        return losses.sum(0, dtype=np.float64)
+        return self._tracer.trace(chosen, settings)
 
     def _update(self, weights: Weights, lr_sdf: float, lr_color: float) -> None:
         begin, end = self._begin, self._end
         adam_sdf, adam_color = self._adam(lr_sdf), self._adam(lr_color)
         gradient = self._gradient[..., 0]
 
-        def gather(planes: tuple[int, int]) -> None:
-            nodes.collect(*planes, begin, end, self._parts_sdf, self._gradient)
-            nodes.collect(*planes, begin, end, self._parts_color, self._gradient_color)
+        def gather(run: tuple[int, int, int]) -> None:
+            slab, *planes = run
+            nodes.collect(*planes, begin, end, self._parts_sdf[slab], self._gradient)
+            nodes.collect(*planes, begin, end, self._parts_color[slab], self._gradient_color)
             nodes.step_color(*planes, begin, end, self._gradient_color, adam_color, *self._moments_color, self.color)
             nodes.measure(
                 *planes, begin, end, np.float32(BAND), self.sdf, self._laplacian, self._flux, self._node_losses
             )
 
-        def smooth(planes: tuple[int, int]) -> None:
+        def smooth(run: tuple[int, int, int]) -> None:
+            _, *planes = run
             nodes.regularise(
                 *planes, begin, end, self._laplacian, self._flux, np.float32(weights.laplacian / count),
                 np.float32(weights.eikonal / count), gradient,
             )  # fmt: skip
             nodes.blur_plane(*planes, begin, end, gradient, self._scratch)
 
-        def move(planes: tuple[int, int]) -> None:
+        def move(run: tuple[int, int, int]) -> None:
+            _, *planes = run
             nodes.step_sdf(
                 *planes, begin, end, gradient, self._scratch, adam_sdf, *self._moments, self._floor, self.sdf
             )
@@ -161,12 +155,3 @@ def active_range(active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     begin = np.where(some, inner.argmax(-1), 0).astype(np.int32)
     end = np.where(some, inner.shape[-1] - inner[..., ::-1].argmax(-1), 0).astype(np.int32)
     return begin, end
-
-
-def _split(begin: np.ndarray, end: np.ndarray) -> list[tuple[int, int]]:
-    """Inner planes in as many runs as there are slots, with about the same number of active nodes each."""
-    n = len(begin)
-    work = np.cumsum((end - begin).sum(1) + 1)
-    cuts = np.searchsorted(work, work[-1] * np.arange(1, SLOTS) / SLOTS)
-    edges = np.clip([1, *cuts, n - 1], 1, n - 1)
-    return [(int(a), int(b)) for a, b in pairwise(edges) if b > a]

@@ -2,8 +2,9 @@
 
 Everything is in voxels: node (i, j, k) of the grid stands at (i, j, k), distances along rays and signed distances are
 lengths in voxels. Kernels are generic in the floating type (float32 to run, float64 to check gradients) and run
-without the interpreter's lock; a worker owns the gradient grids it adds to, so nothing races and the result does not
-depend on how many threads there are. What is computed is written out readably in `reference.py`.
+without the interpreter's lock; a worker owns the gradient grids, or their planes, that it adds to, so nothing races.
+`ray_losses` does all for its rays at once; `trace_rays` and `scatter_rays` are its halves, with the same bytes. What is
+computed is written out readably in `reference.py`.
 """
 
 import numba
@@ -33,13 +34,10 @@ LEAST_WEIGHT = 0.003
 """Colour and normal are looked at only in sections with at least this weight."""
 
 _X, _Y, _Z, _CDF, _GRADIENT, _DISTANCE, _SAMPLE_SIZE = 0, 1, 2, 3, 4, 5, 6  # columns of a sample
-_LIGHT, _PASSES, _RED, _GRAD_OPACITY, _SECTION_SIZE = (
-    0,
-    1,
-    2,
-    5,
-    6,
-)  # columns of a section: light in, share that passes, ...
+_LIGHT, _PASSES, _RED, _GRAD_OPACITY, _SECTION_SIZE = 0, 1, 2, 5, 6
+# Columns of a section: light in, share that passes, residual of the colour (3), dL/dw.
+SAMPLE_SIZE, SECTION_SIZE = _SAMPLE_SIZE, _SECTION_SIZE
+"""Columns that `trace_rays` needs for a sample and for a section."""
 
 
 def sample_limit(resolution: int, step: float) -> int:
@@ -110,9 +108,62 @@ def ray_losses(sdf, color, n, rays, chosen, first, stride, settings, gradient_sd
     for index in range(first, len(chosen), stride):
         r = chosen[index]
         sample_count, section_count, light = _march(sdf, n, rays, r, settings, samples, sections, ends)
-        _shade(sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light,
-               gradient_sdf, gradient_color, losses)  # fmt: skip
-        _backward(n, settings, samples, sections, ends, sample_count, section_count, gradient_sdf)
+        tint = _shade(sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light, losses)
+        _backward(settings, samples, sections, ends, section_count)
+        _scatter(sdf, n, rays, r, settings, samples, sections, ends, sample_count, section_count, tint, 0, n,
+                 gradient_sdf, gradient_color, losses)  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def trace_rays(sdf, color, n, rays, rows, settings, samples, sections, ends, extents, tints, losses, limit):
+    """The first half of `ray_losses` for the rays ``rows`` (B,): all but adding to the gradient grids.
+
+    Args:
+        sdf: (n^3,) signed distances, voxels.
+        color: (n^3 * 3,) colours.
+        n: nodes along an axis.
+        rays: (R, RAY_SIZE) table of rays.
+        rows: (B,) int32 rows of ``rays``.
+        settings: (SETTINGS_SIZE,).
+        samples: (at least B * limit, SAMPLE_SIZE), filled one ray after another, as are the following.
+        sections: (at least B * limit, SECTION_SIZE).
+        ends: (at least B * limit,) int32.
+        extents: (B + 1, 2) int64, where the samples and sections of each ray begin and the last ones end.
+        tints: (B, 3) what the colour loss asks of each ray's colour.
+        losses: (LOSSES,) added to.
+        limit: see `sample_limit`.
+    """
+    at, section_at = 0, 0
+    extents[0, 0], extents[0, 1] = 0, 0
+    for index in range(len(rows)):
+        r = rows[index]
+        own, own_sections = samples[at : at + limit], sections[section_at : section_at + limit]
+        own_ends = ends[section_at : section_at + limit]
+        sample_count, section_count, light = _march(sdf, n, rays, r, settings, own, own_sections, own_ends)
+        tint = _shade(sdf, color, n, rays, r, settings, own, own_sections, own_ends, section_count, light, losses)
+        _backward(settings, own, own_sections, own_ends, section_count)
+        tints[index, 0], tints[index, 1], tints[index, 2] = tint
+        at += sample_count
+        section_at += section_count
+        extents[index + 1, 0], extents[index + 1, 1] = at, section_at
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def scatter_rays(
+    sdf, n, rays, rows, settings, samples, sections, ends, extents, tints, x_first, x_last,
+    gradient_sdf, gradient_color, losses,
+):  # fmt: skip
+    """The second half of `ray_losses`: add what `trace_rays` found to the planes x_first <= i < x_last of the grids.
+
+    The planes beside those, x_first - 1 and x_last, get some of what is due to them; nobody may look at them.
+    """
+    for index in range(len(rows)):
+        at, stop = extents[index, 0], extents[index + 1, 0]
+        section_at, section_stop = extents[index, 1], extents[index + 1, 1]
+        tint = (tints[index, 0], tints[index, 1], tints[index, 2])
+        _scatter(sdf, n, rays, rows[index], settings, samples[at:stop], sections[section_at:section_stop],
+                 ends[section_at:section_stop], stop - at, section_stop - section_at, tint, x_first, x_last,
+                 gradient_sdf, gradient_color, losses)  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -161,11 +212,11 @@ def _march(sdf, n, rays, r, settings, samples, sections, ends):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _shade(
-    sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light,
-    gradient_sdf, gradient_color, losses,
-):  # fmt: skip
-    """Colour, opacity and normals of a ray, their losses, and dL/dw of every section's weight (its _GRAD_OPACITY)."""
+def _shade(sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light, losses):
+    """Colour and opacity of a ray and their losses; dL/dw of every section's weight (its _GRAD_OPACITY).
+
+    Returns dL/dcolour of the ray (3).
+    """
     number = sdf.dtype.type
     zero, one, two = number(0), number(1), number(2)
     least = number(LEAST_WEIGHT)
@@ -190,10 +241,6 @@ def _shade(
         red += weight * sections[s, _RED]
         green += weight * sections[s, _RED + 1]
         blue += weight * sections[s, _RED + 2]
-        if settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] > zero:
-            share = settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] * rays[r, WEIGHT] * weight
-            b, u, v, w = _surface(samples, near, far, n)
-            losses[LOSS_NORMAL] += _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf)
     # Charbonnier: 2 c^2 (sqrt(1 + r^2 / c^2) - 1), which is r^2 for small residuals and 2 c |r| for large ones.
     scale = settings[RGB_SCALE]
     root = np.sqrt(one + (red * red + green * green + blue * blue) / (scale * scale))
@@ -212,17 +259,7 @@ def _shade(
         sections[s, _GRAD_OPACITY] += (
             red * sections[s, _RED] + green * sections[s, _RED + 1] + blue * sections[s, _RED + 2]
         )
-        b, u, v, w = _middle(samples, near, far, n)
-        for i in range(2):
-            along_x = weight * (u if i else one - u)
-            for j in range(2):
-                along_y = along_x * (v if j else one - v)
-                for k in range(2):
-                    share = along_y * (w if k else one - w)
-                    at = 3 * (b + (i * n + j) * n + k)
-                    gradient_color[at] += share * red
-                    gradient_color[at + 1] += share * green
-                    gradient_color[at + 2] += share * blue
+    return red, green, blue
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -255,8 +292,8 @@ def _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _backward(n, settings, samples, sections, ends, sample_count, section_count, gradient_sdf):
-    """From dL/dw of the sections to the gradient of the signed distances.
+def _backward(settings, samples, sections, ends, section_count):
+    """From dL/dw of the sections to the gradient of the signed distance of each sample.
 
     With w_i = T_i alpha_i and T_{i+1} = T_i (1 - alpha_i): dL/dalpha_i = T_i q_i - (sum of w_j q_j over j > i) /
     (1 - alpha_i), where q = dL/dw. The divisor cancels against d alpha_i / df (see `zero123pp.recon.ops.field.neus`).
@@ -271,9 +308,51 @@ def _backward(n, settings, samples, sections, ends, sample_count, section_count,
         samples[near, _GRADIENT] += common * (one - samples[near, _CDF])
         samples[far, _GRADIENT] -= common * (one - samples[far, _CDF])
         behind += sections[s, _LIGHT] * (one - sections[s, _PASSES]) * grad_opacity
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _scatter(
+    sdf, n, rays, r, settings, samples, sections, ends, sample_count, section_count, tint, x_first, x_last,
+    gradient_sdf, gradient_color, losses,
+):  # fmt: skip
+    """Add the derivatives of a ray's samples and sections that touch the planes x_first <= i < x_last.
+
+    The losses of normals, on which nothing else depends, are taken here as well, each by one worker.
+    """
+    number = samples.dtype.type
+    zero, one, least = number(0), number(1), number(LEAST_WEIGHT)
+    red, green, blue = tint
+    before = x_first - 1
+    for s in range(section_count):
+        near, far = ends[s] - 1, ends[s]
+        weight = sections[s, _LIGHT] * (one - sections[s, _PASSES])
+        if weight < least:
+            continue
+        if settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] > zero:
+            share = settings[W_NORMAL] * rays[r, NORMAL_WEIGHT] * rays[r, WEIGHT] * weight
+            b, u, v, w = _surface(samples, near, far, n)
+            plane = b // (n * n)
+            if before <= plane < x_last:
+                loss = _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf)
+                losses[LOSS_NORMAL] += loss if plane >= x_first else zero
+        b, u, v, w = _middle(samples, near, far, n)
+        plane = b // (n * n)
+        if not before <= plane < x_last:
+            continue
+        for i in range(2):
+            along_x = weight * (u if i else one - u)
+            for j in range(2):
+                along_y = along_x * (v if j else one - v)
+                for k in range(2):
+                    share = along_y * (w if k else one - w)
+                    at = 3 * (b + (i * n + j) * n + k)
+                    gradient_color[at] += share * red
+                    gradient_color[at + 1] += share * green
+                    gradient_color[at + 2] += share * blue
     for i in range(sample_count):
         gradient = samples[i, _GRADIENT]
-        if gradient == zero:
+        plane = min(int(samples[i, _X]), n - 2)
+        if gradient == zero or not before <= plane < x_last:
             continue
         b, u, v, w = _cell(samples[i, _X], samples[i, _Y], samples[i, _Z], n)
         g1 = gradient * u

@@ -56,14 +56,17 @@ def test_normals_help_where_colors_say_nothing(ball):
 
 
 def test_same_seed_same_bytes_whatever_the_threads(ball, monkeypatch):
-    config = replace(SMALL, steps=12)
-    monkeypatch.setattr(fit_module, "processors", lambda: (0,))
-    one = fit(ball, config, seed=3)
-    monkeypatch.setattr(fit_module, "processors", lambda: (0, 1, 2))
-    three, other = fit(ball, config, seed=3), fit(ball, config, seed=4)
-    assert one.sdf.tobytes() == three.sdf.tobytes()
-    assert one.color.tobytes() == three.color.tobytes()
-    assert one.sdf.tobytes() != other.sdf.tobytes()
+    """With normals and without; on one processor and on more of them than there are gradient grids."""
+    config = replace(SMALL, steps=8)
+    bare = replace(ball, views=tuple(replace(view, normal=None) for view in ball.views))
+    for views in (ball, bare):
+        found = set()
+        for count in (1, 3, 8, 16):
+            monkeypatch.setattr(fit_module, "processors", lambda count=count: range(count))
+            field = fit(views, config, seed=3)
+            found.add((field.sdf.tobytes(), field.color.tobytes()))
+        assert len(found) == 1
+        assert field.sdf.tobytes() != fit(views, config, seed=4).sdf.tobytes()
 
 
 def test_views_of_any_pose_size_and_number():
