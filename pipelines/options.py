@@ -56,12 +56,12 @@ def _is_picture(value: Any) -> bool:
 
 
 def _is_mesh(value: Any) -> bool:
-    from zero123pp.types import Mesh, TexturedMesh
+    from zero123pp.types import Part
 
     if isinstance(value, str | PathLike):
         return PATH.fits(value)
     parts = value if isinstance(value, list | tuple) else [value]
-    return bool(parts) and all(isinstance(part, Mesh | TexturedMesh) for part in parts)
+    return bool(parts) and all(isinstance(part, Part) for part in parts)
 
 
 SWITCH = Kind("True or False", lambda value: isinstance(value, bool))
