@@ -1,5 +1,6 @@
 """Assets to files: a table of formats, and one way to write that leaves a whole file or none."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,9 +22,10 @@ EXPORTERS: dict[str, Callable[[Part, str, Mapping], dict[str, bytes]]] = {
 
 
 def written_by(path: str | Path) -> list[Path]:
-    """All files that `save` may write for ``path``."""
-    path = Path(path)
-    beside = side_names(path.stem) if path.suffix.lower() == ".obj" else ()
+    """All files that `save` may write for ``path``, the main one last; beside the file itself where that is a link."""
+    suffix = Path(path).suffix.lower()
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
+    beside = side_names(path.stem) if suffix == ".obj" else ()
     return [*(path.with_name(name) for name in beside), path]
 
 
@@ -58,10 +60,9 @@ def save(asset: Part, path: str | Path, *, extras: Mapping | None = None, overwr
         BadInput: as `check_target`; also for a full disk, an empty mesh, or extras that JSON cannot hold.
     """
     check_target(path, overwrite=overwrite)
-    path = Path(path)
+    suffix, path = Path(path).suffix.lower(), written_by(path)[-1]
     if not len((asset.mesh if isinstance(asset, TexturedMesh) else asset).faces):
         raise BadInput(f"cannot write {path.name}: the mesh has no faces")
-    suffix = path.suffix.lower()
     contents = EXPORTERS[suffix](asset, path.stem, extras or {})
     main = contents.pop(path.stem + suffix)
     write_files(path.parent, contents | {path.name: main}, path.name)  # the name as given, "TOY.GLB" too

@@ -133,6 +133,18 @@ def test_names_that_are_spelled_alike_keep_their_own_textures(tmp_path, textured
     assert np.array_equal(part.base_color, textured.base_color)
 
 
+@pytest.mark.parametrize("name", ["toy.obj", "toy.data"])
+def test_through_a_link_the_texture_lies_beside_the_file(tmp_path, textured, name):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.obj").symlink_to(tmp_path / "real" / name)
+    save(textured, tmp_path / "link.obj")
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {name, "toy.mtl", "toy.png"}
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["link.obj"]
+    (tmp_path / "real" / name).rename(tmp_path / "real" / "toy.obj")
+    (part,) = load_parts(tmp_path / "real" / "toy.obj")
+    assert np.array_equal(part.base_color, textured.base_color)
+
+
 def test_a_texture_does_not_replace_a_picture_that_was_there(tmp_path, textured):
     (tmp_path / "toy.png").write_bytes(b"theirs")
     with pytest.raises(BadInput, match=r"toy\.png exists already"):
