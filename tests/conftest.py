@@ -9,6 +9,13 @@ import pytest
 from paths import ROOT
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m quick` reads only the files that hold such tests: to import the others takes longer than the tests."""
+    if config.option.markexpr == "quick" and collection_path.name.startswith("test_"):
+        return True if "mark.quick" not in collection_path.read_text(encoding="utf-8") else None
+    return None
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of larger reference data, when it lies beside the checkout (or where ZERO123PP_SHARED says)."""

@@ -20,6 +20,8 @@ from zero123pp.cameras import (
 from zero123pp.errors import BadInput
 from zero123pp.rigs import RIGS, get_rig
 
+pytestmark = pytest.mark.quick
+
 ANGLES = dict(azimuth=st.floats(-360, 360), elevation=st.floats(-80, 80))
 
 

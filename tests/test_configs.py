@@ -12,6 +12,8 @@ from zero123pp.configs.renamed import REMOVED
 from zero123pp.errors import ConfigError
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 
+pytestmark = pytest.mark.quick
+
 
 @dataclass(frozen=True)
 class Stage:

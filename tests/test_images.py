@@ -22,6 +22,8 @@ from zero123pp.images import (
     untile_sheet,
 )
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("tail", [(), (3,), (4,)])
 def test_untile_inverts_tile(tail):

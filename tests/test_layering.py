@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
+pytestmark = pytest.mark.quick
+
 ROOT_FILES = {
     "zero123pp",
     *(f"zero123pp.{name}" for name in ("types", "cameras", "images", "rigs", "errors", "files", "machine")),

@@ -3,6 +3,8 @@
 import pytest
 from paths import ROOT
 
+pytestmark = pytest.mark.quick
+
 ABOUT_ALL = {"test_layering.py", "test_mirror.py", "test_packaging.py", "gpu", "security"}
 """Tests of the whole tree, by the first part of their path."""
 TESTS = [path.relative_to(ROOT / "tests") for path in sorted((ROOT / "tests").rglob("test_*.py"))]

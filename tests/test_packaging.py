@@ -22,6 +22,7 @@ def _packages_on_disk() -> set[str]:
     return found
 
 
+@pytest.mark.quick
 def test_every_package_is_listed():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     assert set(listed) == _packages_on_disk()

@@ -12,6 +12,8 @@ from zero123pp.errors import BadInput
 from zero123pp.recon.field import Field
 from zero123pp.types import Camera, Cutout, Mesh, MultiView, TexturedMesh, View
 
+pytestmark = pytest.mark.quick
+
 CAMERA = orbit_camera(0, 0, 2, 30, 4)
 
 

@@ -1,10 +1,12 @@
 """Laws of the value ranges."""
 
+import pytest
 import torch
 
 from zero123pp.diffusion import latents
 
 
+@pytest.mark.quick
 def test_scaling_is_undone():
     x = torch.linspace(-3, 3, 101, dtype=torch.float64)
     torch.testing.assert_close(latents.unscale_latents(latents.scale_latents(x)), x)

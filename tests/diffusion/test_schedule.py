@@ -18,6 +18,7 @@ from zero123pp.errors import BadInput
 LINEAR = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear", "num_train_timesteps": 1000}
 
 
+@pytest.mark.quick
 def test_the_linear_schedule_of_the_report():
     sigmas = schedule.training_sigmas(LINEAR)
     assert sigmas.shape == (1000,) and sigmas.dtype == np.float32 and (np.diff(sigmas) > 0).all()
@@ -29,6 +30,7 @@ def test_the_linear_schedule_of_the_report():
     np.testing.assert_allclose(listed, sigmas, rtol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("spacing", ["trailing", "linspace", "leading"])
 @pytest.mark.parametrize("steps", [1, 3, 28, 75])
 def test_sigma_of_t_is_the_schedulers(spacing, steps):
@@ -38,6 +40,7 @@ def test_sigma_of_t_is_the_schedulers(spacing, steps):
     np.testing.assert_allclose(got, scheduler.sigmas[:-1].numpy(), rtol=1e-6)
 
 
+@pytest.mark.quick
 def test_noised_reference_is_ddpms_forward_process():
     scheduler = DDIMScheduler(**LINEAR)
     sigmas = schedule.training_sigmas(scheduler.config)
@@ -47,6 +50,7 @@ def test_noised_reference_is_ddpms_forward_process():
         torch.testing.assert_close(noised_reference(clean, eps, float(sigmas[t])), want, rtol=0, atol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("config", [{}, LINEAR | {"beta_schedule": "squaredcos_cap_v2"}, {"shift": 1.0}])
 def test_a_schedule_of_another_kind_is_refused(config):
     with pytest.raises(BadInput, match="beta_schedule"):

@@ -13,6 +13,8 @@ from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing.topology import signed_volume
 from zero123pp.types import Mesh, TexturedMesh
 
+pytestmark = pytest.mark.quick
+
 TEXTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
 
 

@@ -10,6 +10,8 @@ from zero123pp.recon.ops.raster import rasterize
 from zero123pp.recon.render import UNPAINTED, render
 from zero123pp.types import Mesh, TexturedMesh
 
+pytestmark = pytest.mark.quick
+
 CAMERA = orbit_camera(40, -15, 1.8660254, 30, 96)
 
 

@@ -18,6 +18,8 @@ from zero123pp.render.cameras import (
 from zero123pp.render.draw import ViewsConfig, draw_pass
 from zero123pp.rigs import RIGS, get_rig
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("rig", RIGS)
 @pytest.mark.parametrize("query", [0, 5, 11])

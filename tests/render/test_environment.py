@@ -8,6 +8,8 @@ from zero123pp.render.environment import Environment, shrunk
 from zero123pp.render.light_kernels import _texel
 from zero123pp.render.ray_tables import pixel_phases, ray_tables
 
+pytestmark = pytest.mark.quick
+
 
 def spot(row: int, column: int, height: int = 32) -> np.ndarray:
     panorama = np.full((height, 2 * height, 3), 1e-4)

@@ -13,6 +13,8 @@ from zero123pp.errors import BadInput
 from zero123pp.render.instantmesh import write_paths, write_views
 from zero123pp.render.shards import ShardFolder, index_path, open_samples, read_samples, write_shard
 
+pytestmark = pytest.mark.quick
+
 SAMPLES = [random_sample(f"bear-0-{n:02d}", mesh="bear") for n in range(3)] + [random_sample("cup-0-00", mesh="cup")]
 
 

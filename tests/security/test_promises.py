@@ -91,6 +91,7 @@ def calls_of(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.quick
 def test_nothing_in_the_package_runs_text_or_pickles():
     forbidden = {"eval", "exec", "compile", "os.system", "os.popen", "pickle.load", "pickle.loads", "marshal.loads"}
     forbidden |= {"yaml.load", "shell=True", "trust_remote_code", "custom_pipeline", "__import__", "allow_pickle=True"}
@@ -289,6 +290,7 @@ def test_damaged_pictures_of_every_kind_are_one_kind_of_error():
             decode(buffer.getvalue()[: len(buffer.getvalue()) // 3], "cut.png")
 
 
+@pytest.mark.quick
 def test_every_test_that_security_names_is_there():
     named = re.findall(r"`(?:([a-z_]+/[a-z_]+\.py))?(?:::(test_\w+))?`", (ROOT / "SECURITY.md").read_text())
     file, found = None, 0

@@ -9,6 +9,8 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.batch import index
 from zero123pp.pipelines.batch.items import Shard
 
+pytestmark = pytest.mark.quick
+
 ALL = Shard.parse("1/1")
 
 

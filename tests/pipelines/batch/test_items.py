@@ -30,6 +30,7 @@ def refused(*arguments):
     return str(caught.value)
 
 
+@pytest.mark.quick
 def test_columns_and_defaults(tmp_path):
     items = from_list(tmp_path / "a.csv", "image,seed,model,prompt\na.png,3,preview,\n,,,a robot\n\nb.png,,,\n")
     assert [(i.row, i.image, i.prompt, i.seed, i.model) for i in items] == [
@@ -50,6 +51,7 @@ def test_rows_that_give_their_views_are_not_drawn(tmp_path):
     assert "row 3: steps is about drawing views" in items[2].problem and "guidance is about" in items[3].problem
 
 
+@pytest.mark.quick
 def test_a_bad_row_costs_that_row_only(tmp_path):
     rows = ["{", "[1]", "null", '{"image": 3}', '{"image": "a", "seed": -1}', '{"image": "a", "seed": true}']
     rows += ['{"image": "a", "seed": 1e400}', '{"image": "a", "guidance": NaN}', '{"image": "a", "prompt": "b"}', "{}"]
@@ -61,6 +63,7 @@ def test_a_bad_row_costs_that_row_only(tmp_path):
     assert [bool(item.problem) for item in items] == [True, True, False]
 
 
+@pytest.mark.quick
 def test_damaged_lists_are_refused_as_a_whole(tmp_path):
     path = tmp_path / "a.csv"
     for content, words in [
@@ -92,6 +95,7 @@ def test_folders_are_searched_in_order_without_following_links(tmp_path):
     assert [item.image for item in items] == ["a/c.JPG", "b.png"] and root == tmp_path / "in"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "text", ["../a.png", "/etc/passwd", "a/../../b", "C:\\a.png", "a\0b", "out.png", "loop", "\ud800"]
 )
@@ -131,6 +135,7 @@ def test_what_a_list_says_comes_back_or_is_refused(tmp_path, rows):
         assert item.problem or (item.image, item.seed) == (image, seed)
 
 
+@pytest.mark.quick
 @EVERYTHING
 @given(count=st.integers(1, 9), rows=st.integers(0, 40))
 def test_shards_are_a_partition(count, rows):
@@ -141,6 +146,7 @@ def test_shards_are_a_partition(count, rows):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "text", ["", "3", "0/4", "5/4", "1/0", "-1/4", "a/b", "1/2/3", "\u0661/\u0662", "1" * 30 + "/" + "2" * 30]
 )

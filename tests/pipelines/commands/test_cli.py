@@ -75,6 +75,7 @@ BAD_PICTURES = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", BAD_PICTURES)
 def test_bad_pictures(case, tmp_path, capsys):
     make, named = BAD_PICTURES[case]
@@ -83,6 +84,7 @@ def test_bad_pictures(case, tmp_path, capsys):
     assert not list(tmp_path.glob("*.glb*")) and not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.quick
 def test_bad_usage(tmp_path, capsys):
     picture, out = _picture(tmp_path / "toy.png"), tmp_path / "toy.glb"
     good = ["--image", picture, "--out", out]
@@ -158,6 +160,7 @@ def test_bad_checkpoints(tmp_path, capsys):
     assert not (tmp_path / "toy.glb").exists()
 
 
+@pytest.mark.quick
 def test_help_is_whole_and_loads_nothing():
     done = subprocess.run([sys.executable, ROOT / "run.py", "--help"], capture_output=True, text=True, check=True)
     assert "CC-BY-NC" in done.stdout and "--texture-size" in done.stdout

@@ -1,10 +1,13 @@
 """Colours at the edge without those of the background."""
 
 import numpy as np
+import pytest
 from discs import GREEN, RED, soft_disc
 
 from zero123pp.images import over
 from zero123pp.pipelines.cutout.foreground import estimate_foreground
+
+pytestmark = pytest.mark.quick
 
 
 def test_edges_lose_the_colour_of_the_background():

@@ -7,6 +7,8 @@ from discs import RED
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.cutout.recentre import limit_size, recentre
 
+pytestmark = pytest.mark.quick
+
 
 def box_of(alpha: np.ndarray) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero((alpha > 127).any(1)), np.flatnonzero((alpha > 127).any(0))

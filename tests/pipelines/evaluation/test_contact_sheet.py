@@ -6,6 +6,8 @@ import pytest
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
 
+pytestmark = pytest.mark.quick
+
 RED, GREEN = (np.tile(np.uint8(color), (8, 8, 1)) for color in ([255, 0, 0], [0, 255, 0]))
 
 

@@ -26,6 +26,7 @@ def brick():
     return normalise([Mesh(mesh.vertices, mesh.faces.astype(np.int32), colors)])
 
 
+@pytest.mark.quick
 def test_presets_have_the_numbers_of_their_papers():
     assert set(PROTOCOLS) == {"sphere", "syncdreamer", "crm", "instantmesh"}
     syncdreamer, crm, instantmesh = (get_protocol(name) for name in ("syncdreamer", "crm", "instantmesh"))

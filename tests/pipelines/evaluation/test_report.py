@@ -7,6 +7,8 @@ import pytest
 from zero123pp.pipelines.commands import cli
 from zero123pp.pipelines.evaluation.report import mean_row, to_csv, to_markdown
 
+pytestmark = pytest.mark.quick
+
 
 def test_means_leave_out_what_is_not_a_number():
     mean = mean_row([{"object": "a", "CD": 1.0, "IoU": float("nan")}, {"object": "b", "CD": 3.0, "IoU": 0.5}])

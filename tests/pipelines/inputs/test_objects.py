@@ -8,6 +8,8 @@ from paths import ROOT
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.inputs.objects import find_meshes, half_of
 
+pytestmark = pytest.mark.quick
+
 
 def test_meshes_are_found_by_suffix_and_pattern(tmp_path):
     meshes = tmp_path

@@ -15,6 +15,8 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.inputs.read_image import read_image
 
+pytestmark = pytest.mark.quick
+
 
 def gradient(height: int = 40, width: int = 60) -> np.ndarray:
     """Smooth colours (height, width, 3) without any symmetry."""

@@ -252,6 +252,7 @@ def test_refusals(folders, toy_png, toy_obj, tmp_path, capsys):
     assert not (tmp_path / "o.glb").exists()
 
 
+@pytest.mark.quick
 def test_the_library_says_what_it_does_not_know():
     with pytest.raises(BadInput, match="depht"):
         ImageTo3D.from_pretrained("preview")(np.zeros((32, 32, 4), np.uint8), depht=1)

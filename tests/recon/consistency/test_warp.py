@@ -1,10 +1,13 @@
 """Flow between pictures and views moved by it."""
 
 import numpy as np
+import pytest
 
 from zero123pp.pipelines.evaluation.degrade import smooth_field
 from zero123pp.recon.consistency.warp import enlarged, flow, warped
 from zero123pp.recon.ops.resample import premultiplied
+
+pytestmark = pytest.mark.quick
 
 
 def test_no_displacement_changes_nothing_and_a_whole_one_shifts(ball):

@@ -20,6 +20,8 @@ from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.types import Mesh, TexturedMesh
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def textured() -> TexturedMesh:

@@ -12,6 +12,8 @@ from zero123pp.recon.fitting.hull import Silhouettes
 from zero123pp.recon.fitting.outline import signed_distance
 from zero123pp.types import Camera
 
+pytestmark = pytest.mark.quick
+
 
 def _disc(size=64, radius=17.3, centre=(30.2, 33.7), samples=8):
     at = (np.arange(size * samples) + 0.5) / samples

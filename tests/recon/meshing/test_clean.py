@@ -10,6 +10,8 @@ from zero123pp.recon.meshing import topology
 from zero123pp.recon.meshing.clean import CleanConfig, clean
 from zero123pp.types import Mesh
 
+pytestmark = pytest.mark.quick
+
 
 def joined(*meshes: Mesh) -> Mesh:
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes])

@@ -7,6 +7,8 @@ from zero123pp.errors import BadInput, ConfigError, StageFailed
 from zero123pp.recon.field import Field, resize_grid
 from zero123pp.recon.meshing.extract import ExtractConfig, extract
 
+pytestmark = pytest.mark.quick
+
 HALF = 0.4
 
 

@@ -8,6 +8,8 @@ from zero123pp.recon.metrics.likeness import likeness
 from zero123pp.recon.metrics.pictures import psnr
 from zero123pp.types import View
 
+pytestmark = pytest.mark.quick
+
 
 def test_likeness_is_psnr_over_what_both_cover():
     rng = np.random.default_rng(0)

@@ -6,6 +6,8 @@ import pytest
 from zero123pp.errors import BadInput
 from zero123pp.recon.metrics.pictures import decibels, psnr, ssim
 
+pytestmark = pytest.mark.quick
+
 
 def test_psnr_has_its_closed_form():
     black = np.zeros((16, 16, 3))

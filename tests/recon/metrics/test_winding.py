@@ -13,6 +13,8 @@ from zero123pp.recon.meshing.parts import join
 from zero123pp.recon.metrics.winding import grid_winding_numbers
 from zero123pp.types import Mesh
 
+pytestmark = pytest.mark.quick
+
 
 def exact_winding(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     """Signed solid angle over 4 pi (van Oosterom and Strackee 1983, eq. 8), point by point."""

@@ -12,6 +12,8 @@ from zero123pp.recon.prior.framing import (
     single_view_matrix,
 )
 
+pytestmark = pytest.mark.quick
+
 
 def test_projection_is_the_cameras():
     camera = orbit_camera(40, 10, 2.0, 30, 200)

@@ -63,6 +63,7 @@ def euler(vertices: np.ndarray, faces: np.ndarray) -> int:
     return len(vertices) - 3 * len(faces) // 2 + len(faces)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("centre", [(0.5, 0.5), (0.43, 0.52)])
 def test_disc_becomes_a_ball(centre: tuple[float, float]) -> None:
     size, radius = 200, 71.3
@@ -170,6 +171,7 @@ def test_same_bytes_twice() -> None:
     assert first.mesh.faces.tobytes() == second.mesh.faces.tobytes()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "alpha", [np.zeros((16, 16)), np.full((16, 16), 0.4), np.ones((16, 8)), np.ones(16), np.full((8, 8), np.nan)]
 )
@@ -178,6 +180,7 @@ def test_unusable_silhouettes_are_refused(alpha: np.ndarray) -> None:
         inflate(alpha)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("setting", [{"grid": 1}, {"roundness": 0}, {"depth_limit": -1}, {"smallest_part": 1}])
 def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(BadInput, match="out of range"):

@@ -116,6 +116,7 @@ def test_when_it_is_wanted():
         assert tuple(wanted(each, config) for each in (views, plain, distrusted)) == expected
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "values",
     [{"steps": 0}, {"pixels": 8}, {"lr": 0.0}, {"lr": float("nan")}, {"smoothness": -1.0}, {"weight_rgb": -1.0}],

@@ -74,6 +74,7 @@ def test_nothing_is_placed_where_there_is_nothing_or_by_wish(mesh):
     assert register_input_view(rgba, mesh, RegisterConfig(use="never")) == (None, {"used": False})
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("wrong", [{"distances": ()}, {"distances": (0.2,)}, {"elevations": (30.0, 10.0)}])
 def test_senseless_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match="register"):

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
 from zero123pp.recon.texturing.exposure import match_gains
+
+pytestmark = pytest.mark.quick
 
 
 def test_gains_solve_known_factors():

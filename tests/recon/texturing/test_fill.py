@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
 from scipy.ndimage import distance_transform_edt
 from shapes import icosphere
 
 from zero123pp.recon.meshing.normals import smooth_normals
 from zero123pp.recon.texturing.fill import fill_nearest, fill_on_surface
 from zero123pp.types import Mesh
+
+pytestmark = pytest.mark.quick
 
 
 def test_gutter_takes_the_nearest_texel():

@@ -160,6 +160,7 @@ def test_normals_are_smooth_across_seams():
     assert np.array_equal(asset.normals, smooth_normals(asset.mesh))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "bad",
     [

@@ -1,9 +1,12 @@
 """Panoramas as backdrops: read exactly, cropped where pointed, toned."""
 
 import numpy as np
+import pytest
 
 from zero123pp.cameras import orbit_camera, pixel_rays
 from zero123pp.train.matting.panoramas import perspective_crop, photograph, tone_map
+
+pytestmark = pytest.mark.quick
 
 
 def test_crops_look_where_they_are_pointed():

@@ -9,6 +9,8 @@ from zero123pp.configs import load  # noqa: E402
 from zero123pp.errors import ConfigError  # noqa: E402
 from zero123pp.train.multiview.config import ViewsTrainConfig, preset_names, preset_path  # noqa: E402
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_training_preset_loads(name):

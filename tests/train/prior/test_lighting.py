@@ -1,6 +1,9 @@
 """Irradiance of simple skies."""
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.quick
 
 
 def test_irradiance_of_simple_skies():

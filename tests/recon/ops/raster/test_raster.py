@@ -10,6 +10,8 @@ from zero123pp.recon.ops import raster
 from zero123pp.recon.ops.raster import BACKENDS, choose, rasterize, rasterize_uv
 from zero123pp.types import Camera
 
+pytestmark = pytest.mark.quick
+
 CAMERA = orbit_camera(30, 20, 1.8660254, 30, 200)
 
 
