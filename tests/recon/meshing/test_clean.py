@@ -10,8 +10,6 @@ from zero123pp.recon.meshing import topology
 from zero123pp.recon.meshing.clean import CleanConfig, clean
 from zero123pp.types import Mesh
 
-pytestmark = pytest.mark.quick
-
 
 def joined(*meshes: Mesh) -> Mesh:
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes])
@@ -46,6 +44,7 @@ def test_closed_surfaces_end_watertight_and_manifold(faces, rounded, seed):
         assert report["faces"] <= 1.02 * faces
 
 
+@pytest.mark.quick
 def test_report_tells_the_truth_about_a_sphere():
     sphere = icosphere(5, 0.4)
     mesh, report = clean(sphere, CleanConfig(faces=1000))
@@ -61,6 +60,7 @@ def test_report_tells_the_truth_about_a_sphere():
     ]
 
 
+@pytest.mark.quick
 def test_floaters_and_cavities_are_dropped_and_second_shells_kept():
     body, shell = icosphere(4, 0.3), moved(icosphere(3, 0.15), (0.6, 0, 0))
     floater, cavity = moved(icosphere(1, 0.02), (0, 0.6, 0)), inside_out(icosphere(3, 0.2))
@@ -76,12 +76,14 @@ def test_floaters_and_cavities_are_dropped_and_second_shells_kept():
     assert report["outward"]
 
 
+@pytest.mark.quick
 def test_an_inward_surface_is_turned_outward_with_its_cavity():
     body, cavity = icosphere(3, 0.3), inside_out(icosphere(2, 0.1))
     mesh, report = clean(inside_out(joined(body, cavity)), CleanConfig(faces=0))
     assert report["cavities_dropped"] == 1 and topology.signed_volume(mesh) > 0
 
 
+@pytest.mark.quick
 def test_redundant_faces_go():
     cube = box(splits=2)
     again, flipped = cube.faces[:3], cube.faces[5:7, ::-1]
@@ -92,6 +94,7 @@ def test_redundant_faces_go():
     assert len(cancelled.faces) == len(cube.faces) - 2
 
 
+@pytest.mark.quick
 def test_a_triangle_soup_is_joined():
     sphere = icosphere(3)
     soup = Mesh(sphere.vertices[sphere.faces].reshape(-1, 3), np.arange(sphere.faces.size).reshape(-1, 3))
@@ -99,6 +102,7 @@ def test_a_triangle_soup_is_joined():
     assert report["watertight"] and len(mesh.vertices) == len(sphere.vertices)
 
 
+@pytest.mark.quick
 def test_two_cubes_that_share_an_edge_come_apart():
     cube = trimesh.creation.box((1, 1, 1))
     two = topology.welded(joined(*(Mesh(cube.vertices + offset, cube.faces) for offset in ([0, 0, 0], [1, 1, 0]))))
@@ -108,6 +112,7 @@ def test_two_cubes_that_share_an_edge_come_apart():
     assert np.allclose(mesh.vertices, np.round(mesh.vertices * 2) / 2, atol=1e-4)
 
 
+@pytest.mark.quick
 def test_colors_follow_their_vertices():
     sphere = icosphere(5)
     colors = np.clip((sphere.vertices + 0.5) * 255, 0, 255).astype(np.uint8)
@@ -115,6 +120,7 @@ def test_colors_follow_their_vertices():
     assert np.abs(mesh.colors / 255 - (mesh.vertices + 0.5)).max() < 0.05
 
 
+@pytest.mark.quick
 def test_an_open_surface_is_kept_and_reported_as_open():
     sphere = icosphere(4)
     cap = topology.keep_faces(sphere, sphere.vertices[sphere.faces].mean(1)[:, 1] > 0)
@@ -122,12 +128,14 @@ def test_an_open_surface_is_kept_and_reported_as_open():
     assert not report["watertight"] and not report["manifold"] and len(mesh.faces) <= 410
 
 
+@pytest.mark.quick
 def test_same_bytes_twice():
     surface = marching(noisy_ball(32))
     one, two = (clean(surface, CleanConfig(faces=500))[0] for _ in range(2))
     assert one.vertices.tobytes() == two.vertices.tobytes() and one.faces.tobytes() == two.faces.tobytes()
 
 
+@pytest.mark.quick
 def test_nothing_is_refused():
     with pytest.raises(StageFailed, match="no faces"):
         clean(Mesh(np.zeros((3, 3)), np.zeros((0, 3), int)))
@@ -135,12 +143,14 @@ def test_nothing_is_refused():
         clean(Mesh(np.zeros((3, 3)), np.array([[0, 0, 1]])))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("bad", [{"faces": 3}, {"faces": -1}, {"min_component": 1.0}, {"min_component": -0.1}])
 def test_config_is_checked(bad):
     with pytest.raises(ConfigError, match=next(iter(bad))):
         CleanConfig(**bad)
 
 
+@pytest.mark.quick
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_watertight_agrees_with_trimesh(seed):
