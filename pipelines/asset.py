@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zero123pp.diffusion.depth_picture import depth_picture
+from zero123pp.diffusion import depth_picture
 from zero123pp.errors import BadInput
 from zero123pp.files import whole_folder, write_json
 from zero123pp.images import GRAY_BACKGROUND, encode_png, over, tile_sheet, to_uint8
@@ -56,7 +56,7 @@ class Asset(ByContent):
 
     def to_trimesh(self) -> "trimesh.Trimesh":
         """The textured mesh as a `trimesh.Trimesh`."""
-        from zero123pp.recon.export.glb import to_trimesh
+        from zero123pp.recon.export import to_trimesh
 
         return to_trimesh(self.textured)
 

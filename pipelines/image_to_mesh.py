@@ -12,11 +12,16 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
-from zero123pp.pipelines.inputs.read_image import read_image
-from zero123pp.pipelines.inputs.sources import Source, check_no_drawing
-from zero123pp.pipelines.models.generate import draw_views, prepare
-from zero123pp.pipelines.models.loading import GivenViews, load_model, may_download
-from zero123pp.pipelines.models.options import Generation, ModelOptions
+from zero123pp.pipelines.inputs import Source, check_no_drawing, read_image
+from zero123pp.pipelines.models import (
+    Generation,
+    GivenViews,
+    ModelOptions,
+    draw_views,
+    load_model,
+    may_download,
+    prepare,
+)
 from zero123pp.pipelines.options import given_of, record_from
 from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
 from zero123pp.pipelines.reconstruct import (
@@ -29,7 +34,7 @@ from zero123pp.pipelines.reconstruct import (
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.inputs.posed_views import PosedPictures
+    from zero123pp.pipelines.inputs import PosedPictures
     from zero123pp.pipelines.models import MultiViewModel
 
 
@@ -349,7 +354,7 @@ class ImageTo3D:
 
         Raises StageFailed when the mesh has no surface to paint, and Cancelled.
         """
-        from zero123pp.recon.texturing.texture import texture
+        from zero123pp.recon.texturing import texture
 
         with Stages(cancellable(progress, cancel)).stage("texture") as report:
             return texture(mesh, views.views, self._config_for(views).texture, progress=report)[0]
@@ -358,7 +363,7 @@ class ImageTo3D:
         return self.config if views.source == self.model.name else self.config_of_given
 
     def _draw(self, prompt: str, text_model: Any, seed: int, report: Callable[[float], None]) -> Any:
-        from zero123pp.pipelines.models.text_to_image import draw_picture
+        from zero123pp.pipelines.models import draw_picture
 
         return draw_picture(
             prompt, text_model, seed=seed, device=self._device, allow_download=self._download, progress=report

@@ -3,17 +3,15 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zero123pp.pipelines.cutout.fringe import without_fringe
+from zero123pp.pipelines.cutout import without_fringe
 from zero123pp.pipelines.progress import Stages
-from zero123pp.recon.consistency.align_views import AlignConfig, align_views
-from zero123pp.recon.fitting.fit import FitConfig, fit
-from zero123pp.recon.meshing.clean import CleanConfig, clean, facts
-from zero123pp.recon.meshing.extract import ExtractConfig, extract
-from zero123pp.recon.meshing.topology import is_watertight, welded
-from zero123pp.recon.metrics.agreement import agreement
+from zero123pp.recon.consistency import AlignConfig, align_views
+from zero123pp.recon.fitting import FitConfig, fit
+from zero123pp.recon.meshing import CleanConfig, ExtractConfig, clean, extract, facts, is_watertight, welded
+from zero123pp.recon.metrics import agreement
 from zero123pp.recon.refine import RefineConfig, refine, wanted
-from zero123pp.recon.registration.input_view import RegisterConfig, register_input_view
-from zero123pp.recon.texturing.texture import TextureConfig, texture
+from zero123pp.recon.registration import RegisterConfig, register_input_view
+from zero123pp.recon.texturing import TextureConfig, texture
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh, View
 
 

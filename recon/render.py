@@ -6,7 +6,7 @@ import numpy as np
 
 from zero123pp.cameras import pixel_rays, resized, view_from_world
 from zero123pp.errors import BadInput
-from zero123pp.recon.meshing.normals import face_normals
+from zero123pp.recon.meshing import face_normals
 from zero123pp.recon.ops.raster import Fragments, rasterize
 from zero123pp.types import Camera, Mesh, Part, TexturedMesh, View
 
@@ -88,7 +88,7 @@ def _shade(
 
 def look_up(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """Bilinear values (n, 3) in [0, 1] of a texture (H, W, 3) uint8 at (n, 2) coordinates; it repeats outside."""
-    from zero123pp.recon.ops.sampling import bilinear
+    from zero123pp.recon.ops import bilinear
 
     height, width = texture.shape[:2]
     px = np.stack([uv[:, 0] * width, (1 - uv[:, 1]) * height], axis=-1)

@@ -1,1 +1,21 @@
 """A list of pictures comes in, as many results go out: resumable, whole or not at all, on one machine or many."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "addresses": ["absolute", "open_store"],
+        "bar": ["progress_bar"],
+        "contact": ["write_contact_sheets"],
+        "driver": ["Batch"],
+        "identity": ["common_identity"],
+        "index": ["rows", "write_index"],
+        "items": ["Item", "MAX_SEED", "Shard", "read_items"],
+        "job": ["BatchSettings"],
+        "local": ["Engine", "LocalEngine"],
+        "process": ["Limits", "share_of_memory_mb"],
+        "ray_engine": ["RayEngine"],
+        "store": ["Store"],
+    },
+)

@@ -277,7 +277,7 @@ def _drawn_like(item: Item) -> tuple[object, ...] | None:
 
 def _read_pictures(item: Item, root: Path) -> dict[str, bytes]:
     """The content of an item's files, by field; BadInput when one cannot be read or lies outside of ``root``."""
-    from zero123pp.pipelines.inputs.read_image import MAX_BYTES
+    from zero123pp.pipelines.inputs import MAX_BYTES
 
     pictures = {}
     for name in ("image", "views"):

@@ -49,7 +49,7 @@ def common_identity(model: str, settings: BatchSettings) -> dict[str, Any]:
         ConfigError: an unknown preset or config value.
         BadInput, MissingBackend: no such model.
     """
-    from zero123pp.pipelines.cutout.rembg_adapter import rembg_is_ready
+    from zero123pp.pipelines.cutout import rembg_is_ready
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
 
     config = load(PipelineConfig, settings.preset, settings.overrides)
@@ -87,7 +87,7 @@ def _option(value: object) -> str:
 
 def _rembg_weights(model: str) -> str:
     """Name of rembg's model and the digest of its file, where that is on this machine already."""
-    from zero123pp.pipelines.cutout.rembg_adapter import model_file
+    from zero123pp.pipelines.cutout import model_file
 
     file = model_file(model)
     return model if file is None else f"{model} {content_digest(file)}"

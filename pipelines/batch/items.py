@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.inputs.pictures import PICTURE_SUFFIXES, pictures_under
-from zero123pp.pipelines.inputs.shard import Shard
-from zero123pp.pipelines.models.options import Generation
+from zero123pp.pipelines.inputs import PICTURE_SUFFIXES, Shard, pictures_under
+from zero123pp.pipelines.models import Generation
 from zero123pp.pipelines.options import Kind, options_of, whole
 
 LIST_SUFFIXES = (".csv", ".jsonl")

@@ -90,7 +90,7 @@ class Maker:
         return self._pipe(task.model)(**pictures, **task.call)
 
     def _write(self, task: Task, asset: "Asset", seconds: float) -> None:
-        from zero123pp.recon.export.glb import encode_glb
+        from zero123pp.recon.export import encode_glb
 
         name = f"{task.key}.glb"
         files = {".glb": encode_glb(asset.textured, task.key, asset.extras)[name]}
@@ -132,7 +132,7 @@ def _cutout(pipe: "ImageTo3D", task: Task) -> tuple[Cutout, dict[str, float]] | 
 
 def decode(data: bytes, name: str) -> np.ndarray:
     """The picture in ``data``, by `zero123pp.pipelines.inputs.read_image`; BadInput names it ``name``."""
-    from zero123pp.pipelines.inputs.read_image import MAX_BYTES, read_image
+    from zero123pp.pipelines.inputs import MAX_BYTES, read_image
 
     if len(data) > MAX_BYTES:
         raise BadInput(f"{name} has more than {MAX_BYTES // 2**20} MB; scale the picture down first")

@@ -17,11 +17,7 @@ from zero123pp.machine import processors
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.batch.driver import Batch
-    from zero123pp.pipelines.batch.items import Shard
-    from zero123pp.pipelines.batch.job import BatchSettings
-    from zero123pp.pipelines.batch.local import Engine
-    from zero123pp.pipelines.batch.store import Store
+    from zero123pp.pipelines.batch import Batch, BatchSettings, Engine, Shard, Store
 
 ENGINES = ("local", "ray")
 
@@ -62,11 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make everything that is not done; 0 when all is done, 1 when items failed, 128 + signal when stopped."""
-    from zero123pp.pipelines.batch.addresses import open_store
-    from zero123pp.pipelines.batch.driver import Batch
-    from zero123pp.pipelines.batch.identity import common_identity
-    from zero123pp.pipelines.batch.items import Item, Shard, read_items
-    from zero123pp.pipelines.models.loading import resolve_auto
+    from zero123pp.pipelines.batch import Batch, Item, Shard, common_identity, open_store, read_items
+    from zero123pp.pipelines.models import resolve_auto
 
     _check(args)
     shard = Shard.parse(args.shard)
@@ -98,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _work(batch: "Batch", args: argparse.Namespace, settings: "BatchSettings", stop: "_Stop") -> None:
-    from zero123pp.pipelines.batch.bar import progress_bar
+    from zero123pp.pipelines.batch import progress_bar
 
     engine = _engine(args, settings, batch.tally.total)
     with _signals(stop):  # after the engine: Ray installs handlers of its own when it starts
@@ -110,18 +103,18 @@ def _work(batch: "Batch", args: argparse.Namespace, settings: "BatchSettings", s
 
 
 def _engine(args: argparse.Namespace, settings: "BatchSettings", count: int) -> "Engine":
-    from zero123pp.pipelines.batch.process import Limits, share_of_memory_mb
+    from zero123pp.pipelines.batch import Limits, share_of_memory_mb
 
     limits = Limits(deadline_s=args.deadline, memory_mb=args.memory)
     if args.engine == "ray":
-        from zero123pp.pipelines.batch.ray_engine import RayEngine
+        from zero123pp.pipelines.batch import RayEngine
 
         return RayEngine(
             settings, limits, args.workers, address=args.ray_address, cpus=args.cpus, gpus=args.gpus, items=count
         )
     from dataclasses import replace
 
-    from zero123pp.pipelines.batch.local import LocalEngine
+    from zero123pp.pipelines.batch import LocalEngine
 
     workers = max(1, min(args.workers or len(processors()), count))
     if limits.memory_mb is None:
@@ -130,8 +123,7 @@ def _engine(args: argparse.Namespace, settings: "BatchSettings", count: int) -> 
 
 
 def _settings(args: argparse.Namespace) -> "BatchSettings":
-    from zero123pp.pipelines.batch.addresses import absolute
-    from zero123pp.pipelines.batch.job import BatchSettings
+    from zero123pp.pipelines.batch import BatchSettings, absolute
 
     preset = str(Path(args.preset).resolve()) if args.preset.endswith((".yaml", ".yml")) else args.preset
     return BatchSettings(absolute(args.out), preset, tuple(common_flags.overrides(args)), args.device, args.thumbnail)
@@ -144,7 +136,7 @@ def _of_model(item: object, model: str) -> object:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from zero123pp.pipelines.batch.items import MAX_SEED
+    from zero123pp.pipelines.batch import MAX_SEED
 
     if args.workers < 0:
         raise BadInput(f"--workers is {args.workers}; expected a number of workers, or 0 for one a processor")
@@ -166,8 +158,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _write_tables(batch: "Batch", store: "Store", items: list, shard: "Shard") -> None:
     """The index and the contact sheets of what there is. Can be made again at any time, so a failure is only told."""
-    from zero123pp.pipelines.batch.contact import write_contact_sheets
-    from zero123pp.pipelines.batch.index import rows, write_index
+    from zero123pp.pipelines.batch import rows, write_contact_sheets, write_index
 
     try:
         table = list(rows(items, batch.keys, store))

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
 from zero123pp.pipelines.commands import common_flags, generation_flags
-from zero123pp.pipelines.inputs.sources import Source
-from zero123pp.pipelines.models.options import Generation, ModelOptions
+from zero123pp.pipelines.inputs import Source
+from zero123pp.pipelines.models import Generation, ModelOptions
 
 SUBCOMMANDS = {
     "batch": ("batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),

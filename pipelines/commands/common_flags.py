@@ -3,7 +3,7 @@
 import argparse
 
 from zero123pp.pipelines.commands.generation_flags import add_flag
-from zero123pp.pipelines.models.options import Generation, ModelOptions
+from zero123pp.pipelines.models import Generation, ModelOptions
 from zero123pp.pipelines.options import options_of
 
 

@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine(device: str, *, tests: bool = True) -> list[Finding]:
     """Every back-end of every family, for data on ``device``."""
-    from zero123pp.recon.ops.checkup import FAMILIES
-    from zero123pp.recon.ops.choice import why_not
+    from zero123pp.recon.ops import FAMILIES, why_not
 
     findings = []
     for family in FAMILIES:
@@ -104,7 +103,7 @@ def _device(asked: str) -> tuple[str, dict[str, str]]:
         import torch
     except ImportError:
         return "cpu", about | {"device": "cpu (torch is not installed)"}
-    from zero123pp.recon.ops.device import device_of
+    from zero123pp.recon.ops import device_of
 
     device = str(device_of(asked))
     if device.startswith("cuda"):

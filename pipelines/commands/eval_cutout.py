@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the means to stdout; returns the exit code."""
-    from zero123pp.pipelines.evaluation.cutout import find_pairs, score, summary, timed_alpha
+    from zero123pp.pipelines.evaluation import find_pairs, score, summary, timed_alpha
 
     for path in filter(None, (args.out, args.sheet)):
         check_folder(Path(path))

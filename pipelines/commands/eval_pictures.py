@@ -17,7 +17,7 @@ from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.asset import Asset
-    from zero123pp.pipelines.evaluation.report import Row
+    from zero123pp.pipelines.evaluation import Row
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
 
 VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "side": (90, 10), "back": (180, 10)}
@@ -46,11 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run every picture, write the result files; 1 if a picture failed."""
-    from zero123pp.pipelines.evaluation import report
+    from zero123pp.pipelines.evaluation import contact_sheet, report, save_contact_sheet
     from zero123pp.pipelines.evaluation import truth as eval_truth
-    from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
-    from zero123pp.pipelines.inputs.pictures import find_pictures
+    from zero123pp.pipelines.inputs import find_pictures
 
     pictures, folder = find_pictures(args.images, args.skip), make_folder(args.out)
     meshes = make_folder(args.meshes) if args.meshes else None
@@ -112,7 +111,7 @@ def _measured(pipe: "ImageTo3D", path: Path, seed: int) -> "tuple[Row, Asset]":
 def pictures_of(path: Path, asset: "Asset") -> list[np.ndarray]:
     """The input, its cutout, the mesh from the `VIEWS_DEG`, and its normals from 45 degrees."""
     from zero123pp.cameras import orbit_camera
-    from zero123pp.pipelines.inputs.read_image import read_image
+    from zero123pp.pipelines.inputs import read_image
     from zero123pp.recon.render import render
     from zero123pp.rigs import RIGS
 

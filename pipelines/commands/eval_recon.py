@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
-from zero123pp.pipelines.inputs.objects import SPLITS, find_meshes
+from zero123pp.pipelines.inputs import SPLITS, find_meshes
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, Reconstructions
+    from zero123pp.pipelines.evaluation import EvaluationSettings, Reconstructions
 
 _NOISE = 0.02
 
@@ -78,9 +78,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, and say the means on stdout; 1 if an object could not be reconstructed."""
     from zero123pp.configs import load
     from zero123pp.files import make_folder
-    from zero123pp.pipelines.evaluation.degrade import Degradation
-    from zero123pp.pipelines.evaluation.protocol import get_protocol
-    from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, evaluate
+    from zero123pp.pipelines.evaluation import Degradation, EvaluationSettings, evaluate, get_protocol
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
     from zero123pp.rigs import get_rig
 
@@ -117,9 +115,7 @@ def _write(
 ) -> str:
     """Write the result files; returns the means as text."""
     from zero123pp.files import write_file
-    from zero123pp.pipelines.evaluation import report
-    from zero123pp.pipelines.evaluation.contact_sheet import save_contact_sheet
-    from zero123pp.pipelines.evaluation.reconstruction import headline
+    from zero123pp.pipelines.evaluation import headline, report, save_contact_sheet
 
     title = f"Reconstruction from {settings.rig} views, {settings.label}"
     picture = f"{name}.png" if results.pictures else None
@@ -138,8 +134,7 @@ def _write(
 def _notes(settings: "EvaluationSettings", args: argparse.Namespace) -> list[str]:
     """What is needed to repeat the run."""
     from zero123pp.configs import describe
-    from zero123pp.pipelines.evaluation.protocol import get_protocol
-    from zero123pp.pipelines.evaluation.report import machine, options_of
+    from zero123pp.pipelines.evaluation import get_protocol, machine, options_of
 
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -158,7 +153,7 @@ def _notes(settings: "EvaluationSettings", args: argparse.Namespace) -> list[str
 
 def _sheet(results: "Reconstructions", score: str) -> "np.ndarray":
     """Two objects a row, each with its name and numbers, ``score`` among them."""
-    from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet
+    from zero123pp.pipelines.evaluation import contact_sheet
 
     rows, captions = [], []
     for index, (row, tiles) in enumerate(zip(results.rows, results.pictures)):

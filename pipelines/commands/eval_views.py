@@ -13,9 +13,8 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
+    from zero123pp.pipelines.evaluation import Lighting, SheetResults
     from zero123pp.pipelines.evaluation.features import FeatureDistance
-    from zero123pp.pipelines.evaluation.sheets import Lighting
-    from zero123pp.pipelines.evaluation.views import SheetResults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, say the means on stdout; 1 if an object failed."""
     from zero123pp.files import make_folder
+    from zero123pp.pipelines.evaluation import Drawing, ViewsEvaluation, mean_sheet
     from zero123pp.pipelines.evaluation.features import Weights, feature_distances
-    from zero123pp.pipelines.evaluation.sheets import mean_sheet
-    from zero123pp.pipelines.evaluation.views import Drawing, ViewsEvaluation
-    from zero123pp.pipelines.inputs.objects import find_meshes
-    from zero123pp.pipelines.models import model_class
-    from zero123pp.pipelines.models.loading import load_model, resolve_auto
+    from zero123pp.pipelines.inputs import find_meshes
+    from zero123pp.pipelines.models import load_model, model_class, resolve_auto
 
     if not 32 <= args.tile <= 2048 or args.queries < 1:
         raise BadInput(f"--tile is {args.tile} and --queries {args.queries}; expected 32 to 2048 px and at least 1")
@@ -84,9 +81,9 @@ def _shown(name: str, taken: object) -> str:
 
 
 def _lighting(folder: str | None) -> "Lighting | None":
-    from zero123pp.pipelines.evaluation.sheets import Lighting
-    from zero123pp.pipelines.training_data.multiview.job import read_panorama
-    from zero123pp.render.hdr import find_hdr
+    from zero123pp.pipelines.evaluation import Lighting
+    from zero123pp.pipelines.training_data.multiview import read_panorama
+    from zero123pp.render import find_hdr
 
     if folder is None:
         return None
@@ -98,8 +95,7 @@ def _write(
 ) -> str:
     """Write the result files; returns the means as text."""
     from zero123pp.files import write_file
-    from zero123pp.pipelines.evaluation import report
-    from zero123pp.pipelines.evaluation.contact_sheet import contact_sheet, save_contact_sheet
+    from zero123pp.pipelines.evaluation import contact_sheet, report, save_contact_sheet
 
     picture = f"{args.name}.png" if results.pictures else None
     notes = _notes(args, features)
@@ -123,8 +119,7 @@ def _spread(features: "Sequence[FeatureDistance]") -> tuple[str, ...]:
 
 def _notes(args: argparse.Namespace, features: "Sequence[FeatureDistance]") -> list[str]:
     """What is needed to repeat the run and to read its numbers."""
-    from zero123pp.pipelines.evaluation.report import machine, options_of
-    from zero123pp.pipelines.evaluation.views import WRONG
+    from zero123pp.pipelines.evaluation import WRONG, machine, options_of
 
     parser = argparse.ArgumentParser()
     add_arguments(parser)

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from zero123pp.pipelines.inputs.sources import Source, check_no_drawing, check_source
-from zero123pp.pipelines.models.options import Generation, ModelOptions
+from zero123pp.pipelines.inputs import Source, check_no_drawing, check_source
+from zero123pp.pipelines.models import Generation, ModelOptions
 from zero123pp.pipelines.options import SWITCH, Kind, Option, check_together, check_values, flag, options_of
 
 DRAWING = (Generation, ModelOptions)

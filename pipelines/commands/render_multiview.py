@@ -15,7 +15,7 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.training_data.multiview.layouts import Layout
+    from zero123pp.pipelines.training_data.multiview import Layout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing; 0, or 1 when no mesh gave a sample."""
     from zero123pp.configs import load
-    from zero123pp.pipelines.inputs.objects import find_meshes, read_manifest
-    from zero123pp.pipelines.inputs.shard import Shard
+    from zero123pp.pipelines.inputs import Shard, find_meshes, read_manifest
     from zero123pp.pipelines.progress import terminal_bars
-    from zero123pp.pipelines.training_data.multiview.job import Job, keep_settings
-    from zero123pp.render.draw import ViewsConfig
-    from zero123pp.render.hdr import find_hdr
+    from zero123pp.pipelines.training_data.multiview import Job, keep_settings
+    from zero123pp.render import ViewsConfig, find_hdr
 
     shard = Shard.parse(args.shard)
     given = {name: getattr(args, name) for name in ("passes", "rig", "tile_px", "query_px")}
@@ -84,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _layout(args: argparse.Namespace, folder: Path) -> "Layout":
-    from zero123pp.pipelines.training_data.multiview.layouts import InstantMeshFolders, TarShards
+    from zero123pp.pipelines.training_data.multiview import InstantMeshFolders, TarShards
 
     return TarShards(folder) if args.layout == "shards" else InstantMeshFolders(folder)
 
@@ -103,7 +101,7 @@ def _passes_of(texts: list[str]) -> dict[str, int]:
 def _finish(layout: "Layout", folder: Path) -> dict[str, str]:
     """Lists failures and whatever the layout sums up; of all parts that are here, whoever made them."""
     from zero123pp.files import write_file
-    from zero123pp.pipelines.training_data.multiview.layouts import FAILURES
+    from zero123pp.pipelines.training_data.multiview import FAILURES
 
     failures = dict(sorted(layout.failures().items()))
     write_file(folder / FAILURES, json.dumps(failures, indent=1))

@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing; returns the exit code."""
-    from zero123pp.pipelines.inputs.objects import find_meshes, read_manifest
-    from zero123pp.pipelines.training_data.cutouts import picture_counts, render_pictures
+    from zero123pp.pipelines.inputs import find_meshes, read_manifest
+    from zero123pp.pipelines.training_data import picture_counts, render_pictures
 
     meshes = find_meshes(args.meshes)
     entries = read_manifest(args.meshes)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder, write_file
-from zero123pp.pipelines.inputs.objects import find_meshes, read_manifest
-from zero123pp.pipelines.inputs.shard import Shard
+from zero123pp.pipelines.inputs import Shard, find_meshes, read_manifest
 
 PASSES = {"scan": 4, "model": 3, "market": 2, "kit": 1}
 """Passes over an object of each class: each has other directions, so what is rare is at least seen from all sides."""
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing, in an order in which any first part is a fair sample; returns the exit code."""
-    from zero123pp.pipelines.training_data.shapes.render_pass import render_pass, write_pass
+    from zero123pp.pipelines.training_data.shapes import render_pass, write_pass
 
     folder, shard = Path(args.meshes), Shard.parse(args.shard)
     classes = _classes(folder)

@@ -29,10 +29,14 @@ def run(args: argparse.Namespace) -> int:
     """Trains, or resumes, and writes the ONNX file."""
     import torch
 
-    from zero123pp.train.matting.dataset import Compositions
-    from zero123pp.train.matting.export import export_onnx
-    from zero123pp.train.matting.pairs import object_groups, photographs_of
-    from zero123pp.train.matting.train import MattingTrainConfig, train
+    from zero123pp.train.matting import (
+        Compositions,
+        MattingTrainConfig,
+        export_onnx,
+        object_groups,
+        photographs_of,
+        train,
+    )
 
     torch.set_num_threads(args.threads)
     given = {"steps": args.steps, "size_px": args.size_px, "seed": args.seed}

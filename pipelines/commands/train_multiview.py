@@ -10,7 +10,7 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.progress import tell_training
 
 if TYPE_CHECKING:
-    from zero123pp.train.multiview.config import ViewsTrainConfig
+    from zero123pp.train.multiview import ViewsTrainConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +39,17 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from zero123pp.configs import load
-    from zero123pp.train.multiview.config import ViewsTrainConfig, preset_path
-    from zero123pp.train.multiview.export import export_model
-    from zero123pp.train.multiview.loop import process_state, train
-    from zero123pp.train.multiview.scratch import SMALL, refit_decoder
-    from zero123pp.train.multiview.state import CHECKPOINT
-    from zero123pp.train.weights import load_checkpoint
+    from zero123pp.train import load_checkpoint
+    from zero123pp.train.multiview import (
+        CHECKPOINT,
+        SMALL,
+        ViewsTrainConfig,
+        export_model,
+        preset_path,
+        process_state,
+        refit_decoder,
+        train,
+    )
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -76,8 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _start(config: "ViewsTrainConfig", out: Path, args: argparse.Namespace) -> Callable[[], object]:
     """What opens the pipeline that the run starts from; a small model is built once and kept in the run's folder."""
-    from zero123pp.train.multiview.scratch import SMALL, build_start
-    from zero123pp.train.multiview.start import open_start
+    from zero123pp.train.multiview import SMALL, build_start, open_start
 
     source = config.start
     if source in SMALL:

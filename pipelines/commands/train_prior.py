@@ -24,9 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Trains, or resumes."""
     import torch
 
-    from zero123pp.train.prior.export import export_prior
-    from zero123pp.train.prior.lighting import read_lights
-    from zero123pp.train.prior.train import PriorTrainConfig, train
+    from zero123pp.train.prior import PriorTrainConfig, export_prior, read_lights, train
 
     torch.set_num_threads(args.threads)
     given = {"steps": args.steps, "batch": args.batch, "seed": args.seed, "workers": args.workers}

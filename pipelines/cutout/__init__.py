@@ -3,5 +3,11 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"config": ["CutoutConfig"], "methods": ["CUTOUTS", "choose", "cut_out"]}
+    __name__,
+    submod_attrs={
+        "config": ["CutoutConfig"],
+        "fringe": ["extended", "fringe_px", "without_fringe"],
+        "methods": ["CUTOUTS", "choose", "cut_out"],
+        "rembg_adapter": ["model_file", "rembg_alpha", "rembg_is_ready"],
+    },
 )

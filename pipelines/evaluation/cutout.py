@@ -26,7 +26,7 @@ def timed_alpha(photo: Path, method: str) -> tuple[np.ndarray, float]:
     import time
 
     from zero123pp.pipelines.cutout import CUTOUTS, CutoutConfig
-    from zero123pp.pipelines.inputs.read_image import read_image
+    from zero123pp.pipelines.inputs import read_image
 
     name, _, model = method.partition(":")
     if name not in CUTOUTS:

@@ -6,8 +6,8 @@ from zlib import crc32
 import numpy as np
 
 from zero123pp.errors import ConfigError
-from zero123pp.recon.consistency.warp import warped
-from zero123pp.recon.ops.resample import premultiplied, straight
+from zero123pp.recon.consistency import warped
+from zero123pp.recon.ops import premultiplied, straight
 from zero123pp.types import View
 
 _REFERENCE_PX = 320

@@ -10,12 +10,9 @@ from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.errors import BadInput
 from zero123pp.images import over
 from zero123pp.pipelines.evaluation.ground_truth import true_view
-from zero123pp.recon.meshing import topology
-from zero123pp.recon.meshing.parts import geometry
+from zero123pp.recon.meshing import geometry, topology
+from zero123pp.recon.metrics import ALIGNMENTS, SurfaceSamples, psnr, ssim
 from zero123pp.recon.metrics import distances as metrics
-from zero123pp.recon.metrics.alignment import ALIGNMENTS
-from zero123pp.recon.metrics.distances import SurfaceSamples
-from zero123pp.recon.metrics.pictures import psnr, ssim
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Mesh, Part, View
 

@@ -17,9 +17,9 @@ from zero123pp.pipelines.evaluation.report import Row
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
 from zero123pp.pipelines.progress import Stages, peak_memory_mb, reset_peak_memory
 from zero123pp.pipelines.reconstruct import Reconstruction, reconstruct
-from zero123pp.recon.meshing.parts import FILL, load_normalised, normalise
-from zero123pp.recon.metrics.pictures import psnr
-from zero123pp.recon.ops.resample import premultiplied
+from zero123pp.recon.meshing import FILL, load_normalised, normalise
+from zero123pp.recon.metrics import psnr
+from zero123pp.recon.ops import premultiplied
 from zero123pp.rigs import get_rig
 from zero123pp.types import Cutout, Mesh, MultiView, Part, View
 

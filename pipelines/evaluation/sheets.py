@@ -22,10 +22,8 @@ from zero123pp.images import (
 from zero123pp.pipelines.evaluation.features import FeatureDistance
 from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.pipelines.evaluation.truth import turned
-from zero123pp.recon.metrics.pictures import psnr, ssim
-from zero123pp.render.cameras import Query, draw_query
-from zero123pp.render.draw import ViewsConfig
-from zero123pp.render.environment import Environment
+from zero123pp.recon.metrics import psnr, ssim
+from zero123pp.render import Environment, Query, ViewsConfig, draw_query
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Cutout, Part
 
@@ -116,8 +114,8 @@ def true_sheets(
 def _query_camera(query: Query, parts: Sequence[Part]) -> Camera:
     from dataclasses import replace
 
-    from zero123pp.recon.meshing.parts import geometry
-    from zero123pp.render.cameras import query_camera
+    from zero123pp.recon.meshing import geometry
+    from zero123pp.render import query_camera
 
     whole = geometry(parts)
     return query_camera(replace(query, azimuth_deg=0.0), whole.vertices[np.unique(whole.faces)], INPUT_PX)
@@ -128,10 +126,8 @@ def _pictures(parts: Sequence[Part], environment: Environment | None) -> Callabl
     if environment is None:
         views = lambda cameras: [true_view(parts, camera) for camera in cameras]  # noqa: E731
         return lambda cameras: [to_uint8(np.dstack([view.rgb, view.alpha])) for view in views(cameras)]
-    from zero123pp.pipelines.training_data.multiview.render_pass import exposure_of
-    from zero123pp.pipelines.training_data.multiview.shot import developed, shoot
-    from zero123pp.pipelines.training_data.multiview.surface import Surface
-    from zero123pp.render.light import Scene
+    from zero123pp.pipelines.training_data.multiview import Surface, developed, exposure_of, shoot
+    from zero123pp.render import Scene
 
     surface = Surface(parts)
     scene = Scene(surface.vertices, surface.faces, surface.albedo)
@@ -156,7 +152,7 @@ def drawn_by(
     """
     options = {"seed": seed, "steps": steps, "guidance": guidance}
     if depth_scale is not None:
-        from zero123pp.pipelines.models.depth_control import depth_sheet
+        from zero123pp.pipelines.models import depth_sheet
 
         model.check_controls(depth=True)
         options["depth"] = depth_sheet(truth.parts, model.rig, model.sheet_size[0] // 2)
@@ -164,7 +160,7 @@ def drawn_by(
     sheet = model.generate_sheet(truth.cutout, **options)
     if sheet.shape[-1] == 4:
         return resized(Sheet.of(sheet), tile_px)
-    from zero123pp.pipelines.inputs.sheets import key_background
+    from zero123pp.pipelines.inputs import key_background
 
     tiles = to_float(untile_sheet(sheet))
     straight, alpha = key_background(tiles)
@@ -193,7 +189,7 @@ def mean_sheet(folder: str | Path, tile_px: int, most: int = 2000) -> tuple[Shee
 
     It knows nothing of the picture: what a model does better than this, it has seen there.
     """
-    from zero123pp.render.shards import open_samples
+    from zero123pp.render import open_samples
 
     samples = open_samples(folder, depth=False, normals=False)
     chosen = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int))

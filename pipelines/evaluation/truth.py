@@ -9,9 +9,9 @@ import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
-from zero123pp.pipelines.inputs.objects import find_meshes
-from zero123pp.recon.meshing.parts import geometry, load_normalised
-from zero123pp.recon.metrics.winding import grid_winding_numbers
+from zero123pp.pipelines.inputs import find_meshes
+from zero123pp.recon.meshing import geometry, load_normalised
+from zero123pp.recon.metrics import grid_winding_numbers
 from zero123pp.types import Mesh, Part, TexturedMesh
 
 ALIGNED = ("none", "yaw", "icp")
@@ -53,7 +53,7 @@ def mean_shape(folder: str | Path) -> Mesh:
     It knows nothing of the picture, so what a guess does better than this it has seen there.
     """
     from zero123pp.recon.field import Field
-    from zero123pp.recon.meshing.extract import extract
+    from zero123pp.recon.meshing import extract
 
     files = sorted(find_meshes(folder), key=lambda file: zlib.crc32(file.name.encode()))[:_MEAN_OF]
     occupied = np.zeros(3 * [_MEAN_GRID])

@@ -20,7 +20,7 @@ from zero123pp.pipelines.evaluation.sheets import (
     true_sheets,
 )
 from zero123pp.pipelines.models import MultiViewModel
-from zero123pp.recon.meshing.parts import load_normalised
+from zero123pp.recon.meshing import load_normalised
 
 WRONG = "wrong input"
 MAX_PICTURED = 12

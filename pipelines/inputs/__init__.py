@@ -1,1 +1,16 @@
 """Files of the user come in, checked pictures, sheets, posed views and lists of objects go out."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "objects": ["SPLITS", "find_meshes", "read_manifest"],
+        "pictures": ["PICTURE_SUFFIXES", "find_pictures", "pictures_under"],
+        "posed_views": ["PosedPictures"],
+        "read_image": ["MAX_BYTES", "read_image"],
+        "shard": ["Shard"],
+        "sheets": ["key_background", "views_from_sheet"],
+        "sources": ["Source", "check_no_drawing", "check_source"],
+    },
+)

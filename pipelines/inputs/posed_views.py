@@ -149,7 +149,7 @@ def _looked_at(frame: Frame, path: Path) -> _Picture:
 
 def _located(pictures: Sequence[_Picture], box: np.ndarray | None) -> tuple[np.ndarray, float]:
     """Centre (3,) and radius of the object in the file's frame."""
-    from zero123pp.recon.registration.common_volume import common_volume
+    from zero123pp.recon.registration import common_volume
 
     lenses = [picture.coarse_lens for picture in pictures]
     centre, radius = first_guess([p.pose for p in pictures], lenses, [p.coarse for p in pictures])
@@ -169,8 +169,8 @@ def _up(chosen: str | None, transforms: Transforms) -> np.ndarray:
 
 def _view(picture: _Picture, radius: float, similarity: Similarity, max_pixels: int) -> View:
     """The picture's pixels round the object, with at most ``max_pixels``, and its camera in the project's frame."""
-    from zero123pp.recon.ops.resample import shrunk
-    from zero123pp.recon.registration.common_volume import moved
+    from zero123pp.recon.ops import shrunk
+    from zero123pp.recon.registration import moved
 
     camera = pinhole(picture.pose, picture.lens, picture.size, similarity.centre, radius)
     camera = moved(camera, similarity.centre, similarity.scale, similarity.rotation)

@@ -69,8 +69,7 @@ def views_from_sheet(
 
 def _by_network(tiles: np.ndarray) -> np.ndarray:
     """Alpha (V, S, S) float32 of tiles (V, S, S, 3) uint8 by rembg."""
-    from zero123pp.pipelines.cutout import CutoutConfig
-    from zero123pp.pipelines.cutout.rembg_adapter import rembg_alpha
+    from zero123pp.pipelines.cutout import CutoutConfig, rembg_alpha
 
     return np.stack([rembg_alpha(np.ascontiguousarray(tile), CutoutConfig())[0] for tile in tiles]).astype(np.float32)
 

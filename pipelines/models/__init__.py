@@ -1,27 +1,19 @@
-"""Multi-view sources: what turns a cutout into posed views.
+"""A cutout comes in, posed views of its object go out: by a model, under depth control where wanted, or from a text.
 
-A new source is one file with a subclass of `MultiViewModel`, and one line in `MODELS`.
+A new source is one file with a subclass of `MultiViewModel`, and one line in `MODELS` (registry.py).
 """
 
-from pkgutil import resolve_name
+import lazy_loader
 
-from zero123pp.pipelines.models.contract import MultiViewModel
-
-__all__ = ["MODELS", "NEWEST", "MultiViewModel", "model_class"]
-
-NEWEST = "zero123plus-v1.2"
-"""Of the official checkpoints: what 'auto' looks for."""
-
-MODELS: dict[str, str | type[MultiViewModel]] = {
-    "preview": "zero123pp.pipelines.models.preview:PreviewModel",
-    "inflated": "zero123pp.pipelines.models.inflated:InflatedModel",
-    "zero123plus-v1.1": "zero123pp.pipelines.models.zero123plus:Zero123PlusModel",
-    "zero123plus-v1.2": "zero123pp.pipelines.models.zero123plus:Zero123PlusModel",
-}
-"""Name to class, or to ``module:class`` of one that is imported when it is wanted."""
-
-
-def model_class(name: str) -> type[MultiViewModel]:
-    """The class of the model called ``name``; checkpoint folders and hub ids are Zero123++ checkpoints."""
-    entry = MODELS.get(name, MODELS[NEWEST])
-    return resolve_name(entry) if isinstance(entry, str) else entry
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "contract": ["MultiViewModel"],
+        "depth_control": ["depth_sheet"],
+        "generate": ["draw_views", "prepare"],
+        "loading": ["GivenViews", "load_model", "may_download", "resolve_auto"],
+        "options": ["Generation", "ModelOptions"],
+        "registry": ["MODELS", "NEWEST", "model_class"],
+        "text_to_image": ["draw_picture"],
+    },
+)

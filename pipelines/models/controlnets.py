@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from zero123pp.errors import BadInput
 
 if TYPE_CHECKING:
-    from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+    from zero123pp.diffusion import Zero123PlusPipeline
 
 DEPTH = {"v1.1": "sudo-ai/controlnet-zp11-depth-v1"}
 """Released depth ControlNets by rig. There is none for v1.2."""

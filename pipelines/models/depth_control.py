@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS
-from zero123pp.diffusion.depth_picture import depth_picture
+from zero123pp.diffusion import depth_picture
 from zero123pp.errors import BadInput
 from zero123pp.images import tile_sheet
 from zero123pp.rigs import get_rig
@@ -43,7 +43,7 @@ def depth_sheet(mesh: str | Path | Part | Sequence[Part], rig: str, tile_px: int
 def in_frame(mesh: str | Path | Part | Sequence[Part]) -> list[Part]:
     """The parts of a mesh in the object's sphere, see `depth_sheet`."""
     from zero123pp.recon.load import load_parts
-    from zero123pp.recon.meshing.parts import normalise
+    from zero123pp.recon.meshing import normalise
 
     if isinstance(mesh, str | Path):
         parts = load_parts(mesh)
@@ -82,7 +82,7 @@ def linear_depth(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.
 
 
 def _joined(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
-    from zero123pp.recon.meshing.parts import geometry
+    from zero123pp.recon.meshing import geometry
 
     whole = geometry(parts)
     return np.asarray(whole.vertices, np.float64), whole.faces

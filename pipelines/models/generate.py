@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.inputs.read_image import read_image
+from zero123pp.pipelines.inputs import read_image
 from zero123pp.pipelines.models.depth_control import depth_sheet
 from zero123pp.pipelines.models.groups import part
 from zero123pp.pipelines.models.options import Generation
@@ -16,7 +16,7 @@ from zero123pp.pipelines.reconstruct import ReconstructionConfig
 from zero123pp.types import Cutout, MultiView, Part
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.models import MultiViewModel
+    from zero123pp.pipelines.models.contract import MultiViewModel
 
 
 def prepare(request: Generation, model: "MultiViewModel") -> None:
@@ -98,9 +98,8 @@ def _generate(
 
 def _proxy(views: MultiView, config: ReconstructionConfig, seed: int, report: Callable[[float], None]) -> Part:
     """The untextured surface of the views: what their depth is taken from."""
-    from zero123pp.recon.fitting.fit import fit
-    from zero123pp.recon.meshing.clean import clean
-    from zero123pp.recon.meshing.extract import extract
+    from zero123pp.recon.fitting import fit
+    from zero123pp.recon.meshing import clean, extract
 
     surface = fit(views, config.fit, seed=seed, progress=report)
     mesh, _ = clean(extract(surface, config.extract), config.clean)

@@ -3,21 +3,19 @@
 The baseline that the learned `preview` is compared with.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, focal_px, orbit_camera
 from zero123pp.images import to_float, to_uint8
-from zero123pp.pipelines.cutout.fringe import extended, fringe_px
-from zero123pp.pipelines.models import MultiViewModel
+from zero123pp.pipelines.cutout import extended, fringe_px
 from zero123pp.pipelines.models.back_side import BackConfig, back_side
-from zero123pp.pipelines.models.painting import painted_views
-from zero123pp.recon.meshing.normals import smooth_normals
-from zero123pp.recon.prior.inflate import InflateConfig, Inflated, behind_picture, inflate
+from zero123pp.pipelines.models.guessed import Guess, GuessedModel
+from zero123pp.recon.meshing import smooth_normals
+from zero123pp.recon.prior import InflateConfig, Inflated, behind_picture, inflate
 from zero123pp.rigs import get_rig
-from zero123pp.types import Camera, Cutout, Mesh, MultiView, TexturedMesh
+from zero123pp.types import Camera, Cutout, Mesh, TexturedMesh
 
 _FILL = 0.95
 """Radius of the object over `OBJECT_RADIUS`; above sin(15 deg) / tan(15 deg) = 0.966 it can leave a view's frame."""
@@ -33,45 +31,27 @@ class InflatedConfig:
     """See `BackConfig`."""
 
 
-class InflatedModel(MultiViewModel):
+class InflatedModel(GuessedModel):
     """A source without weights and without chance."""
 
-    licence = "Apache-2.0"
-    rig = "v1.2"
     note = (
         "The shape and the back are guessed from the outline of the picture; "
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
-    """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
-    they show is a guess, and not worth refining to."""
-
     def __init__(self, config: InflatedConfig = InflatedConfig(), name: str = "inflated") -> None:
         self.config, self.name = config, name
 
-    def generate(
-        self,
-        cutout: Cutout,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        guidance: float | None = None,
-        progress: Callable[[float], None] | None = None,
-    ) -> MultiView:
-        """The six v1.2 views of the guessed object, and the cutout itself as a seventh view.
+    def guess(self, cutout: Cutout) -> Guess:
+        """The outline inflated, its two halves painted.
 
-        All views have depth and normals. The seventh camera stands at azimuth 0, elevation 0 on the rig's ring, with
-        the rig's field of view cut down to the frame of the cutout. ``seed``, ``steps`` and ``guidance`` change
-        nothing here. Raises BadInput when the cutout is empty.
+        The front camera stands at azimuth 0, elevation 0 on the rig's ring, with the rig's field of view cut down to
+        the frame of the cutout. Raises BadInput when the cutout is empty.
         """
-        report = progress or (lambda fraction: None)
         rgba = to_float(cutout.rgba)
         solid = inflate(rgba[..., 3], self.config.shape)
-        report(0.3)
-        front_camera, parts = _paint(solid, rgba, fringe_px(cutout), self.config)
-        views = painted_views(parts, front_camera, parts[0].base_color, self.rig, lambda done: report(0.3 + 0.7 * done))
-        return MultiView(views, source=self.name, rig=self.rig, input_view=len(views) - 1)
+        front, parts = _paint(solid, rgba, fringe_px(cutout), self.config)
+        return Guess(parts, front, parts[0].base_color)
 
 
 def _paint(

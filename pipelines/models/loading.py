@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zero123pp.errors import BadInput
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.models import MultiViewModel
+    from zero123pp.pipelines.models.contract import MultiViewModel
 
 _DOWNLOAD_VARIABLE = "ZERO123PP_DOWNLOAD"
 
@@ -28,7 +28,7 @@ def may_download(download: bool = False) -> bool:
 
 def resolve_auto(download: bool = False) -> str:
     """The model that 'auto' means on this machine, now."""
-    from zero123pp.pipelines.models import NEWEST
+    from zero123pp.pipelines.models.registry import NEWEST
     from zero123pp.pipelines.models.zero123plus import is_cached
 
     return NEWEST if is_cached(NEWEST) or may_download(download) else "preview"
@@ -51,8 +51,8 @@ def load_model(
             not be downloaded.
         MissingBackend: the diffusion libraries are not installed.
     """
-    from zero123pp.pipelines.models import model_class
     from zero123pp.pipelines.models.options import Generation, ModelOptions
+    from zero123pp.pipelines.models.registry import model_class
     from zero123pp.pipelines.options import record_from
 
     if device not in ("auto", "cpu", "cuda"):

@@ -1,6 +1,5 @@
 """The source that needs no download: a small network guesses the solid behind the picture (`zero123pp.recon.prior`)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,12 +7,11 @@ import numpy as np
 from zero123pp.cameras import project
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_float, to_uint8
-from zero123pp.pipelines.cutout.fringe import without_fringe
-from zero123pp.pipelines.models import MultiViewModel
-from zero123pp.pipelines.models.painting import painted_views
-from zero123pp.recon.meshing.normals import smooth_normals
-from zero123pp.recon.prior.single import SingleConfig, SingleGuess, guess_solid
-from zero123pp.types import Camera, Cutout, Mesh, MultiView, Part, TexturedMesh
+from zero123pp.pipelines.cutout import without_fringe
+from zero123pp.pipelines.models.guessed import Guess, GuessedModel
+from zero123pp.recon.meshing import smooth_normals
+from zero123pp.recon.prior import SingleConfig, SingleGuess, guess_solid
+from zero123pp.types import Camera, Cutout, Mesh, Part, TexturedMesh
 
 _SEEN_PX = 512
 """Side of the picture in which it is looked up what the input camera sees."""
@@ -35,42 +33,26 @@ class PreviewConfig:
     hairs are thinner than the network's grid."""
 
 
-class PreviewModel(MultiViewModel):
+class PreviewModel(GuessedModel):
     """A source whose small network ships with the package; without chance."""
 
     name = "preview"
-    licence = "Apache-2.0"
-    rig = "v1.2"
     note = (
         "The shape, and the colours of what the picture does not show, are guessed by a small network; "
         "views from the official Zero123++ weights give a better object."
     )
 
-    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
-    """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What
-    they show is a guess, and not worth refining to."""
-
     def __init__(self, config: PreviewConfig = PreviewConfig()) -> None:
         self.config = config
 
-    def generate(
-        self,
-        cutout: Cutout,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        guidance: float | None = None,
-        progress: Callable[[float], None] | None = None,
-    ) -> MultiView:
-        """The six v1.2 views of the guessed object, and the cutout itself as a seventh view.
+    def guess(self, cutout: Cutout) -> Guess:
+        """The network's solid, with the picture on what the camera sees of it.
 
-        All views have depth and normals. The seventh camera stands at azimuth 0 and the elevation that the network
-        estimates. What the network cannot see at all is inflated, see `PreviewConfig`, and the views' note says so.
-        ``seed``, ``steps`` and ``guidance`` change nothing here. Raises BadInput when the cutout is empty.
+        The front camera stands at azimuth 0 and the elevation that the network estimates. What the network cannot see
+        at all is inflated, see `PreviewConfig`, and the guess's note says so. Raises BadInput when the cutout is empty.
         """
-        from zero123pp.recon.prior.runtime import bundled_prior
+        from zero123pp.recon.prior import bundled_prior
 
-        report = progress or (lambda fraction: None)
         rgba = to_float(cutout.rgba)
         if not (rgba[..., 3] > 0.5).any():
             raise BadInput("the silhouette is empty: no pixel is more than half opaque; check the cutout")
@@ -83,12 +65,9 @@ class PreviewModel(MultiViewModel):
         if not is_seen:
             from zero123pp.pipelines.models.inflated import InflatedModel
 
-            return replace(InflatedModel(name=self.name).generate(cutout, progress=progress), note=_INFLATED_NOTE)
-        report(0.5)
+            return replace(InflatedModel().guess(cutout), note=_INFLATED_NOTE)
         picture = to_uint8(without_fringe(cutout)[..., :3])
-        parts = painted(solid, face, picture)
-        views = painted_views(parts, solid.camera, picture, self.rig, lambda done: report(0.5 + 0.5 * done))
-        return MultiView(views, source=self.name, rig=self.rig, input_view=len(views) - 1)
+        return Guess(painted(solid, face, picture), solid.camera, picture)
 
 
 def painted(solid: SingleGuess, face: np.ndarray, picture: np.ndarray) -> list[Part]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zero123pp.diffusion.hub import is_hub_id
+from zero123pp.diffusion import is_hub_id
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.models.licences import announce
-from zero123pp.recon.ops.device import device_of
+from zero123pp.recon.ops import device_of
 
 DEFAULT_TEXT_MODEL = "stabilityai/stable-diffusion-xl-base-1.0"
 """Licensed CreativeML Open RAIL++-M."""

@@ -8,7 +8,7 @@ from zero123pp.pipelines.models.options import ModelOptions
 if TYPE_CHECKING:
     import torch
 
-    from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+    from zero123pp.diffusion import Zero123PlusPipeline
 
 _SMALL_GPU_BYTES = 8 * 2**30
 """Cards with less memory keep only the network that is running on them; the others wait in main memory."""

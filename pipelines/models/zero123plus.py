@@ -9,15 +9,17 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.inputs.sheets import views_from_sheet
-from zero123pp.pipelines.models import MODELS, MultiViewModel, controlnets, licences, to_device
+from zero123pp.pipelines.inputs import views_from_sheet
+from zero123pp.pipelines.models import controlnets, licences, to_device
+from zero123pp.pipelines.models.contract import MultiViewModel
 from zero123pp.pipelines.models.groups import Progress, in_groups, part
 from zero123pp.pipelines.models.options import BACKGROUNDS, ModelOptions
-from zero123pp.recon.ops.device import device_of
+from zero123pp.pipelines.models.registry import MODELS
+from zero123pp.recon.ops import device_of
 from zero123pp.types import Cutout, MultiView
 
 if TYPE_CHECKING:
-    from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+    from zero123pp.diffusion import Zero123PlusPipeline
 
 OFFICIAL = {
     "zero123plus-v1.1": "sudo-ai/zero123plus-v1.1",
@@ -112,8 +114,7 @@ class Zero123PlusModel(MultiViewModel):
         try:
             import torch
 
-            from zero123pp.diffusion.pipeline import Zero123PlusPipeline
-            from zero123pp.diffusion.schedule import trailing_sampler
+            from zero123pp.diffusion import Zero123PlusPipeline, trailing_sampler
         except ImportError as error:
             raise MissingBackend(f"{str(name)!r} needs {error.name}, which is not installed; {INSTALL}") from error
         device = device_of(options.device)
@@ -152,7 +153,7 @@ class Zero123PlusModel(MultiViewModel):
                 self.pipeline, self._options.controlnet, allow_download=self._options.allow_download
             )
         if normals and "normals" not in self._controlled:
-            from zero123pp.diffusion.schedule import shipped_euler_ancestral
+            from zero123pp.diffusion import shipped_euler_ancestral
 
             generator = controlnets.with_normal_generator(
                 self.pipeline, self._options.normal_controlnet, allow_download=self._options.allow_download
@@ -161,28 +162,11 @@ class Zero123PlusModel(MultiViewModel):
             self._controlled["normals"] = generator
 
     def generate(
-        self,
-        cutout: Cutout,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        guidance: float | None = None,
-        progress: Progress | None = None,
-        depth: np.ndarray | None = None,
-        depth_scale: float = controlnets.DEPTH_SCALE,
-        with_normals: bool = False,
+        self, cutout: Cutout, *, seed: int = 0, depth: np.ndarray | None = None, **options: object
     ) -> MultiView:
-        """The views of one object, see `generate_many`."""
-        return self.generate_many(
-            [cutout],
-            seeds=[seed],
-            steps=steps,
-            guidance=guidance,
-            progress=progress,
-            depths=None if depth is None else [depth],
-            depth_scale=depth_scale,
-            with_normals=with_normals,
-        )[0]
+        """The views of one object; ``options`` as of `generate_many`."""
+        depths = None if depth is None else [depth]
+        return self.generate_many([cutout], seeds=[seed], depths=depths, **options)[0]
 
     def generate_many(
         self,
@@ -356,7 +340,7 @@ def _dtype(torch: object, device: object, name: object) -> object:
     """The torch type called ``name``; "auto" takes the fastest that the device computes in."""
     name = str(name).removeprefix("torch.")
     if name == "auto":
-        from zero123pp.diffusion.cpu.processor import has_bfloat16
+        from zero123pp.diffusion.cpu import has_bfloat16
 
         name = "float16" if device.type == "cuda" else "bfloat16" if has_bfloat16() else "float32"
     if name not in ("float32", "float16", "bfloat16"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zero123pp.errors import ConfigError
-from zero123pp.recon.fitting.fit import FitConfig, fit
+from zero123pp.recon.fitting import FitConfig, fit
 from zero123pp.types import Mesh, MultiView, View
 
 
@@ -72,7 +72,7 @@ def align_views(
         return views, {}
     from zero123pp.recon.consistency.silhouettes import inconsistency_px
     from zero123pp.recon.consistency.warp import warped
-    from zero123pp.recon.meshing.extract import extract
+    from zero123pp.recon.meshing import extract
 
     report = progress or (lambda fraction: None)
     found = inconsistency_px([view for view in views.views if view.confidence > 0] or views.views)
@@ -89,7 +89,7 @@ def align_views(
 def _towards(mesh: Mesh, view: View, config: AlignConfig) -> np.ndarray:
     """The displacement (2, H, W) that warps the view towards what the mesh looks like from its camera."""
     from zero123pp.recon.consistency.warp import enlarged, flow
-    from zero123pp.recon.ops.resample import premultiplied, shrunk
+    from zero123pp.recon.ops import premultiplied, shrunk
     from zero123pp.recon.render import render
 
     small = shrunk(view, max(view.alpha.shape) / config.picture_px)

@@ -21,11 +21,9 @@ def inconsistency_px(views: Sequence[View]) -> float:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from zero123pp.recon.fitting import targets
-    from zero123pp.recon.fitting.frame import shown_radius
-    from zero123pp.recon.fitting.hull import Silhouettes
+    from zero123pp.recon.fitting import Silhouettes, shown_radius, targets
+    from zero123pp.recon.ops import shrunk
     from zero123pp.recon.ops.field import rays as ray
-    from zero123pp.recon.ops.resample import shrunk
 
     radius = shown_radius(views)
     with ThreadPoolExecutor(2) as pool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zero123pp.recon.ops.resample import premultiplied, straight
+from zero123pp.recon.ops import premultiplied, straight
 from zero123pp.types import View
 
 _WINDOW_STEP = 4

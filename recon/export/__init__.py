@@ -1,68 +1,11 @@
-"""Assets to files: a table of formats, and one way to write that leaves a whole file or none."""
+"""A mesh comes in, a file in the format of its suffix goes out, whole or not at all."""
 
-import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import lazy_loader
 
-from zero123pp.errors import BadInput
-from zero123pp.files import check_folder, write_files
-from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl, side_names
-from zero123pp.recon.export.glb import encode_glb
-from zero123pp.types import Part, TexturedMesh
-
-__all__ = ["EXPORTERS", "check_target", "save", "written_by"]
-
-EXPORTERS: dict[str, Callable[[Part, str, Mapping], dict[str, bytes]]] = {
-    ".glb": encode_glb,
-    ".obj": encode_obj,
-    ".ply": encode_ply,
-    ".stl": encode_stl,
-}
-"""Suffix -> encoder of (asset, stem of the file name, extras): the bytes of each file by name, the main one last."""
-
-
-def written_by(path: str | Path) -> list[Path]:
-    """All files that `save` may write for ``path``, the main one last; beside the file itself where that is a link."""
-    suffix = Path(path).suffix.lower()
-    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
-    beside = side_names(path.stem) if suffix == ".obj" else ()
-    return [*(path.with_name(name) for name in beside), path]
-
-
-def check_target(path: str | Path, *, overwrite: bool = True) -> None:
-    """Refuse early what `save` would refuse.
-
-    Raises:
-        BadInput: unknown suffix, a folder in the way, a missing or read-only folder, a name that the file system does
-            not take, or (without ``overwrite``) a file that exists.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in EXPORTERS:
-        known = ", ".join(EXPORTERS)
-        raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose one of {known}")
-    for file in written_by(path):
-        check_folder(file)
-        if not overwrite and file.exists():
-            raise BadInput(f"{file} exists already; choose another name")
-
-
-def save(asset: Part, path: str | Path, *, extras: Mapping | None = None, overwrite: bool = True) -> None:
-    """Write an asset; the file appears whole or not at all.
-
-    Args:
-        asset: in the world frame, which is that of the file.
-        path: its suffix picks the format. OBJ puts its material and texture beside it, under the same stem (or
-            one of plain characters, see `zero123pp.recon.export.exchange.side_names`).
-        extras: JSON-ready facts about the asset; a GLB carries them in ``asset.extras``, other formats have no place.
-        overwrite: replace a file that exists.
-
-    Raises:
-        BadInput: as `check_target`; also for a full disk, an empty mesh, or extras that JSON cannot hold.
-    """
-    check_target(path, overwrite=overwrite)
-    suffix, path = Path(path).suffix.lower(), written_by(path)[-1]
-    if not len((asset.mesh if isinstance(asset, TexturedMesh) else asset).faces):
-        raise BadInput(f"cannot write {path.name}: the mesh has no faces")
-    contents = EXPORTERS[suffix](asset, path.stem, extras or {})
-    main = contents.pop(path.stem + suffix)
-    write_files(path.parent, contents | {path.name: main}, path.name)  # the name as given, "TOY.GLB" too
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "exporters": ["EXPORTERS", "check_target", "save", "written_by"],
+        "glb": ["encode_glb", "to_trimesh"],
+    },
+)

@@ -9,8 +9,7 @@ import numpy as np
 
 from zero123pp.images import encode_png
 from zero123pp.recon.export.glb import to_trimesh
-from zero123pp.recon.meshing.normals import smooth_normals
-from zero123pp.recon.meshing.topology import welded
+from zero123pp.recon.meshing import smooth_normals, welded
 from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:

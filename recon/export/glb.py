@@ -14,7 +14,7 @@ import numpy as np
 from zero123pp import __version__
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import encode_png, srgb_to_linear
-from zero123pp.recon.meshing.normals import smooth_normals
+from zero123pp.recon.meshing import smooth_normals
 from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:

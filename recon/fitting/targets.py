@@ -7,9 +7,8 @@ import numpy as np
 
 from zero123pp.cameras import pixel_rays, project, view_from_world
 from zero123pp.recon.fitting.config import FitConfig
+from zero123pp.recon.ops import bilinear, premultiplied, shrunk
 from zero123pp.recon.ops.field import rays as ray
-from zero123pp.recon.ops.resample import premultiplied, shrunk
-from zero123pp.recon.ops.sampling import bilinear
 from zero123pp.types import View
 
 REACH = 2.5

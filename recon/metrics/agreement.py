@@ -7,7 +7,7 @@ import numpy as np
 from zero123pp.cameras import resized
 from zero123pp.images import unpremultiply
 from zero123pp.recon.metrics.likeness import likeness
-from zero123pp.recon.ops.resample import premultiplied
+from zero123pp.recon.ops import premultiplied
 from zero123pp.recon.render import render
 from zero123pp.types import TexturedMesh, View
 

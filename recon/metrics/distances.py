@@ -73,7 +73,7 @@ def seen_surface(mesh: Mesh, cameras: Sequence[Camera], voxel: float) -> Surface
     Raises:
         BadInput: no camera sees the mesh.
     """
-    from zero123pp.recon.meshing.normals import face_normals
+    from zero123pp.recon.meshing import face_normals
     from zero123pp.recon.ops.raster import rasterize
 
     of_faces = face_normals(mesh.vertices, mesh.faces)

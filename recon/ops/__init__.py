@@ -1,1 +1,14 @@
-"""Operation families with interchangeable back-ends."""
+"""Arrays come in, arrays and their derivatives go out: operations in families of interchangeable back-ends."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "checkup": ["FAMILIES"],
+        "choice": ["why_not"],
+        "device": ["device_of"],
+        "resample": ["area_matrix", "premultiplied", "resampled", "shrunk", "straight"],
+        "sampling": ["bilinear"],
+    },
+)

@@ -1,1 +1,14 @@
-"""The learned shape prior: what objects look like where the views do not tell."""
+"""One picture comes in, a guess at the solid behind it goes out: by a network, or by inflating the outline."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "framing": ["REACH_MARGIN", "picture_outline", "projection", "single_view_matrix"],
+        "inflate": ["InflateConfig", "Inflated", "behind_picture", "inflate"],
+        "network": ["INPUT_CHANNELS", "OUTLINES", "ShapePrior"],
+        "runtime": ["ELEVATION_UNIT_DEG", "SOFTNESS", "WEIGHTS_NAME", "bundled_prior"],
+        "single": ["SingleConfig", "SingleGuess", "guess_solid"],
+    },
+)

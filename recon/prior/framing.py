@@ -33,7 +33,7 @@ def picture_outline(alpha: np.ndarray) -> np.ndarray:
 
     At most one side of the picture, so that pictures without an outline have numbers as well.
     """
-    from zero123pp.recon.fitting.outline import signed_distance
+    from zero123pp.recon.fitting import signed_distance
 
     alpha = np.ascontiguousarray(alpha, np.float32)
     return np.clip(signed_distance(alpha) * np.float32(2 / len(alpha)), -2, 2).astype(np.float32)

@@ -12,8 +12,8 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, look_at, orbit_position
 from zero123pp.errors import StageFailed
 from zero123pp.recon.field import Field
-from zero123pp.recon.meshing.extract import extract
-from zero123pp.recon.ops.resample import resampled
+from zero123pp.recon.meshing import extract
+from zero123pp.recon.ops import resampled
 from zero123pp.recon.prior.framing import SINGLE_VIEW_DISTANCE, SINGLE_VIEW_ROOM, assumed_matrix, network_picture
 from zero123pp.recon.prior.rays import Rays, evened
 from zero123pp.recon.prior.solid import largest_piece, probable_solid, round_edged, with_outline
@@ -110,7 +110,7 @@ def _cone(view: View, resolution: int) -> np.ndarray:
     """Signed distance (N, N, N) to the cone of the outline, cut off by the cube."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from zero123pp.recon.fitting.hull import Silhouettes
+    from zero123pp.recon.fitting import Silhouettes
 
     with ThreadPoolExecutor(2) as pool:
         cone = Silhouettes((view,), pool).grid(resolution, 1.0, radius=2.0)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from zero123pp.recon.meshing.slivers import degenerate_faces
-from zero123pp.recon.meshing.topology import is_sound
+from zero123pp.recon.meshing import degenerate_faces, is_sound
 from zero123pp.recon.refine.intersections import intersecting_faces
 from zero123pp.types import Mesh
 

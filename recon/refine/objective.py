@@ -9,10 +9,14 @@ import numba
 import numpy as np
 
 from zero123pp.errors import StageFailed
-from zero123pp.recon.ops.raster import choose_differentiable, fused
-from zero123pp.recon.ops.raster.crossings import edge_neighbours
-from zero123pp.recon.ops.raster.zbuffer import screen_points, screen_points_backward
-from zero123pp.recon.ops.resample import shrunk
+from zero123pp.recon.ops import shrunk
+from zero123pp.recon.ops.raster import (
+    choose_differentiable,
+    edge_neighbours,
+    fused,
+    screen_points,
+    screen_points_backward,
+)
 from zero123pp.recon.refine.face_normals import normal_loss, normal_sums
 from zero123pp.recon.refine.target import Target, make_target
 from zero123pp.types import View
@@ -39,7 +43,7 @@ def _back_end(config: "RefineConfig") -> tuple[str, ModuleType, str]:  # noqa: F
     """Name, module and device of the rasteriser. Torch is imported only where it is asked for."""
     if config.backend in ("auto", "numba") or find_spec("torch") is None:
         return *choose_differentiable("numba" if config.backend == "auto" else config.backend), "cpu"
-    from zero123pp.recon.ops.device import device_of
+    from zero123pp.recon.ops import device_of
 
     device = str(device_of("auto"))
     return *choose_differentiable(config.backend, device), device

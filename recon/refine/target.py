@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zero123pp.recon.fitting.targets import trusted_normals
+from zero123pp.recon.fitting import trusted_normals
 from zero123pp.types import Camera, View
 
 _MARGIN_PX = 12

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from zero123pp.errors import StageFailed
-from zero123pp.recon.fitting.hull import Silhouettes
+from zero123pp.recon.fitting import Silhouettes
 from zero123pp.types import Camera, View
 
 _RESOLUTION = 48

@@ -68,8 +68,8 @@ def register_input_view(
     """
     if config.use == "never" or not (rgba[..., 3] > 0.5).any():
         return None, {"used": False}
-    from zero123pp.recon.metrics.likeness import likeness
-    from zero123pp.recon.ops.resample import resampled
+    from zero123pp.recon.metrics import likeness
+    from zero123pp.recon.ops import resampled
     from zero123pp.recon.render import render
 
     flat = View(rgba[..., :3], rgba[..., 3], Camera(np.eye(4), 1.0, 1.0, 0.5, 0.5, *rgba.shape[:2]))
@@ -146,7 +146,7 @@ def _framed(picture: View, mesh: Mesh, elevation: float, distance: float) -> np.
 
 def _difference(picture: View, mesh: Mesh, at: np.ndarray) -> float:
     """Mean absolute difference of premultiplied RGBA, over the area of the object in the picture."""
-    from zero123pp.recon.ops.resample import premultiplied
+    from zero123pp.recon.ops import premultiplied
     from zero123pp.recon.render import render
 
     camera = _camera(at, picture.camera.width)

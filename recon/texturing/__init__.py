@@ -1,1 +1,10 @@
 """A closed mesh and posed views come in, the mesh with an atlas and a baked texture goes out."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "texture": ["TextureConfig", "texture"],
+    },
+)

@@ -8,7 +8,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput, ConfigError
 from zero123pp.images import to_uint8
-from zero123pp.recon.meshing.normals import smooth_normals
+from zero123pp.recon.meshing import smooth_normals
 from zero123pp.recon.ops.raster import Fragments, rasterize_uv
 from zero123pp.recon.render import UNPAINTED
 from zero123pp.recon.texturing.bake import Blend, Source, SurfacePoints, blend, prepare, see

@@ -11,8 +11,7 @@ from itertools import count
 import numpy as np
 
 from zero123pp.errors import StageFailed
-from zero123pp.recon.meshing.normals import face_normals
-from zero123pp.recon.meshing.topology import face_areas
+from zero123pp.recon.meshing import face_areas, face_normals
 from zero123pp.recon.texturing.charts import Charts, dissolve, face_neighbours, partition, split
 from zero123pp.types import Mesh
 

@@ -1,1 +1,19 @@
 """Zero123++ as a diffusers pipeline."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["control", "hub", "loading"],
+    submod_attrs={
+        "conditioning": ["add_image", "text_states"],
+        "control": ["control_residuals"],
+        "depth_picture": ["depth_picture"],
+        "hub": ["is_hub_id"],
+        "latents": ["scale_image", "scale_latents", "unscale_latents"],
+        "pipeline": ["Zero123PlusPipeline"],
+        "preprocess": ["ImagePreprocessor", "on_gray"],
+        "reference": ["install_reference_attention", "noised_reference", "read_reference", "write_reference"],
+        "schedule": ["shipped_euler_ancestral", "trailing_euler_ancestral", "trailing_sampler", "training_sigmas"],
+    },
+)

@@ -15,9 +15,7 @@ it computes as before.
 import torch
 from diffusers.models.attention_processor import Attention
 
-from zero123pp.diffusion.cpu import winograd
-from zero123pp.diffusion.cpu.attention import attend
-from zero123pp.diffusion.cpu.feed_forward import BlockedFeedForward, has_blocks
+from zero123pp.diffusion.cpu import BlockedFeedForward, attend, has_blocks, winograd
 from zero123pp.diffusion.reference import Filled, slice_sizes
 
 Kept = dict[str, tuple[torch.Tensor, torch.Tensor]]

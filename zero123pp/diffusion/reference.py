@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 
-from zero123pp.diffusion.cpu.attention import attend as dot_product_attention
+from zero123pp.diffusion.cpu import attend as dot_product_attention
 
 Tokens = dict[str, torch.Tensor]
 """Kept tokens (batch, positions, channels) by the name of the self-attention layer's processor."""

@@ -1,1 +1,14 @@
 """Meshes and environment maps come in, training samples of Zero123++ go out: a query and the six views of a rig."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "job": ["Job", "keep_settings", "read_panorama"],
+        "layouts": ["FAILURES", "InstantMeshFolders", "Layout", "TarShards"],
+        "render_pass": ["exposure_of"],
+        "shot": ["developed", "shoot"],
+        "surface": ["Surface"],
+    },
+)

@@ -14,14 +14,11 @@ import numpy as np
 from zero123pp.configs import describe
 from zero123pp.errors import BadInput, Zero123ppError
 from zero123pp.files import make_folder, write_file
-from zero123pp.pipelines.inputs.shard import Shard
+from zero123pp.pipelines.inputs import Shard
 from zero123pp.pipelines.training_data.multiview.layouts import Layout
 from zero123pp.recon.load import load_parts
-from zero123pp.recon.meshing.parts import normalise
-from zero123pp.render.draw import ViewsConfig, draw_pass
-from zero123pp.render.environment import Environment
-from zero123pp.render.sample import ViewSample
-from zero123pp.render.shards import UNGROUPED
+from zero123pp.recon.meshing import normalise
+from zero123pp.render import UNGROUPED, Environment, ViewSample, ViewsConfig, draw_pass
 from zero123pp.types import Part
 
 SETTINGS = "render.json"
@@ -157,7 +154,7 @@ class Job:
 
 def world_from_file(before: Sequence[Part], after: Sequence[Part]) -> dict[str, Any]:
     """How the object was moved: world = ``scale`` * (file - ``centre``)."""
-    from zero123pp.recon.meshing.parts import geometry
+    from zero123pp.recon.meshing import geometry
 
     old, new = (geometry(parts).vertices.astype(np.float64) for parts in (before, after))
     axis = int(np.argmax(np.ptp(old, axis=0)))
@@ -180,8 +177,7 @@ def key_names(files: Sequence[str]) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def read_panorama(path: Path) -> np.ndarray:
     """A panorama, at the size at which it lights; BadInput when it cannot be read."""
-    from zero123pp.render.environment import shrunk
-    from zero123pp.render.hdr import read_hdr
+    from zero123pp.render import read_hdr, shrunk
 
     try:
         return shrunk(read_hdr(path)).astype(np.float32)

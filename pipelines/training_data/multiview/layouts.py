@@ -7,9 +7,7 @@ from typing import Any, Protocol
 
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder, write_file
-from zero123pp.render.instantmesh import PICTURES, write_paths, write_views
-from zero123pp.render.sample import ViewSample
-from zero123pp.render.shards import index_of, write_shard
+from zero123pp.render import PICTURES, ViewSample, index_of, write_paths, write_shard, write_views
 
 FAILURES = "failures.json"
 

@@ -9,11 +9,19 @@ from zero123pp.errors import BadInput
 from zero123pp.images import tile_sheet
 from zero123pp.pipelines.training_data.multiview.shot import Shot, developed, shoot
 from zero123pp.pipelines.training_data.multiview.surface import Surface
-from zero123pp.render.cameras import in_query_frame, query_camera, ring_cameras, sheet_views
-from zero123pp.render.draw import PassDraw, ViewsConfig
-from zero123pp.render.environment import Environment
-from zero123pp.render.light import Scene
-from zero123pp.render.sample import DEPTH_UNIT, ViewSample, encode_normals
+from zero123pp.render import (
+    DEPTH_UNIT,
+    Environment,
+    PassDraw,
+    Scene,
+    ViewSample,
+    ViewsConfig,
+    encode_normals,
+    in_query_frame,
+    query_camera,
+    ring_cameras,
+    sheet_views,
+)
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Part
 

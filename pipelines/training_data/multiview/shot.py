@@ -8,9 +8,7 @@ from zero123pp.cameras import resized, view_from_world
 from zero123pp.images import linear_to_srgb, to_uint8
 from zero123pp.pipelines.training_data.multiview.surface import Surface
 from zero123pp.recon.ops.raster import rasterize
-from zero123pp.render.environment import Environment
-from zero123pp.render.light import Scene, smoothed_light
-from zero123pp.render.ray_tables import pixel_phases
+from zero123pp.render import Environment, Scene, pixel_phases, smoothed_light
 from zero123pp.types import Camera
 
 _THICKNESS = 1.5

@@ -6,7 +6,7 @@ import numpy as np
 
 from zero123pp.images import srgb_to_linear
 from zero123pp.recon.render import UNPAINTED, look_up
-from zero123pp.render.light import Points
+from zero123pp.render import Points
 from zero123pp.types import Part, TexturedMesh
 
 _LINEAR = np.round(srgb_to_linear(np.arange(256) / 255) * 65535).astype(np.uint16)
@@ -55,7 +55,7 @@ class Surface:
 
     def points(self, face: np.ndarray, barycentric: np.ndarray, eye: np.ndarray) -> Points:
         """What is lit at points given as in `albedo`, as seen from ``eye`` (3,), see `point_kernels.seen_points`."""
-        from zero123pp.render.point_kernels import seen_points
+        from zero123pp.render import seen_points
 
         arrays = (np.ascontiguousarray(face, np.int32), np.ascontiguousarray(barycentric, np.float32))
         eye = np.asarray(eye, np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zero123pp.recon.meshing.parts import join
+from zero123pp.recon.meshing import join
 from zero123pp.recon.render import look_up
 from zero123pp.types import Mesh, Part, TexturedMesh
 

@@ -13,7 +13,7 @@ from zero123pp.cameras import OBJECT_RADIUS
 from zero123pp.files import make_folder, whole_file
 from zero123pp.pipelines.training_data.shapes.distances import near_and_far_points, sample_colored, signed_distances
 from zero123pp.pipelines.training_data.shapes.views import render_tiles
-from zero123pp.recon.meshing.parts import load_normalised
+from zero123pp.recon.meshing import load_normalised
 
 _OTHER_RIG_EVERY = 4
 """Every how many passes the rig is v1.1 instead of v1.2."""

@@ -7,9 +7,9 @@ import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, orbit_camera
 from zero123pp.images import to_uint8
-from zero123pp.recon.meshing.parts import join
+from zero123pp.recon.meshing import join
 from zero123pp.recon.render import render
-from zero123pp.render.cameras import cropped
+from zero123pp.render import cropped
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Part, TexturedMesh
 

@@ -11,7 +11,7 @@ from zero123pp.recon.fitting.hash.config import HashConfig
 from zero123pp.recon.fitting.hash.field import POINTS_AT_ONCE, HashField, base_channels
 from zero123pp.recon.fitting.hash.losses import Samples, ray_losses, shape_losses
 from zero123pp.recon.fitting.hash.space import Space, surface_states
-from zero123pp.recon.ops.device import device_of
+from zero123pp.recon.ops import device_of
 from zero123pp.recon.ops.encoding import HashLayout
 from zero123pp.recon.ops.encoding import choose as choose_encoding
 from zero123pp.recon.ops.field import rays as column

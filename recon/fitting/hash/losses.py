@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zero123pp.recon.fitting.hash.field import HashField
 from zero123pp.recon.ops.field import rays as column
-from zero123pp.recon.ops.field.reference import section_alpha
+from zero123pp.recon.ops.field import section_alpha
 
 
 @dataclass(frozen=True)

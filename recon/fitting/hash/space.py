@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zero123pp.recon.fitting.hash.field import POINTS_AT_ONCE, HashField
-from zero123pp.recon.ops.field.rays import BAND
+from zero123pp.recon.ops.field import BAND
 from zero123pp.recon.ops.rays import EMPTY, SOLID, SURFACE
 
 _NEAR = 1.0

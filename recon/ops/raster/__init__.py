@@ -9,6 +9,7 @@ Differentiable ones are in `DIFFERENTIABLE`, see `draw_with_gradient`; ``antiali
 
 from types import ModuleType
 
+import lazy_loader
 import numpy as np
 
 from zero123pp.errors import BadInput
@@ -16,6 +17,11 @@ from zero123pp.recon.ops.choice import first_usable
 from zero123pp.recon.ops.raster.fragments import Fragments
 from zero123pp.types import Camera
 
+_lazily, _, _handed_on = lazy_loader.attach(
+    __name__,
+    submodules=["fused"],
+    submod_attrs={"crossings": ["edge_neighbours"], "zbuffer": ["screen_points", "screen_points_backward"]},
+)
 __all__ = [
     "BACKENDS",
     "DIFFERENTIABLE",
@@ -25,7 +31,14 @@ __all__ = [
     "draw_with_gradient",
     "rasterize",
     "rasterize_uv",
+    *_handed_on,
 ]
+__getattr__ = _lazily
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 BACKENDS = {
     "numba": ("zero123pp.recon.ops.raster.zbuffer", "any", "pip install numba"),

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from zero123pp.files import write_file
+from zero123pp.train import load_checkpoint, traced
 from zero123pp.train.matting.network import MattingNetwork
-from zero123pp.train.onnx_graphs import traced
-from zero123pp.train.weights import load_checkpoint
 
 
 class _AlphaOnly(nn.Module):

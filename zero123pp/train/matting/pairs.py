@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.render.hdr import find_hdr, read_hdr
-from zero123pp.train.held_out import is_held_out
+from zero123pp.render import find_hdr, read_hdr
+from zero123pp.train import is_held_out
 from zero123pp.train.matting.panoramas import photograph
 
 PHOTOS_PER_PANORAMA = 120

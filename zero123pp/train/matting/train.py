@@ -8,11 +8,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from zero123pp.files import make_folder
-from zero123pp.train.log import append_log
+from zero123pp.train import Recipe, TrainedWeights, append_log
 from zero123pp.train.matting.losses import matting_loss
 from zero123pp.train.matting.network import MattingNetwork
-from zero123pp.train.recipe import Recipe
-from zero123pp.train.weights import TrainedWeights
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ import torch
 from diffusers import AutoencoderKL
 from torch import nn
 
-from zero123pp.diffusion.latents import scale_image, unscale_latents
+from zero123pp.diffusion import scale_image, unscale_latents
 from zero123pp.errors import BadInput
-from zero123pp.recon.metrics.pictures import decibels
-from zero123pp.train.weights import scheduled_rate
+from zero123pp.recon.metrics import decibels
+from zero123pp.train import scheduled_rate
 
 PATCH = 8
 """Pixels along a side of what one latent position stands for."""

@@ -7,12 +7,15 @@ from typing import Literal
 import torch
 from diffusers.models.resnet import ResnetBlock2D
 
-from zero123pp.diffusion.conditioning import text_states
-from zero123pp.diffusion.latents import scale_image, scale_latents
-from zero123pp.diffusion.pipeline import Zero123PlusPipeline
-from zero123pp.diffusion.preprocess import ImagePreprocessor
-from zero123pp.diffusion.reference import noised_reference
-from zero123pp.diffusion.schedule import training_sigmas
+from zero123pp.diffusion import (
+    ImagePreprocessor,
+    Zero123PlusPipeline,
+    noised_reference,
+    scale_image,
+    scale_latents,
+    text_states,
+    training_sigmas,
+)
 from zero123pp.train.multiview.dataset import Item
 from zero123pp.train.multiview.objective import Prediction, target
 

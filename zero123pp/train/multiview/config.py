@@ -5,10 +5,9 @@ from importlib import resources
 from typing import Literal
 
 from zero123pp.errors import ConfigError
+from zero123pp.train import Recipe, scheduled_rate
 from zero123pp.train.multiview.objective import Prediction
 from zero123pp.train.multiview.phases import Phase
-from zero123pp.train.recipe import Recipe
-from zero123pp.train.weights import scheduled_rate
 
 
 @dataclass(frozen=True)

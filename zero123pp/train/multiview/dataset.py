@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from zero123pp.diffusion.preprocess import ImagePreprocessor
+from zero123pp.diffusion import ImagePreprocessor
 from zero123pp.errors import BadInput
-from zero123pp.render.shards import SampleFolder, open_samples
-from zero123pp.train.held_out import is_held_out
+from zero123pp.render import SampleFolder, open_samples
+from zero123pp.train import is_held_out
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.pictures import query_picture, sample_pictures, target_sheet
 

@@ -10,9 +10,13 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPVisionModelWithProjection
 
-from zero123pp.diffusion.conditioning import add_image
-from zero123pp.diffusion.control import control_residuals
-from zero123pp.diffusion.reference import install_reference_attention, read_reference, write_reference
+from zero123pp.diffusion import (
+    add_image,
+    control_residuals,
+    install_reference_attention,
+    read_reference,
+    write_reference,
+)
 
 
 class ViewDenoiser(torch.nn.Module):

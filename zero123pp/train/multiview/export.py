@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+from zero123pp.diffusion import Zero123PlusPipeline
 from zero123pp.errors import BadInput
 from zero123pp.files import whole_folder
+from zero123pp.train import WEIGHT_ERRORS
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.denoiser import ViewDenoiser
 from zero123pp.train.multiview.phases import CONTROLLED
 from zero123pp.train.multiview.state import geometry_of, new_controlnet
-from zero123pp.train.weights import WEIGHT_ERRORS
 
 
 @torch.no_grad()

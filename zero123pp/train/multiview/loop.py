@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+from zero123pp.diffusion import Zero123PlusPipeline
 from zero123pp.errors import MissingBackend
 from zero123pp.files import make_folder
-from zero123pp.train.log import append_log, rewind_log
+from zero123pp.train import append_log, rewind_log
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Item, Pool, ViewItems, numbers_of
 from zero123pp.train.multiview.objective import squared_errors, weighted_loss

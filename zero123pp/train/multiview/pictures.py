@@ -4,11 +4,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from zero123pp.diffusion.depth_picture import depth_picture
-from zero123pp.diffusion.preprocess import on_gray
+from zero123pp.diffusion import depth_picture, on_gray
 from zero123pp.errors import BadInput
 from zero123pp.images import tile_sheet, untile_sheet
-from zero123pp.render.sample import ViewSample
+from zero123pp.render import ViewSample
 from zero123pp.train.multiview.phases import Phase
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from zero123pp.diffusion.schedule import trailing_euler_ancestral
+from zero123pp.diffusion import trailing_euler_ancestral
 from zero123pp.files import make_folder, write_file
 from zero123pp.images import encode_png
 from zero123pp.train.multiview.dataset import ViewItems

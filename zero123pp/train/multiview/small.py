@@ -14,8 +14,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from zero123pp.diffusion.pipeline import Zero123PlusPipeline
-from zero123pp.diffusion.preprocess import ImagePreprocessor
+from zero123pp.diffusion import ImagePreprocessor, Zero123PlusPipeline
 from zero123pp.train.multiview.start import CLIP_PIXELS, VAE_PIXELS, initial_ramp, new_scheduler
 
 

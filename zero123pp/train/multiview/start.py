@@ -6,9 +6,7 @@ import diffusers
 import torch
 import transformers
 
-from zero123pp.diffusion import hub, loading
-from zero123pp.diffusion.pipeline import Zero123PlusPipeline
-from zero123pp.diffusion.preprocess import ImagePreprocessor
+from zero123pp.diffusion import ImagePreprocessor, Zero123PlusPipeline, hub, loading
 from zero123pp.errors import BadInput, MissingBackend
 
 CLIP_PIXELS = ImagePreprocessor(

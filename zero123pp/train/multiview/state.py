@@ -5,14 +5,14 @@ from pathlib import Path
 import torch
 from diffusers import ControlNetModel
 
-from zero123pp.diffusion.pipeline import Zero123PlusPipeline
+from zero123pp.diffusion import Zero123PlusPipeline
 from zero123pp.errors import BadInput
+from zero123pp.train import PartialWeights, load_checkpoint
 from zero123pp.train.multiview.conditions import FrozenParts
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Geometry
 from zero123pp.train.multiview.denoiser import ViewDenoiser
 from zero123pp.train.multiview.phases import CONTROLLED, trains
-from zero123pp.train.weights import PartialWeights, load_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import Dataset
 
 from zero123pp.errors import BadInput
-from zero123pp.recon.prior.framing import picture_outline
-from zero123pp.train.held_out import is_held_out
+from zero123pp.recon.prior import picture_outline
+from zero123pp.train import is_held_out
 from zero123pp.train.prior.degrade import degraded
 from zero123pp.train.prior.samples import Mode, Sample, SampleConfig, draw
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import torch
 
 from zero123pp.files import make_folder
-from zero123pp.recon.prior.network import INPUT_CHANNELS, OUTLINES, ShapePrior
-from zero123pp.recon.prior.runtime import WEIGHTS_NAME
-from zero123pp.train.onnx_graphs import save_with_shared_weights, traced
+from zero123pp.recon.prior import INPUT_CHANNELS, OUTLINES, WEIGHTS_NAME, ShapePrior
+from zero123pp.train import load_checkpoint, save_with_shared_weights, traced
 from zero123pp.train.prior.train import PriorTrainConfig, stage_of
-from zero123pp.train.weights import load_checkpoint
 
 
 def export_prior(checkpoint: str | Path, folder: str | Path) -> Path:

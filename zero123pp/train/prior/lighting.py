@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.images import linear_to_srgb, srgb_to_linear
-from zero123pp.render.hdr import find_hdr, read_hdr
+from zero123pp.render import find_hdr, read_hdr
 
 _BAND_FACTORS = np.array([np.pi] + 3 * [2 * np.pi / 3] + 5 * [np.pi / 4])
 """Of the cosine lobe, by coefficient (the paper's equation 8)."""

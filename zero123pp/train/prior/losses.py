@@ -3,8 +3,7 @@
 import torch
 from torch.nn import functional
 
-from zero123pp.recon.prior.network import ShapePrior
-from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG, SOFTNESS
+from zero123pp.recon.prior import ELEVATION_UNIT_DEG, SOFTNESS, ShapePrior
 
 WEIGHTS = {"sdf": 1.0, "rgb": 0.3, "normal": 0.3, "elevation": 0.1}
 

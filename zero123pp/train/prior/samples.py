@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from zero123pp.cameras import OBJECT_RADIUS, VIEW_FROM_CAM_AXES
-from zero123pp.recon.ops.resample import area_matrix
-from zero123pp.recon.prior.framing import REACH_MARGIN, projection, single_view_matrix
+from zero123pp.recon.ops import area_matrix
+from zero123pp.recon.prior import REACH_MARGIN, projection, single_view_matrix
 from zero123pp.train.prior.lighting import Light, random_light
 
 AZIMUTHS = 6

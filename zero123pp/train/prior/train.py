@@ -10,14 +10,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from zero123pp.files import make_folder
-from zero123pp.recon.prior.network import ShapePrior
-from zero123pp.recon.prior.runtime import ELEVATION_UNIT_DEG
-from zero123pp.train.log import append_log
+from zero123pp.recon.prior import ELEVATION_UNIT_DEG, ShapePrior
+from zero123pp.train import Recipe, TrainedWeights, append_log
 from zero123pp.train.prior.dataset import Batch, Batches, Passes
 from zero123pp.train.prior.losses import prior_losses, weighted
 from zero123pp.train.prior.samples import SampleConfig
-from zero123pp.train.recipe import Recipe
-from zero123pp.train.weights import TrainedWeights
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def test_missing_file_and_huge_texture(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="no mesh file"):
         load_parts(tmp_path / "missing.glb")
     path = written(tmp_path, ball(baseColorTexture=Image.fromarray(TEXTURE)))
-    monkeypatch.setattr("zero123pp.recon.load.MAX_TEXTURE_PIXELS", 16)
+    monkeypatch.setattr("zero123pp.recon.load.parts.MAX_TEXTURE_PIXELS", 16)
     with pytest.raises(BadInput, match="8x8 px is too large"):
         load_parts(path)
 

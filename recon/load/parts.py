@@ -35,7 +35,7 @@ def load_parts(path: str | Path) -> list[Part]:
     if not path.is_file():
         raise BadInput(f"no mesh file at {path}")
     if path.suffix.lower() == ".fbx":
-        from zero123pp.recon.load_fbx import load_fbx
+        from zero123pp.recon.load.fbx import load_fbx
 
         return load_fbx(path)
     is_gltf = path.suffix.lower() in {".glb", ".gltf"}
