@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
@@ -134,7 +135,7 @@ def curve(path: Path, overrides: list[str]) -> list[dict]:
                 pauses[0] = time.process_time() - start - spent
         return sdf, color, ""
 
-    from zero123pp.recon.fitting import fit as fit_module
+    fit_module = import_module("zero123pp.recon.fitting.fit")
     from zero123pp.recon.fitting.hash import fit as hash_fit
 
     half_extent = [0.0]

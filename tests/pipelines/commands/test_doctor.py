@@ -9,7 +9,7 @@ import pytest
 from paths import ROOT
 
 from zero123pp.pipelines.commands import cli
-from zero123pp.recon.ops import checkup
+from zero123pp.recon import ops
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_it_names_what_each_family_will_use(cpu, capsys, tmp_path):
     found = json.loads((tmp_path / "found.json").read_text())["backends"]
     chosen = {each["family"]: each["name"] for each in found if each["chosen"]}
     assert chosen["hash encoding"] == "numba" and chosen["rays of the hash field"] == "packed"
-    assert set(chosen) == {family.title for family in checkup.FAMILIES}
+    assert set(chosen) == {family.title for family in ops.FAMILIES}
     for each in found:
         assert each["name"] in text
         if each["cause"] is None:
@@ -41,8 +41,8 @@ def test_looking_only_runs_nothing(cpu, capsys):
 
 @pytest.mark.parametrize("broken", [lambda name, device: 0.5, lambda name, device: 1 / 0], ids=["wrong", "raises"])
 def test_a_broken_back_end_that_would_be_used_fails(cpu, capsys, monkeypatch, broken):
-    family = replace(checkup.FAMILIES[0], error=broken)
-    monkeypatch.setattr(checkup, "FAMILIES", (family,))
+    family = replace(ops.FAMILIES[0], error=broken)
+    monkeypatch.setattr(ops, "FAMILIES", (family,))
     assert cli.main(["doctor"]) == 1
     assert "FAILED" in capsys.readouterr().out
 

@@ -194,7 +194,7 @@ def test_a_text_becomes_a_picture(text_model):
 
 
 def test_a_text_becomes_a_mesh(text_model, folders, tmp_path, monkeypatch, run):
-    from zero123pp.pipelines.models import text_to_image
+    from zero123pp.pipelines import models
 
     said = []
 
@@ -202,7 +202,7 @@ def test_a_text_becomes_a_mesh(text_model, folders, tmp_path, monkeypatch, run):
         said.append((prompt, model))
         return toy_picture(160, background=False)
 
-    monkeypatch.setattr(text_to_image, "draw_picture", draw)
+    monkeypatch.setattr(models, "draw_picture", draw)
     arguments = ["--prompt", "a robot", "--text-model", text_model, "--model", folders / "v1.2"]
     report, _ = run(*arguments)
     assert said == [("a robot", str(text_model))] and "picture" in report["seconds"]

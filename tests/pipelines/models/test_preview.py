@@ -24,13 +24,13 @@ from zero123pp.types import Cutout, MultiView  # noqa: E402
 
 @pytest.fixture(scope="module", autouse=True)
 def prior(tmp_path_factory):
-    from zero123pp.recon.prior import runtime
+    from zero123pp.recon import prior
     from zero123pp.recon.prior.network import ShapePrior
 
     torch.manual_seed(0)
     made = exported(ShapePrior().state_dict(), tmp_path_factory.mktemp("prior"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime, "bundled_prior", lambda: made)
+        patch.setattr(prior, "bundled_prior", lambda: made)
         yield made
 
 

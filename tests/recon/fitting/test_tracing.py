@@ -1,13 +1,15 @@
 """How the rays of a step are divided among workers."""
 
 from collections import Counter
+from importlib import import_module
 
 import pytest
 from balls import ball_views
 
-from zero123pp.recon.fitting import fit as fit_module
 from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.ops.field import rays
+
+fit_module = import_module("zero123pp.recon.fitting.fit")
 
 _X, _GRADIENT = 0, 4
 """Columns of a sample: where it is, voxels; 0 where it adds nothing."""

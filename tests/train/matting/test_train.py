@@ -74,7 +74,7 @@ def test_training_learns_exports_and_resumes(data, monkeypatch):
     monkeypatch.setattr(pairs, "PHOTOS_PER_PANORAMA", 4)
     monkeypatch.setattr(command, "VALIDATION_PAIRS", 8)
     small = MattingTrainConfig(batch=4, size_px=32, warmup=2, save_every=6, workers=0)
-    monkeypatch.setattr("zero123pp.train.matting.train.MattingTrainConfig", lambda: small)
+    monkeypatch.setattr("zero123pp.train.matting.MattingTrainConfig", lambda: small)
     assert command.run(arguments(data, hold_out="b", steps=12, size_px=32)) == 0
     log = [json.loads(line) for line in (data / "out" / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in log] == [6, 12] and log[1]["loss"] < log[0]["loss"]
