@@ -34,11 +34,16 @@ def resampled(view: View, new_width: int, new_height: int) -> View:
     Colour is averaged with alpha as weight, and normals are averaged without being made unit again: their length
     tells how much they agree. Depth is dropped.
     """
+    from scipy.sparse import csr_matrix
+
     height, width = view.alpha.shape
-    down, across = area_matrix(height, new_height), area_matrix(width, new_width)
+    # Sparse products add in one order; dense ones are left to BLAS, whose sums depend on the number of its threads.
+    down, across = csr_matrix(area_matrix(height, new_height)), csr_matrix(area_matrix(width, new_width))
 
     def average(values: np.ndarray) -> np.ndarray:
-        return np.moveaxis(down @ np.moveaxis(values, -1, 0) @ across.T, 0, -1)
+        rows = (down @ values.reshape(height, -1)).reshape(new_height, width, -1)
+        columns = across @ rows.swapaxes(0, 1).reshape(width, -1)
+        return columns.reshape(new_width, new_height, -1).swapaxes(0, 1)
 
     rgba = unpremultiply(average(premultiplied(view)))
     normal = None if view.normal is None else average(view.normal)
