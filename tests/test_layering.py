@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from pkgutil import resolve_name
 
 import pytest
 from import_graph import arrows, cycles, imported, modules
@@ -152,3 +153,32 @@ def test_one_home_each(words, homes):
     sources = [path for room in ("zero123pp", "recon", "pipelines", "configs") for path in (ROOT / room).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in sources if re.search(words, path.read_text())}
     assert found == homes
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_files_that_are_there(page):
+    """Paths of the project in back-quotes, and links."""
+    text = page.read_text()
+    tops = "zero123pp|recon|pipelines|configs|tests|benchmarks|docs"
+    paths = {(ROOT, path) for path in re.findall(rf"`((?:{tops})/[\w/.-]*)`", text)}
+    paths |= {(page.parent, path) for path in re.findall(r"\]\(([\w/.-]+?)(?:#[\w-]+)?\)", text)}
+    missing = [path for folder, path in paths if not ((folder / path).exists() or (folder / f"{path}.py").exists())]
+    assert not missing, f"{page.name} names {missing}"
+    modules_named = set(re.findall(r"`(zero123pp(?:\.\w+)+)`", text))
+    for name in modules_named:
+        resolve_name(name)
+
+
+def test_every_promise_about_strangers_names_a_test_that_is_there():
+    """SECURITY.md: `tests/...py::name`, and `::name` of the file named before."""
+    path, found = None, 0
+    for file, name, alone in re.findall(
+        r"`(tests/[\w/]+\.py)?::(\w+)`|`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text()
+    ):
+        path = file or alone or path
+        assert not name or f"def {name}(" in (ROOT / path).read_text(), f"SECURITY.md names {path}::{name}"
+        found += 1
+    assert found > 40

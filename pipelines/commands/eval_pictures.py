@@ -5,7 +5,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,7 @@ from zero123pp.files import make_folder, write_file
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.asset import Asset
     from zero123pp.pipelines.evaluation import Row
-    from zero123pp.pipelines.image_to_mesh import ImageTo3D
-
-VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "side": (90, 10), "back": (180, 10)}
-"""Columns of the contact sheet: azimuth and elevation."""
-
-_TILE_PX = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run every picture, write the result files; 1 if a picture failed."""
-    from zero123pp.pipelines.evaluation import contact_sheet, report, save_contact_sheet
+    from zero123pp.pipelines.evaluation import (
+        TILE_PX,
+        VIEWS_DEG,
+        contact_sheet,
+        measured,
+        pictures_of,
+        report,
+        save_contact_sheet,
+    )
     from zero123pp.pipelines.evaluation import truth as eval_truth
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.inputs import find_pictures
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     mean = eval_truth.mean_shape(args.mean_of) if args.mean_of else None
     for path in pictures:
         try:
-            row, asset = _measured(pipe, path, args.seed)
+            row, asset = measured(pipe, path, args.seed)
             if args.truth:
                 truth = eval_truth.truth_of(args.truth, path.stem, args.truth_azimuth)
                 row |= eval_truth.distances(asset.mesh, truth)
@@ -90,36 +90,6 @@ def run(args: argparse.Namespace) -> int:
         write_file(folder / f"{args.name}.csv", report.to_csv(rows))
         columns = ["picture", "cutout", *VIEWS_DEG, "normals"]
         names = [str(row["object"]) for row in rows]
-        sheet = contact_sheet(tiles, row_labels=names, column_labels=columns, tile_px=_TILE_PX, background=1.0)
+        sheet = contact_sheet(tiles, row_labels=names, column_labels=columns, tile_px=TILE_PX, background=1.0)
         save_contact_sheet(folder / f"{args.name}.png", sheet)
     return 1 if failures else 0
-
-
-def _measured(pipe: "ImageTo3D", path: Path, seed: int) -> "tuple[Row, Asset]":
-    start = time.perf_counter()
-    asset = pipe(path, seed=seed)
-    seconds = time.perf_counter() - start
-    picture, mesh = asset.report["picture"], asset.report["mesh"]
-    row: dict[str, float | str] = {"object": path.stem, "seconds": seconds}
-    row |= {f"{stage}_s": took for stage, took in asset.report["seconds"].items()}
-    unknown = float("nan")  # no camera was found from which the object looks like the picture
-    row["front_IoU"] = picture.get("silhouette_iou", unknown)
-    row["front_PSNR"] = picture.get("foreground_psnr_db", unknown)
-    return row | {"watertight": float(mesh["watertight"]), "manifold": float(mesh["manifold"])}, asset
-
-
-def pictures_of(path: Path, asset: "Asset") -> list[np.ndarray]:
-    """The input, its cutout, the mesh from the `VIEWS_DEG`, and its normals from 45 degrees."""
-    from zero123pp.cameras import orbit_camera
-    from zero123pp.pipelines.inputs import read_image
-    from zero123pp.recon.render import render
-    from zero123pp.rigs import RIGS
-
-    rig = RIGS["v1.2"]
-    tiles = [read_image(path)] + ([] if asset.cutout is None else [asset.cutout.rgba])
-    for azimuth, elevation in VIEWS_DEG.values():
-        view = render(asset.textured, orbit_camera(azimuth, elevation, rig.distance, rig.fov_deg, _TILE_PX))
-        tiles.append(np.dstack([view.rgb, view.alpha]))
-    azimuth, elevation = VIEWS_DEG["45"]
-    view = render(asset.mesh, orbit_camera(azimuth, elevation, rig.distance, rig.fov_deg, _TILE_PX))
-    return [*tiles, np.dstack([view.normal / 2 + 0.5, view.alpha])]

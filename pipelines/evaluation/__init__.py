@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contact_sheet": ["contact_sheet", "save_contact_sheet"],
         "cutout": ["find_pairs", "score", "summary", "timed_alpha"],
         "degrade": ["Degradation"],
+        "pictures": ["TILE_PX", "VIEWS_DEG", "measured", "pictures_of"],
         "protocol": ["get_protocol"],
         "reconstruction": ["EvaluationSettings", "Reconstructions", "evaluate", "headline"],
         "report": ["Row", "machine", "options_of"],
