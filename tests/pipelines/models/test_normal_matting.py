@@ -9,8 +9,6 @@ from zero123pp.pipelines.models.normal_matting import matte_from_normals, trimap
 
 pytest.importorskip("pymatting")
 
-pytestmark = pytest.mark.quick
-
 
 @pytest.fixture(scope="module")
 def golden():

@@ -63,7 +63,6 @@ def euler(vertices: np.ndarray, faces: np.ndarray) -> int:
     return len(vertices) - 3 * len(faces) // 2 + len(faces)
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("centre", [(0.5, 0.5), (0.43, 0.52)])
 def test_disc_becomes_a_ball(centre: tuple[float, float]) -> None:
     size, radius = 200, 71.3
