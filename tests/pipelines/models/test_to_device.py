@@ -13,7 +13,7 @@ from zero123pp.pipelines.models import controlnets, to_device
 from zero123pp.pipelines.models.options import ModelOptions
 from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 
-SMALL = {"width": 128, "height": 192, "num_inference_steps": 2}
+SMALL = {"width": 128, "height": 192, "num_inference_steps": 1}
 
 
 @pytest.fixture
