@@ -1,5 +1,6 @@
 """The tiny pipelines, and the golden files of the reference implementation."""
 
+import copy
 import importlib.util
 import json
 from types import SimpleNamespace
@@ -23,22 +24,25 @@ def _loaded(tiny, tiny_controlnet):
     return pipes
 
 
+def _own_copy(loaded, tiny):
+    """The loaded pipeline with networks of its own, so that nothing a test does to it reaches another test."""
+    from diffusers import EulerAncestralDiscreteScheduler
+
+    own = copy.deepcopy(loaded)
+    own.scheduler = EulerAncestralDiscreteScheduler.from_pretrained(tiny / "scheduler")
+    return own
+
+
 @pytest.fixture
 def pipe(_loaded, tiny):
     """The tiny pipeline with the scheduler it is shipped with."""
-    from diffusers import EulerAncestralDiscreteScheduler
-
-    _loaded[0].scheduler = EulerAncestralDiscreteScheduler.from_pretrained(tiny / "scheduler")
-    return _loaded[0]
+    return _own_copy(_loaded[0], tiny)
 
 
 @pytest.fixture
 def control_pipe(_loaded, tiny):
     """The same with the tiny ControlNet."""
-    from diffusers import EulerAncestralDiscreteScheduler
-
-    _loaded[1].scheduler = EulerAncestralDiscreteScheduler.from_pretrained(tiny / "scheduler")
-    return _loaded[1]
+    return _own_copy(_loaded[1], tiny)
 
 
 @pytest.fixture(scope="session")

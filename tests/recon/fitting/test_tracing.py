@@ -19,7 +19,7 @@ class Counted:
     """The kernels of the fit, which run as always; counts what each job of a step has to do."""
 
     def __init__(self, patched):
-        self.traced, self.added, self.owned = [], Counter(), 0
+        self.traced, self.added, self.owned = [], [], []  # lists: workers append at the same time
         self._whole, self._trace, self._scatter = rays.ray_losses, rays.trace_rays, rays.scatter_rays
         patched.setattr(rays, "ray_losses", self.whole)
         patched.setattr(rays, "trace_rays", self.trace)
@@ -39,8 +39,8 @@ class Counted:
         found = samples[: extents[len(rows), 0]]
         plane = found[found[:, _GRADIENT] != 0, _X].astype(int)
         grid = gradient.__array_interface__["data"][0]
-        self.added[grid] += int(((plane >= first - 1) & (plane < last)).sum())  # with those on the edge
-        self.owned += int(((plane >= first) & (plane < last)).sum())
+        self.added.append((grid, int(((plane >= first - 1) & (plane < last)).sum())))  # with those on the edge
+        self.owned.append(int(((plane >= first) & (plane < last)).sum()))
         self._scatter(
             sdf, n, table, rows, settings, samples, sections, ends, extents, tints, first, last, gradient, *rest
         )  # fmt: skip
@@ -53,7 +53,10 @@ def test_the_largest_share_of_a_worker_falls_as_workers_are_added(workers, monke
         counted = Counted(patched)
         patched.setattr(fit_module, "processors", lambda: range(workers))
         fit(views, FitConfig(levels=(48,), steps=1))
-    traced, added = counted.traced, counted.added.values()
+    traced, by_grid = counted.traced, Counter()
+    for grid, samples in counted.added:
+        by_grid[grid] += samples
+    added = by_grid.values()
     assert len(traced) == 4 if workers <= 4 else len(traced) % workers == 0  # every worker has the same number of jobs
     assert max(traced) / sum(traced) < 1.1 / max(workers, 4)
     if workers > 4:
@@ -68,5 +71,5 @@ def test_every_ray_is_traced_once_and_every_sample_is_added(monkeypatch):
             counted = Counted(patched)
             patched.setattr(fit_module, "processors", lambda workers=workers: range(workers))
             fit(ball_views(size=48), FitConfig(levels=(24,), steps=1))
-        found[workers] = sum(counted.traced), counted.owned
+        found[workers] = sum(counted.traced), sum(counted.owned)
     assert len(set(found.values())) == 1
