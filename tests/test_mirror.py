@@ -5,7 +5,15 @@ from paths import ROOT
 
 pytestmark = pytest.mark.quick
 
-ABOUT_ALL = {"test_duplicates.py", "test_layering.py", "test_mirror.py", "test_packaging.py", "gpu", "security"}
+ABOUT_ALL = {
+    "test_duplicates.py",
+    "test_kernels.py",
+    "test_layering.py",
+    "test_mirror.py",
+    "test_packaging.py",
+    "gpu",
+    "security",
+}
 """Tests of the whole tree, by the first part of their path."""
 TESTS = [path.relative_to(ROOT / "tests") for path in sorted((ROOT / "tests").rglob("test_*.py"))]
 

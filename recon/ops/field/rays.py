@@ -166,7 +166,11 @@ def scatter_rays(
                  gradient_sdf, gradient_color, losses)  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+# The helpers of the kernels below are inlined, always: a helper that is compiled alone and once more within its caller
+# adds in another order in both, and which of them runs would depend on what came from the cache.
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, forceinline=True)
 def _march(sdf, n, rays, r, settings, samples, sections, ends):
     """Walk along a ray until it is opaque.
 
@@ -211,7 +215,7 @@ def _march(sdf, n, rays, r, settings, samples, sections, ends):
     return count, section_count, light
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, forceinline=True)
 def _shade(sdf, color, n, rays, r, settings, samples, sections, ends, section_count, light, losses):
     """Colour and opacity of a ray and their losses; dL/dw of every section's weight (its _GRAD_OPACITY).
 
@@ -262,7 +266,7 @@ def _shade(sdf, color, n, rays, r, settings, samples, sections, ends, section_co
     return red, green, blue
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, forceinline=True)
 def _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf):
     """``share`` times |grad f - normal|^2 at a point; its gradient goes to the grid, none goes to the weights."""
     number = sdf.dtype.type
@@ -291,7 +295,7 @@ def _normal_loss(sdf, n, b, u, v, w, rays, r, share, gradient_sdf):
     return loss
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, forceinline=True)
 def _backward(settings, samples, sections, ends, section_count):
     """From dL/dw of the sections to the gradient of the signed distance of each sample.
 
@@ -310,7 +314,7 @@ def _backward(settings, samples, sections, ends, section_count):
         behind += sections[s, _LIGHT] * (one - sections[s, _PASSES]) * grad_opacity
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, forceinline=True)
 def _scatter(
     sdf, n, rays, r, settings, samples, sections, ends, sample_count, section_count, tint, x_first, x_last,
     gradient_sdf, gradient_color, losses,
