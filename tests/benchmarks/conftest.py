@@ -1,11 +1,15 @@
-"""Benchmarks choose their threads; the tests after them get what was before."""
+"""Benchmarks choose their threads, some as soon as they are imported; the tests after them get what was before."""
+
+import os
 
 import pytest
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _threads_as_before():
     torch = pytest.importorskip("torch")
-    threads = torch.get_num_threads()
+    threads, environment = torch.get_num_threads(), dict(os.environ)
     yield
     torch.set_num_threads(threads)
+    os.environ.clear()
+    os.environ.update(environment)

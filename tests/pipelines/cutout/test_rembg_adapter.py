@@ -17,7 +17,7 @@ def test_missing_rembg_model_says_how_to_get_it():
     pytest.importorskip("onnxruntime")
     wanted = "download" if importlib.util.find_spec("rembg") else "pip install"
     with pytest.raises(MissingBackend, match=wanted):
-        cut_out(disc_picture(), CutoutConfig(method="rembg", rembg_model="u2netp"))
+        cut_out(disc_picture(), CutoutConfig(method="rembg", rembg_model="silueta"))
 
 
 needs_rembg = pytest.mark.skipif(importlib.util.find_spec("rembg") is None, reason="rembg is not installed")
