@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib import import_module
 from pkgutil import resolve_name
 
@@ -20,12 +21,14 @@ SHARED_WORDS = "zero123pp"
 """The files at the root of that folder, which all rooms may use."""
 
 
+@cache
 def table() -> dict[str, list[str]]:
     """Room to the rooms that it may import, in the order of docs/rooms.md."""
     rows = re.findall(r"^\| `([\w/]+)` \| (.*?) \|$", (ROOT / "docs" / "rooms.md").read_text(), re.MULTILINE)
     return {room: re.findall(r"`([\w/]+)`", may) for room, may in rows}
 
 
+@cache
 def room_of(module: str) -> str:
     """The longest room of the table that the module lies in."""
     path = module.replace(".", "/")
@@ -35,6 +38,7 @@ def room_of(module: str) -> str:
     return max(inside, key=len, default=SHARED_WORDS if path.startswith("zero123pp") else path)
 
 
+@cache
 def drawn_arrows() -> dict[str, dict[str, str]]:
     """Room to each room that it imports, with one module that does so."""
     found: dict[str, dict[str, str]] = {}

@@ -22,6 +22,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Full names that a file imports, as they are written: ``from a import b`` gives ``a.b``."""
     names = set()
