@@ -3,13 +3,13 @@
 import numpy as np
 
 from zero123pp.cameras import resized
-from zero123pp.images import unpremultiply
+from zero123pp.images import premultiply, unpremultiply
 from zero123pp.types import View
 
 
 def premultiplied(view: View) -> np.ndarray:
     """(H, W, 4) colour times alpha, and alpha."""
-    return np.concatenate([view.rgb * view.alpha[..., None], view.alpha[..., None]], axis=-1)
+    return premultiply(np.concatenate([view.rgb, view.alpha[..., None]], axis=-1))
 
 
 def straight(rgba: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
