@@ -1,10 +1,14 @@
 """Flags that several commands have: one meaning, one help, one way into the config. Light."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from zero123pp.pipelines.commands.generation_flags import add_flag
 from zero123pp.pipelines.models import Generation, ModelOptions
 from zero123pp.pipelines.options import options_of
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.evaluation import Lighting
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +39,23 @@ def add_mesh(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--faces", type=positive_int, metavar="N", help="triangles of a mesh at most (default: the preset's)")
     add("--texture-size", type=positive_int, metavar="PX", help="side of a texture in px (default: the preset's)")
+
+
+def add_hdri(parser: argparse.ArgumentParser) -> None:
+    """``--hdri``."""
+    parser.add_argument("--hdri", metavar="DIR", help="light the objects by these .hdr environment maps (default: "
+        "unlit)")  # fmt: skip
+
+
+def lighting(folder: str | None) -> "Lighting | None":
+    """The environment maps that ``--hdri`` names; BadInput where there is none."""
+    from zero123pp.pipelines.evaluation import Lighting
+    from zero123pp.pipelines.training_data.multiview import read_panorama
+    from zero123pp.render import find_hdr
+
+    if folder is None:
+        return None
+    return Lighting({file.stem: read_panorama(file) for file in find_hdr(folder)})
 
 
 def overrides(args: argparse.Namespace) -> list[str]:

@@ -69,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STD",
         help=f"pixel noise of the colours, which lie in 0..1 (default: 0; without a number {_NOISE})",
     )
+    common_flags.add_hdri(parser)
+    add(
+        "--light-fixed-to",
+        default="object",
+        choices=("object", "camera"),
+        help="with --hdri: the light stands still, or goes round the object with the camera (default: object)",
+    )
     add("--blur", type=float, default=0, metavar="PX", help="Gaussian blur of each view (default: 0)")
     common_flags.add_config(parser)
     common_flags.add_seed(parser)
@@ -88,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--tile is {args.tile}; expected at least 32 px")
     if not 0.05 <= args.scale <= 1.5:
         raise BadInput(f"--scale is {args.scale}; expected 0.05 to 1.5, the cameras see no more")
+    if args.light_fixed_to != "object" and args.hdri is None:
+        raise BadInput("--light-fixed-to belongs to --hdri, which is missing")
     settings = EvaluationSettings(
         config=load(PipelineConfig, args.preset, args.set),
         degradation=Degradation(warp_px=args.warp, gain=args.gain, noise=args.noise, blur_px=args.blur),
@@ -100,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
         protocol=args.protocol,
         alignments=("none", "yaw", "icp") if args.align == "all" else tuple({"none": 0, args.align: 0}),
         scale=args.scale,
+        lighting=common_flags.lighting(args.hdri),
+        light_fixed_to=args.light_fixed_to,
     )
     meshes, folder = find_meshes(args.meshes, args.only, args.split), make_folder(args.out)
     results = evaluate(meshes, settings, log=sys.stderr.write)
@@ -128,7 +139,7 @@ def _write(
     write_file(folder / f"{name}.csv", report.to_csv(results.rows))
     save_contact_sheet(folder / f"{name}.png", _sheet(results, headline(settings.protocol)[1]))
     means = {key: value for key, value in report.mean_row(results.rows).items() if report.suffix(key) is None}
-    return "".join(f"{key:<13}{value if isinstance(value, str) else f'{value:.4g}'}\n" for key, value in means.items())
+    return "".join(f"{key:<20}{value if isinstance(value, str) else f'{value:.4g}'}\n" for key, value in means.items())
 
 
 def _notes(settings: "EvaluationSettings", args: argparse.Namespace) -> list[str]:

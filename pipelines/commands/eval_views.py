@@ -13,7 +13,7 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
-    from zero123pp.pipelines.evaluation import Lighting, SheetResults
+    from zero123pp.pipelines.evaluation import SheetResults
     from zero123pp.pipelines.evaluation.features import FeatureDistance
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", default="views", metavar="NAME", help="name of the result files (default: views)")
     add("--tile", type=int, default=320, metavar="PX", help="side of the views that are compared (default: 320)")
     add("--queries", type=int, default=1, metavar="N", help="input views an object, drawn as in training (default: 1)")
-    add("--hdri", metavar="DIR", help="light the objects by these .hdr environment maps (default: unlit)")
+    common_flags.add_hdri(parser)
     add("--mean-of", metavar="DIR", help="samples of run.py render multiview: their mean sheet is a baseline as well")
     add("--lpips-weights", nargs="+", default=[], metavar="FILE", help="AlexNet or VGG-16 of torchvision, and LPIPS's "
         "linear layers: measures LPIPS; the network goes into the name of the column")  # fmt: skip
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             model.check_controls(depth=True)
     mean = mean_sheet(args.mean_of, args.tile) if args.mean_of else None
     drawing = Drawing(args.tile, args.queries, args.seed, args.steps, args.guidance, args.depth_control)
-    evaluation = ViewsEvaluation(models, features, drawing, mean, _lighting(args.hdri))
+    evaluation = ViewsEvaluation(models, features, drawing, mean, common_flags.lighting(args.hdri))
     results = evaluation.of(meshes, log=sys.stderr.write)
     sys.stdout.write(_write(results, folder, args, features))
     return 1 if results.failures else 0
@@ -78,16 +78,6 @@ def _shown(name: str, taken: object) -> str:
     """A model's name in tables: folders by their last two parts, unless that is taken."""
     short = "/".join(Path(name).resolve().parts[-2:]) if Path(name).is_dir() else name
     return name if short in taken else short
-
-
-def _lighting(folder: str | None) -> "Lighting | None":
-    from zero123pp.pipelines.evaluation import Lighting
-    from zero123pp.pipelines.training_data.multiview import read_panorama
-    from zero123pp.render import find_hdr
-
-    if folder is None:
-        return None
-    return Lighting({file.stem: read_panorama(file) for file in find_hdr(folder)})
 
 
 def _write(

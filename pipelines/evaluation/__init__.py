@@ -9,11 +9,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contact_sheet": ["contact_sheet", "save_contact_sheet"],
         "cutout": ["find_pairs", "score", "summary", "timed_alpha"],
         "degrade": ["Degradation"],
+        "lit": ["Lighting"],
         "pictures": ["TILE_PX", "VIEWS_DEG", "measured", "pictures_of"],
         "protocol": ["get_protocol"],
         "reconstruction": ["EvaluationSettings", "Reconstructions", "evaluate", "headline"],
         "report": ["Row", "machine", "options_of"],
-        "sheets": ["Lighting", "mean_sheet"],
+        "sheets": ["mean_sheet"],
         "views": ["Drawing", "SheetResults", "ViewsEvaluation", "WRONG"],
     },
 )

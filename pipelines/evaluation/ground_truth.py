@@ -22,6 +22,7 @@ def ground_truth_views(
     seed: int = 0,
     with_normals: bool = False,
     with_depth: bool = False,
+    pictures: Sequence[View] | None = None,
 ) -> MultiView:
     """The six views of a rig, as a perfect (or degraded) multi-view model would hand them over.
 
@@ -36,10 +37,12 @@ def ground_truth_views(
         seed: See ``key``.
         with_normals: Keep the true view-space normals in the views.
         with_depth: Keep the true depths in the views.
+        pictures: The true views of the rig's cameras; None for unlit ones.
     """
-    views = []
-    for index, camera in enumerate(get_rig(rig).cameras(tile_px)):
-        view = degrade(true_view(parts, camera), degradation, key=key, index=index, seed=seed)
+    views, cameras = [], get_rig(rig).cameras(tile_px)
+    pictures = [true_view(parts, camera) for camera in cameras] if pictures is None else pictures
+    for index, (camera, picture) in enumerate(zip(cameras, pictures)):
+        view = degrade(picture, degradation, key=key, index=index, seed=seed)
         depth, normal = view.depth if with_depth else None, view.normal if with_normals else None
         rgb, alpha = (to_float(to_uint8(values)) for values in (view.rgb, view.alpha))
         views.append(View(rgb, alpha, camera, depth=depth, normal=normal))

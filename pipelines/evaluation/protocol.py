@@ -1,7 +1,7 @@
 """What is measured on one reconstruction, and exactly how: samples, grids, thresholds and held-out cameras."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from zero123pp.errors import BadInput
 from zero123pp.images import over
 from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.recon.meshing import geometry, topology
-from zero123pp.recon.metrics import ALIGNMENTS, SurfaceSamples, psnr, ssim
+from zero123pp.recon.metrics import ALIGNMENTS, SurfaceSamples, bound, by_visibility, psnr, seen_points, ssim
 from zero123pp.recon.metrics import distances as metrics
 from zero123pp.rigs import get_rig
 from zero123pp.types import Camera, Mesh, Part, View
@@ -124,7 +124,18 @@ def get_protocol(name: str) -> Protocol:
 class TrueObject:
     """What a protocol needs to know about one true object; computed once and used for every reconstruction of it."""
 
-    def __init__(self, parts: Sequence[Part], protocol: Protocol) -> None:
+    def __init__(
+        self, parts: Sequence[Part], protocol: Protocol, *, views: Sequence[Camera] = (),
+        picture: Callable[[Camera], View] | None = None,
+    ) -> None:  # fmt: skip
+        """Measure the truth.
+
+        Args:
+            parts: in the world frame.
+            protocol: what is measured.
+            views: the cameras that a reconstruction is made from; given them, what they see is told apart.
+            picture: the true view of a camera; None for the unlit one.
+        """
         self.protocol = protocol
         world = geometry(parts)
         self.scale, self.centre = _unit(world, protocol)
@@ -133,7 +144,13 @@ class TrueObject:
         self.inside = self._occupancy(self.mesh)
         self.cameras = protocol.cameras(self.scale)
         self.samples = self._sampled(self.mesh, seed=1)
-        self.pictures = [on_white(true_view(parts, camera)) for camera in self.cameras]
+        picture = picture or (lambda camera: true_view(parts, camera))
+        self.pictures = [on_white(picture(camera)) for camera in self.cameras]
+        self.seen = seen_points(world, self._in_world(self.samples), views) if views else None
+        """(points,) bool: which of the samples the views see; None without views."""
+
+    def _in_world(self, samples: SurfaceSamples) -> SurfaceSamples:
+        return replace(samples, points=samples.points / self.scale + self.centre)
 
     def units(self, mesh: Mesh) -> Mesh:
         """``mesh`` from the world frame to the units of the distances."""
@@ -163,11 +180,19 @@ class TrueObject:
             "completeness": float(distances.completeness.mean()),
         }
         values |= {f"F{threshold:g}": metrics.f_score(distances, threshold) for threshold in self.protocol.thresholds}
-        return values | {
+        values |= {
             "IoU": metrics.overlap(self._occupancy(estimate), self.inside),
             "NC": metrics.normal_consistency(distances),
             "NC_both": metrics.normal_consistency(distances, symmetric=True),
         }
+        return values | (self._against_bound(values, distances) if self.seen is not None else {})
+
+    def _against_bound(self, values: dict[str, float], distances: metrics.SurfaceDistances) -> dict[str, float]:
+        """What the views see of the truth, what that allows at most, and the distances on both parts apart."""
+        at_most = bound(self.samples.points, self.seen, self.protocol.threshold)
+        reached = values[f"F{self.protocol.threshold:g}"] / at_most if at_most else float("nan")
+        told = {"seen": float(self.seen.mean()), "bound": at_most, "F_over_bound": reached}
+        return told | by_visibility(distances, self.seen)
 
     def measure_pictures(self, part: Part) -> dict[str, float]:
         """Means of PSNR (dB) and SSIM over the held-out cameras, of ``part`` (world frame)."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from zero123pp.errors import StageFailed
 from zero123pp.images import to_float, to_uint8
 from zero123pp.pipelines.evaluation.degrade import Degradation
 from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views, true_view
+from zero123pp.pipelines.evaluation.lit import Lighting, LitObject
 from zero123pp.pipelines.evaluation.protocol import TrueObject, get_protocol, measure_topology
 from zero123pp.pipelines.evaluation.report import Row
 from zero123pp.pipelines.image_to_mesh import PipelineConfig
@@ -21,7 +24,7 @@ from zero123pp.recon.meshing import FILL, load_normalised, normalise
 from zero123pp.recon.metrics import psnr
 from zero123pp.recon.ops import premultiplied
 from zero123pp.rigs import get_rig
-from zero123pp.types import Cutout, Mesh, MultiView, Part, View
+from zero123pp.types import Camera, Cutout, Mesh, MultiView, Part, View
 
 MAX_PICTURED = 40
 """Objects on a contact sheet at most."""
@@ -53,6 +56,10 @@ class EvaluationSettings:
     """Keys of `zero123pp.recon.metrics.alignment.ALIGNMENTS`; numbers but of 'none' carry its name as suffix."""
     scale: float = 1.0
     """Size of the object before the cameras over its usual one; the results are measured at the usual one."""
+    lighting: Lighting | None = None
+    """Lights the objects, in the views as in the held-out pictures; None leaves the colours as painted."""
+    light_fixed_to: Literal["object", "camera"] = "object"
+    """What ``lighting`` keeps still to, see `Lighting.light`."""
 
     @property
     def label(self) -> str:
@@ -61,7 +68,8 @@ class EvaluationSettings:
         given = [word for word, on in handed.items() if on]
         sized = [] if self.scale == 1 else [f"scale{self.scale:g}"]
         own = [] if self.protocol == "sphere" else [self.protocol]
-        return "_".join([self.degradation.label, *given, *sized, *own])
+        lit = [] if self.lighting is None else ["lit" if self.light_fixed_to == "object" else "lit-camera"]
+        return "_".join([*lit, self.degradation.label, *given, *sized, *own])
 
 
 @dataclass
@@ -91,10 +99,11 @@ def evaluate(
         picture = picture_of(parts) if settings.with_picture else None
         run = partial(_reconstructed, settings, picture)
         try:
+            views, true_picture = views_of(name, parts, settings)
             if not warm:  # compiles kernels and fills caches
-                run(views_of(name, parts, settings), Stages())
+                run(views, Stages())
                 warm = True
-            views, stages = views_of(name, parts, settings), Stages()
+            stages = Stages()
             reset_peak_memory()
             done = run(views, stages)
         except StageFailed as error:
@@ -102,7 +111,8 @@ def evaluate(
             continue
         peak = {"peak_mb": peak_memory_mb()}
         done = _resized(done, 1 / settings.scale)
-        truth = TrueObject(parts, get_protocol(settings.protocol))
+        cameras = [_nearer(view.camera, settings.scale) for view in views.views]
+        truth = TrueObject(parts, get_protocol(settings.protocol), views=cameras, picture=true_picture)
         row = {"object": name} | measure(done, truth, settings.alignments) | cost(stages) | peak
         if picture is not None:
             row |= measure_picture(done, picture)
@@ -157,11 +167,33 @@ def _resized(done: Reconstruction, factor: float) -> Reconstruction:
     return replace(done, mesh=resized(done.mesh), textured=replace(textured, mesh=resized(textured.mesh)))
 
 
-def views_of(name: str, parts: Sequence[Part], settings: EvaluationSettings) -> MultiView:
-    """The views of one object that the stages get to see."""
+def _nearer(camera: Camera, factor: float) -> Camera:
+    """The camera that sees an object as ``camera`` sees one that is ``factor`` times as large."""
+    pose = np.array(camera.world_from_cam)
+    pose[:3, 3] /= factor
+    return replace(camera, world_from_cam=pose)
+
+
+def views_of(
+    name: str, parts: Sequence[Part], settings: EvaluationSettings
+) -> tuple[MultiView, Callable[[Camera], View] | None]:
+    """The views of one object that the stages get to see, and what held-out cameras truly see of it, lit alike.
+
+    None for the latter stands for the unlit view.
+    """
     if settings.scale != 1:
         parts = normalise(parts, settings.scale * FILL * OBJECT_RADIUS)
-    return ground_truth_views(
+    pictures = held_out = None
+    if settings.lighting is not None:
+        rng = np.random.default_rng([settings.seed, crc32(name.encode())])
+        light = settings.lighting.light(rng, settings.light_fixed_to)
+        lit = LitObject(parts, light, get_rig(settings.rig).cameras(settings.tile_px))
+        pictures = lit.metered
+
+        def held_out(camera: Camera) -> View:
+            return lit.view(_nearer(camera, 1 / settings.scale))
+
+    views = ground_truth_views(
         parts,
         settings.rig,
         tile_px=settings.tile_px,
@@ -170,7 +202,9 @@ def views_of(name: str, parts: Sequence[Part], settings: EvaluationSettings) -> 
         seed=settings.seed,
         with_normals=settings.with_normals,
         with_depth=settings.with_depth,
+        pictures=pictures,
     )
+    return views, held_out
 
 
 def cost(stages: Stages) -> dict[str, float]:

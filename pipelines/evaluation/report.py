@@ -20,7 +20,8 @@ Row = Mapping[str, float | str]
 _DECIMALS = {
     "CD": 4, "accuracy": 4, "completeness": 4, "IoU": 3, "NC": 3, "NC_both": 3, "PSNR": 2, "SSIM": 3, "watertight": 0,
     "manifold": 0, "components": 0, "faces": 0, "peak_mb": 0, "alpha_IoU": 3, "EffLite0": 4, "LPIPS_alex": 3,
-    "LPIPS_vgg": 3,
+    "LPIPS_vgg": 3, "seen": 3, "bound": 3, "accuracy_seen": 4, "accuracy_hidden": 4, "completeness_seen": 4,
+    "completeness_hidden": 4,
 }  # fmt: skip
 _WHOLE_IN_ROWS = ("watertight", "manifold", "components", "faces")
 _ALIGNMENTS = ("yaw", "icp")

@@ -21,11 +21,12 @@ from zero123pp.images import (
 )
 from zero123pp.pipelines.evaluation.features import FeatureDistance
 from zero123pp.pipelines.evaluation.ground_truth import true_view
+from zero123pp.pipelines.evaluation.lit import Lighting, LitObject
 from zero123pp.pipelines.evaluation.truth import turned
 from zero123pp.recon.metrics import psnr, ssim
 from zero123pp.render import Environment, Query, ViewsConfig, draw_query
 from zero123pp.rigs import get_rig
-from zero123pp.types import Camera, Cutout, Part
+from zero123pp.types import Camera, Cutout, Part, View
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.models import MultiViewModel
@@ -65,18 +66,6 @@ class TrueSheets:
     """Turned so that the query stands at azimuth 0."""
     sheets: dict[str, Sheet]
     """Name of the rig to the true sheet."""
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """Environment maps to light objects with."""
-
-    panoramas: dict[str, np.ndarray]
-
-    def of(self, rng: np.random.Generator) -> Environment:
-        """One of them, turned at random."""
-        name = list(self.panoramas)[rng.integers(len(self.panoramas))]
-        return Environment.of(self.panoramas[name], turn_deg=rng.uniform(0, 360), balanced=bool(rng.random() < 0.5))
 
 
 def true_sheets(
@@ -123,21 +112,13 @@ def _query_camera(query: Query, parts: Sequence[Part]) -> Camera:
 
 def _pictures(parts: Sequence[Part], environment: Environment | None) -> Callable[[Sequence[Camera]], list[np.ndarray]]:
     """A function from cameras to pictures (S, S, 4) uint8 of the object, all under one light and exposure."""
-    if environment is None:
-        views = lambda cameras: [true_view(parts, camera) for camera in cameras]  # noqa: E731
-        return lambda cameras: [to_uint8(np.dstack([view.rgb, view.alpha])) for view in views(cameras)]
-    from zero123pp.pipelines.training_data.multiview import Surface, developed, exposure_of, shoot
-    from zero123pp.render import Scene
 
-    surface = Surface(parts)
-    scene = Scene(surface.vertices, surface.faces, surface.albedo)
+    def views(cameras: Sequence[Camera]) -> Sequence[View]:
+        if environment is None:
+            return [true_view(parts, camera) for camera in cameras]
+        return LitObject(parts, lambda camera: environment, cameras).metered
 
-    def lit(cameras: Sequence[Camera]) -> list[np.ndarray]:
-        shots = [shoot(surface, scene, camera, environment, seed=2 * n) for n, camera in enumerate(cameras)]
-        exposure = exposure_of(shots, 0.95)
-        return [developed(shot, exposure) for shot in shots]
-
-    return lit
+    return lambda cameras: [to_uint8(np.dstack([view.rgb, view.alpha])) for view in views(cameras)]
 
 
 def drawn_by(

@@ -8,9 +8,9 @@ import numpy as np
 
 from zero123pp.errors import Zero123ppError
 from zero123pp.pipelines.evaluation.features import FeatureDistance
+from zero123pp.pipelines.evaluation.lit import Lighting
 from zero123pp.pipelines.evaluation.report import Row
 from zero123pp.pipelines.evaluation.sheets import (
-    Lighting,
     Sheet,
     TrueSheets,
     blank,

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "distances": ["SurfaceSamples"],
         "likeness": ["likeness"],
         "pictures": ["decibels", "psnr", "ssim"],
+        "visibility": ["bound", "by_visibility", "seen_points"],
         "winding": ["grid_winding_numbers"],
     },
 )

@@ -37,6 +37,8 @@ class SurfaceDistances(ByContent):
     """(N,) absolute cosine between the estimate's normal and the normal at that nearest true point."""
     completeness_cosine: np.ndarray
     """(M,) likewise from the truth to the estimate."""
+    nearest_true: np.ndarray
+    """(N,) index of that nearest true point."""
 
 
 def sample_surface(mesh: Mesh, count: int, seed: int = 0) -> SurfaceSamples:
@@ -105,7 +107,7 @@ def surface_distances(estimate: SurfaceSamples, truth: SurfaceSamples) -> Surfac
     completeness, to_estimate = cKDTree(estimate.points).query(truth.points)
     accuracy_cosine = np.abs(np.sum(estimate.normals * truth.normals[to_truth], axis=1))
     completeness_cosine = np.abs(np.sum(truth.normals * estimate.normals[to_estimate], axis=1))
-    return SurfaceDistances(accuracy, completeness, accuracy_cosine, completeness_cosine)
+    return SurfaceDistances(accuracy, completeness, accuracy_cosine, completeness_cosine, to_truth)
 
 
 def chamfer(distances: SurfaceDistances) -> float:

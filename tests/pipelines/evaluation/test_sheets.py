@@ -97,7 +97,7 @@ def test_sheets_on_white_are_put_on_gray(truth):
 
 def test_lit_truth_is_lit(meshes):
     pytest.importorskip("embreex")
-    from zero123pp.pipelines.evaluation.sheets import Lighting
+    from zero123pp.pipelines.evaluation.lit import Lighting
 
     parts = load_normalised(meshes / "tower_2.glb")
     sky = np.full((16, 32, 3), 0.01)
