@@ -42,7 +42,7 @@ class Silhouettes:
                 f"remove such views or give pictures with a silhouette"
             )
         run = map if workers is None else workers.map
-        distances = list(run(signed_distance, [np.ascontiguousarray(view.alpha) for view in views]))
+        distances = list(run(signed_distance, [view.alpha for view in views]))
         self._distances = np.concatenate([distance.ravel() for distance in distances])
         self._pictures = np.array([(d.shape[0], d.shape[1], d.size) for d in distances])
         self._pictures[:, 2] = np.cumsum(self._pictures[:, 2]) - self._pictures[:, 2]  # where each one begins

@@ -3,13 +3,14 @@
 import numba
 import numpy as np
 
+from zero123pp.recon.ops import kernel_input
+
 LEVEL = 0.5
 """Alpha at the outline."""
 
 _FAR = 1e30  # a squared distance beyond all others; infinities do not go with fastmath
 
 
-@numba.njit(cache=True, nogil=True)
 def signed_distance(alpha: np.ndarray) -> np.ndarray:
     """Distance (H, W) float32 in pixels from each pixel centre to the alpha = 1/2 outline, negative inside.
 
@@ -19,37 +20,39 @@ def signed_distance(alpha: np.ndarray) -> np.ndarray:
 
     Nearest segments are handed on from pixel to pixel (Danielsson, "Euclidean distance mapping", 1980).
     """
+    return _signed_distance(kernel_input(alpha, np.float32))
+
+
+@numba.njit(cache=True, nogil=True)
+def _signed_distance(alpha):
     height, width = alpha.shape
     segments = _segments(alpha)
-    nearest = np.full((height, width), -1, np.int32)
-    squared = np.full((height, width), _FAR, np.float32)
+    nearest, squared = np.empty((height, width), np.int32), np.empty((height, width), np.float32)
+    nearest[:], squared[:] = -1, _FAR
     for s in range(len(segments)):
         x0, y0 = int(min(segments[s, 0], segments[s, 2])), int(min(segments[s, 1], segments[s, 3]))
         for y in range(y0, min(y0 + 2, height)):
             for x in range(x0, min(x0 + 2, width)):
                 _offer(segments, s, x, y, nearest, squared)
     for y in range(height):
-        _sweep_row(segments, y, -1, nearest, squared)
+        _sweep_row(segments, y, y - 1, nearest, squared)
     for y in range(height - 1, -1, -1):
-        _sweep_row(segments, y, 1, nearest, squared)
-    distance = np.sqrt(squared)
+        _sweep_row(segments, y, y + 1, nearest, squared)
     for y in range(height):
         for x in range(width):
-            if nearest[y, x] < 0:
-                distance[y, x] = np.inf
-            if alpha[y, x] >= LEVEL:
-                distance[y, x] = -distance[y, x]
-    return distance
+            distance = np.sqrt(squared[y, x]) if nearest[y, x] >= 0 else np.float32(np.inf)
+            squared[y, x] = -distance if alpha[y, x] >= LEVEL else distance
+    return squared
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep_row(segments, y, side, nearest, squared):
-    """Offer a row the segments of the row at ``side``, then hand them on along the row, both ways."""
+def _sweep_row(segments, y, before, nearest, squared):
+    """Offer a row the segments of the row ``before`` it, then hand them on along the row, both ways."""
     height, width = nearest.shape
-    if 0 <= y + side < height:
+    if 0 <= before < height:
         for x in range(width):
             for neighbour in range(max(x - 1, 0), min(x + 2, width)):
-                _offer(segments, nearest[y + side, neighbour], x, y, nearest, squared)
+                _offer(segments, nearest[before, neighbour], x, y, nearest, squared)
     for x in range(1, width):
         _offer(segments, nearest[y, x - 1], x, y, nearest, squared)
     for x in range(width - 2, -1, -1):

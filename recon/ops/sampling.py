@@ -3,6 +3,8 @@
 import numba
 import numpy as np
 
+from zero123pp.recon.ops.kernel_input import kernel_input
+
 
 def bilinear(image: np.ndarray, px: np.ndarray, *, repeat: bool = False) -> np.ndarray:
     """Values of a picture at positions, interpolated between pixel centres.
@@ -15,7 +17,7 @@ def bilinear(image: np.ndarray, px: np.ndarray, *, repeat: bool = False) -> np.n
     Returns:
         (n, C) float32.
     """
-    return _bilinear(np.ascontiguousarray(image), np.ascontiguousarray(px, np.float64), repeat)
+    return _bilinear(kernel_input(image, np.float32), kernel_input(px, np.float64), repeat)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,5 +1,7 @@
 """Loops over faces, charts and columns of the atlas, compiled by Numba; import this module only where they run."""
 
+# Kernels make their arrays by np.empty: np.zeros and np.full cost a tenth of a second of compiling each.
+
 import numba
 import numpy as np
 
@@ -53,9 +55,10 @@ def merge(
     Faces of piece p are ``order[start[p]:start[p + 1]]``.
     """
     count = len(direction)
-    target, following, last = np.arange(count), np.full(count, -1), np.arange(count)  # groups as linked lists
-    border = np.zeros(count, np.int64)
-    touched = np.empty(count, np.int64)
+    target, following, last = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    border, touched = np.empty(count, np.int64), np.empty(count, np.int64)
+    for p in range(count):  # groups as linked lists
+        target[p], following[p], last[p], border[p] = p, -1, p, 0
     for p in small:
         if target[p] != p:
             continue
@@ -75,7 +78,8 @@ def merge(
         for q in touched[:found]:
             if border[q] > longest and _fits(p, direction[q], order, start, following, normals, steepest):
                 best, longest = q, border[q]
-        border[touched[:found]] = 0
+        for q in touched[:found]:
+            border[q] = 0
         if best >= 0:
             following[last[best]], last[best] = p, last[p]
             member = p
@@ -120,7 +124,8 @@ def profiles(
         offset: (C + 1,) where each chart's columns start in the result; its width is the difference to the next.
         margin: texels.
     """
-    low, high = np.full(offset[-1], np.inf), np.full(offset[-1], -np.inf)
+    low, high = np.empty(offset[-1]), np.empty(offset[-1])
+    low[:], high[:] = np.inf, -np.inf
     for chart in range(len(first)):
         width = offset[chart + 1] - offset[chart]
         for face in range(first[chart], last[chart]):
@@ -144,8 +149,8 @@ def pack_charts(low: np.ndarray, high: np.ndarray, offset: np.ndarray, order: np
 
     A chart that finds no place in ``size`` x ``size`` gets -1, and all after it.
     """
-    horizon = np.zeros(size)
-    position = np.full((len(order), 2), -1, np.int64)
+    horizon, position = np.empty(size), np.empty((len(order), 2), np.int64)
+    horizon[:], position[:] = 0, -1
     for chart in order:
         begin, width = offset[chart], offset[chart + 1] - offset[chart]
         best_x, best_y, tallest = -1, np.inf, 0.0
@@ -162,7 +167,7 @@ def pack_charts(low: np.ndarray, high: np.ndarray, offset: np.ndarray, order: np
         best_y = np.ceil(best_y)
         if best_x < 0 or best_y + tallest > size:
             return position
-        position[chart] = best_x, int(best_y)
+        position[chart, 0], position[chart, 1] = best_x, int(best_y)
         for k in range(width):
             horizon[best_x + k] = max(horizon[best_x + k], best_y + high[begin + k])
     return position
@@ -177,8 +182,8 @@ def folded(points: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
         faces: (F, 3).
         size: of the square texture, texels.
     """
-    owned = np.zeros((size, size), numba.boolean)
-    result = np.zeros(len(faces), numba.boolean)
+    owned, result = np.empty((size, size), numba.boolean), np.empty(len(faces), numba.boolean)
+    owned[:], result[:] = False, False
     for f in range(len(faces)):
         a, b, c = points[faces[f, 0]], points[faces[f, 1]], points[faces[f, 2]]
         area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zero123pp.cameras import resized
+from zero123pp.recon.ops import kernel_input
 from zero123pp.recon.ops.raster import rasterize
 from zero123pp.recon.texturing.fill import fill_nearest
 from zero123pp.types import Mesh, View
@@ -113,8 +114,9 @@ def see(
     camera = source.view.camera
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     trust, view_score, colors = look(
-        points.position, points.normal, camera.world_from_cam, intrinsics, source.picture, source.depth, resolution
-    )
+        kernel_input(points.position, np.float32), kernel_input(points.normal, np.float32), camera.world_from_cam,
+        intrinsics, source.picture, source.depth, resolution,
+    )  # fmt: skip
     return source.view.confidence * trust * view_score ** np.float32(sharpness), trust * view_score, colors
 
 

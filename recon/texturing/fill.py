@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from zero123pp.recon.ops import kernel_input
+
 from zero123pp.types import Mesh
 
 NORMAL_WEIGHT = 0.15
@@ -22,7 +24,7 @@ def fill_nearest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     # scipy's distance_transform_edt finds the same but for ties (0.2 % of the texels: other bytes), in twice the time.
     from zero123pp.recon.texturing.texel_kernels import nearest_known
 
-    row, column = nearest_known(known)
+    row, column = nearest_known(kernel_input(known))
     return values[row, column]
 
 

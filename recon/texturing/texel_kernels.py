@@ -17,8 +17,9 @@ def look(
     """At n points: trust (n,), cosine x relative resolution (n,), and the other channels of ``picture`` (n, C - 1)."""
     height, width, channels = picture.shape
     scale_x, scale_y = depth.shape[1] / width, depth.shape[0] / height
-    trusts, view_score = np.zeros(len(position), np.float32), np.zeros(len(position), np.float32)
-    values = np.zeros((len(position), channels - 1), np.float32)
+    trusts, view_score = np.empty(len(position), np.float32), np.empty(len(position), np.float32)
+    values = np.empty((len(position), channels - 1), np.float32)
+    trusts[:], view_score[:], values[:] = 0, 0, 0
     for n in range(len(position)):
         dx, dy, dz = position[n, 0] - pose[0, 3], position[n, 1] - pose[1, 3], position[n, 2] - pose[2, 3]
         z = dx * pose[0, 2] + dy * pose[1, 2] + dz * pose[2, 2]
@@ -60,8 +61,9 @@ def look(
 def nearest_known(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row and column (H, W) of a nearest known pixel by two sweeps (Danielsson, "Euclidean distance mapping", 1980)."""
     height, width = known.shape
-    row, column = np.full((height, width), -1, np.int32), np.full((height, width), -1, np.int32)
-    distance = np.full((height, width), 1 << 40, np.int64)
+    row, column = np.empty((height, width), np.int32), np.empty((height, width), np.int32)
+    distance = np.empty((height, width), np.int64)
+    row[:], column[:], distance[:] = -1, -1, 1 << 40
     for y in range(height):
         for x in range(width):
             if known[y, x]:

@@ -10,6 +10,7 @@ of a vertex, so triangles that cross the camera plane need no clipping.
 import numba
 import numpy as np
 
+from zero123pp.recon.ops.kernel_input import kernel_input
 from zero123pp.recon.ops.raster.fragments import Fragments
 from zero123pp.types import Camera
 
@@ -40,7 +41,7 @@ def intrinsic_matrix(camera: Camera) -> np.ndarray:
 
 def draw_points(points: np.ndarray, faces: np.ndarray, width: int, height: int) -> Fragments:
     """Like `rasterize`, of homogeneous screen points (N, 3)."""
-    return Fragments(*_draw(points, faces, width, height, NEAR))
+    return Fragments(*_draw(kernel_input(points, np.float64), kernel_input(faces, np.int32), width, height, NEAR))
 
 
 def rasterize_uv(uvs: np.ndarray, faces: np.ndarray, width: int, height: int) -> Fragments:
@@ -69,11 +70,8 @@ def _inside(value: float, dx: float, dy: float) -> bool:
 
 
 @numba.njit(cache=True)
-def _bounds(a: np.ndarray, b: np.ndarray, c: np.ndarray, axis: int, size: int, near: float) -> tuple[int, int]:
-    """First and last pixel index along ``axis`` that the triangle can touch; all of them if it crosses the plane."""
-    if a[2] < near or b[2] < near or c[2] < near:
-        return 0, size - 1
-    p, q, r = a[axis] / a[2], b[axis] / b[2], c[axis] / c[2]
+def _bounds(p: float, q: float, r: float, size: int) -> tuple[int, int]:
+    """First and last pixel index that a triangle can touch whose corners lie at p, q and r along an axis of pixels."""
     low, high = min(p, q, r) - 0.5, max(p, q, r) - 0.5
     # Clamp before the conversion: far outside, a float does not fit an int. One spare pixel covers the rounding.
     low, high = min(max(low, 0.0), float(size)), min(max(high, -1.0), size - 1.0)
@@ -88,15 +86,18 @@ def _draw(
 
     Of surfaces at the same depth the triangle with the lower index wins.
     """
-    face = np.full((height, width), -1, np.int32)
-    barycentric = np.zeros((height, width, 3), np.float32)
-    nearest = np.full((height, width), np.inf)
+    face = np.empty((height, width), np.int32)
+    barycentric = np.empty((height, width, 3), np.float32)
+    nearest = np.empty((height, width))
+    face[:], barycentric[:], nearest[:] = -1, 0, np.inf
     for f in range(len(faces)):
         a, b, c = points[faces[f, 0]], points[faces[f, 1]], points[faces[f, 2]]
         if a[2] < near and b[2] < near and c[2] < near:
             continue
-        x_first, x_last = _bounds(a, b, c, 0, width, near)
-        y_first, y_last = _bounds(a, b, c, 1, height, near)
+        x_first, x_last, y_first, y_last = 0, width - 1, 0, height - 1  # if it crosses the plane of the camera
+        if a[2] >= near and b[2] >= near and c[2] >= near:
+            x_first, x_last = _bounds(a[0] / a[2], b[0] / b[2], c[0] / c[2], width)
+            y_first, y_last = _bounds(a[1] / a[2], b[1] / b[2], c[1] / c[2], height)
         if x_first > x_last or y_first > y_last:
             continue
         volume = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2])
@@ -124,9 +125,8 @@ def _draw(
                 barycentric[row, column, 0] = wa / total
                 barycentric[row, column, 1] = wb / total
                 barycentric[row, column, 2] = wc / total
-    depth = np.zeros((height, width), np.float32)
+    depth = np.empty((height, width), np.float32)
     for row in range(height):
         for column in range(width):
-            if face[row, column] >= 0:
-                depth[row, column] = nearest[row, column]
+            depth[row, column] = nearest[row, column] if face[row, column] >= 0 else 0.0
     return face, barycentric, depth
