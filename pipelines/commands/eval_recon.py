@@ -43,9 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--align",
         default="none",
-        choices=("none", "yaw", "icp", "all"),
-        help="also measure after an alignment to the truth: yaw turns about the vertical axis, icp is iterative "
-        "closest points in position, rotation and scale, all reports none, yaw and icp side by side (default: none)",
+        choices=("none", "yaw", "shape", "icp", "all"),
+        help="also measure after an alignment to the truth: yaw turns about the vertical axis, shape turns and "
+        "scales, icp is iterative closest points in position, rotation and scale, all reports none, yaw, shape and icp "
+        "side by side (default: none)",
     )
     add("--scale", type=float, default=1.0, metavar="F", help="size of the objects before the cameras (default: 1)")
     add("--name", metavar="NAME", help="name of the result files (default: made from the settings)")
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         with_picture=args.with_picture,
         seed=args.seed,
         protocol=args.protocol,
-        alignments=("none", "yaw", "icp") if args.align == "all" else tuple({"none": 0, args.align: 0}),
+        alignments=("none", "yaw", "shape", "icp") if args.align == "all" else tuple({"none": 0, args.align: 0}),
         scale=args.scale,
         lighting=common_flags.lighting(args.hdri),
         light_fixed_to=args.light_fixed_to,

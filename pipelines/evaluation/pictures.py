@@ -10,6 +10,7 @@ from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.evaluation.report import Row
 from zero123pp.pipelines.image_to_mesh import ImageTo3D
 from zero123pp.pipelines.inputs import read_image
+from zero123pp.recon.metrics import roughness_deg
 from zero123pp.recon.render import render
 from zero123pp.rigs import RIGS
 
@@ -31,7 +32,8 @@ def measured(pipe: ImageTo3D, path: Path, seed: int) -> tuple[Row, Asset]:
     unknown = float("nan")  # no camera was found from which the object looks like the picture
     row["front_IoU"] = picture.get("silhouette_iou", unknown)
     row["front_PSNR"] = picture.get("foreground_psnr_db", unknown)
-    return row | {"watertight": float(mesh["watertight"]), "manifold": float(mesh["manifold"])}, asset
+    row |= {"watertight": float(mesh["watertight"]), "manifold": float(mesh["manifold"])}
+    return row | {"roughness_deg": roughness_deg(asset.mesh)}, asset
 
 
 def pictures_of(path: Path, asset: Asset) -> list[np.ndarray]:

@@ -24,7 +24,7 @@ _DECIMALS = {
     "completeness_hidden": 4,
 }  # fmt: skip
 _WHOLE_IN_ROWS = ("watertight", "manifold", "components", "faces")
-_ALIGNMENTS = ("yaw", "icp")
+_ALIGNMENTS = ("yaw", "shape", "icp")
 
 
 def mean_row(rows: Sequence[Row]) -> Row:

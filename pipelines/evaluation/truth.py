@@ -14,7 +14,7 @@ from zero123pp.recon.meshing import geometry, load_normalised
 from zero123pp.recon.metrics import grid_winding_numbers
 from zero123pp.types import Mesh, Part, TexturedMesh
 
-ALIGNED = ("none", "yaw", "icp")
+ALIGNED = ("none", "yaw", "shape", "icp")
 _KEPT = ("CD", "F0.02", "F0.05", "IoU")
 _MEAN_GRID = 48
 _MEAN_OF = 300

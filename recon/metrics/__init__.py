@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "likeness": ["likeness"],
         "pictures": ["decibels", "psnr", "ssim"],
         "visibility": ["bound", "by_visibility", "seen_points"],
+        "roughness": ["roughness_deg"],
         "winding": ["grid_winding_numbers"],
     },
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shapes import box
 
-from zero123pp.recon.metrics.alignment import ALIGNMENTS, Alignment, align_icp, align_yaw, similarity
+from zero123pp.recon.metrics.alignment import ALIGNMENTS, Alignment, align_icp, align_shape, align_yaw, similarity
 from zero123pp.recon.metrics.distances import chamfer, sample_surface, surface_distances
 from zero123pp.types import Mesh
 
@@ -35,6 +35,16 @@ def test_yaw_finds_a_turn_about_the_vertical_axis(wedge, degrees):
     assert Alignment(rotation=found.rotation @ left).angle_deg < 0.5
     assert found.scale == 1 and not found.shift.any()
     assert _chamfer(found.mesh(turned), wedge) < 0.02
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(0, 1.0), (47, 0.8), (181.5, 1.3)])
+def test_shape_finds_a_turn_and_a_scale(wedge, degrees, scale):
+    left = _rotation((0, 1, 0), degrees)
+    moved = wedge.with_vertices(scale * wedge.vertices @ left.T)
+    found = align_shape(sample_surface(moved, 6000, 1), sample_surface(wedge, 6000, 2))
+    assert Alignment(rotation=found.rotation @ left).angle_deg < 0.7
+    assert found.scale == pytest.approx(1 / scale, rel=0.01) and not found.shift.any()
+    assert _chamfer(found.mesh(moved), wedge) < 0.02
 
 
 @pytest.mark.parametrize("seed", range(3))
