@@ -124,6 +124,8 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
             return None
         return _checked(value, next(arg for arg in args if arg is not type(None)), where)
     if origin is Literal:
+        if isinstance(value, bool):  # YAML 1.1 reads on and off as such
+            value = "on" if value else "off"
         if value in args:
             return value
         raise ConfigError(f"{where} is {value!r}; choose one of {', '.join(map(str, args))}")

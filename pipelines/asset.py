@@ -1,6 +1,6 @@
 """What a run returns: the textured mesh, how it was made, and ways to keep both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from zero123pp.diffusion import depth_picture
 from zero123pp.errors import BadInput
 from zero123pp.files import whole_folder, write_json
 from zero123pp.images import GRAY_BACKGROUND, encode_png, over, tile_sheet, to_uint8
-from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh
+from zero123pp.rigs import get_rig
+from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh, View
 
 if TYPE_CHECKING:
     import trimesh
@@ -78,11 +79,11 @@ class Asset(ByContent):
             write_json(self.report, fresh / REPORT_NAME)
 
     def _stage_pictures(self) -> dict[str, np.ndarray]:
-        rig_views = self.views.views[:6]
         pictures = {} if self.cutout is None else {"cutout.png": self.cutout.rgba}
         if self.textured.confidence is not None:
             pictures["confidence.png"] = self.textured.confidence
-        if self.views.rig is None:
+        rig_views = self._rig_views()
+        if not rig_views:
             return pictures
         alpha = np.stack([view.alpha for view in rig_views])
         drawn = over(np.stack([view.rgb for view in rig_views]), alpha, GRAY_BACKGROUND / 255)
@@ -93,6 +94,18 @@ class Asset(ByContent):
         if all(view.depth is not None for view in rig_views):
             pictures["depth.png"] = tile_sheet(np.stack([depth_picture(view.depth) for view in rig_views]))
         return pictures
+
+    def _rig_views(self) -> Sequence[View]:
+        """The six views of a rig that led to the asset; of one that came with its surface they are drawn of it."""
+        if self.views.surface is None:
+            return () if self.views.rig is None else self.views.views[:6]
+        from zero123pp.recon.render import render
+
+        return [render(self.textured, camera) for camera in get_rig(_RIG).cameras(_TILE_PX)]
+
+
+_RIG, _TILE_PX = "v1.2", 320
+"""Of the views that are drawn where none led to the asset."""
 
 
 def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:

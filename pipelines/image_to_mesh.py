@@ -17,6 +17,7 @@ from zero123pp.pipelines.models import (
     Generation,
     GivenViews,
     ModelOptions,
+    OneViewConfig,
     draw_views,
     load_model,
     may_download,
@@ -43,6 +44,7 @@ class PipelineConfig(ReconstructionConfig):
     """The configs of all stages; each is described beside its stage."""
 
     cutout: CutoutConfig = field(default_factory=CutoutConfig)
+    preview: OneViewConfig = field(default_factory=OneViewConfig)
 
 
 class ImageTo3D:

@@ -1,4 +1,7 @@
-"""Posed views to a textured mesh: align views -> fit -> surface -> clean mesh -> refinement -> register -> texture."""
+"""Posed views to a textured mesh: align views -> fit -> surface -> clean mesh -> refinement -> register -> texture.
+
+Views that come with their surface begin at the clean mesh.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -99,7 +102,12 @@ def reconstruct(
 def aligned_views(
     views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages
 ) -> tuple[MultiView, dict[str, Any]]:
-    """The views as the other stages take them, see `align_views`; arguments and errors as of `reconstruct`."""
+    """The views as the other stages take them, see `align_views`; arguments and errors as of `reconstruct`.
+
+    Views that come with their surface agree with it.
+    """
+    if views.surface is not None:
+        return views, {}
     with stages.stage("align") as report:
         return align_views(views, config.align, config.fit, seed=seed, progress=report)
 
@@ -107,7 +115,14 @@ def aligned_views(
 def closed_mesh(
     views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages
 ) -> tuple[Mesh, dict[str, Any]]:
-    """The mesh before texturing, with vertex colours, and its report; arguments and errors as of `reconstruct`."""
+    """The mesh before texturing, with vertex colours, and its report; arguments and errors as of `reconstruct`.
+
+    It is fitted to the views unless they come with their surface.
+    """
+    if views.surface is not None:
+        with stages.stage("mesh"):
+            mesh, mesh_report = clean(views.surface, config.clean)
+        return mesh, mesh_report | {"field": "none: the views came with their surface"}
     with stages.stage("fit") as report:
         surface = fit(views, config.fit, seed=seed, progress=report)
     with stages.stage("mesh"):

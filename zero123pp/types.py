@@ -147,6 +147,8 @@ class View(Record):
     """(H, W, 3) float32, view-space unit normals (x right, y up, z towards the viewer); 0 where unknown."""
     confidence: float = 1.0
     """Trust in this view relative to the others; scales its share in the fit and in the texture."""
+    behind: np.ndarray | None = None
+    """(H, W, 3) float32, guessed sRGB in [0, 1] where each pixel's ray leaves the object, for what no view sees."""
 
     def __post_init__(self) -> None:
         h, w = self.camera.height, self.camera.width
@@ -156,6 +158,8 @@ class View(Record):
             object.__setattr__(self, "depth", _array("depth", self.depth, (h, w), np.float32))
         if self.normal is not None:
             object.__setattr__(self, "normal", _array("normal", self.normal, (h, w, 3), np.float32))
+        if self.behind is not None:
+            object.__setattr__(self, "behind", _array("behind", self.behind, (h, w, 3), np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,11 +177,16 @@ class MultiView(Record):
     """Which of the views is the picture that they were made from; None where none is."""
     note: str = ""
     """One sentence on what to expect of these views, where that is not what their source says of all; else ''."""
+    surface: "Mesh | None" = None
+    """The object's closed surface with vertex colours, world frame, where their source knows it: then nothing is
+    fitted to the views, and they only paint it."""
     captured: bool = False
     """Whether they are photographs with measured cameras, which are right where a generated view may be wrong."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "views", tuple(self.views))
+        if self.surface is not None and not len(self.surface.faces):
+            raise BadInput("the surface that comes with the views has no faces")
         if not self.views:
             raise BadInput("a MultiView needs at least one view, got none")
         if self.input_view is not None and not 0 <= self.input_view < len(self.views):

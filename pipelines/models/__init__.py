@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "depth_control": ["depth_sheet"],
         "generate": ["draw_views", "prepare"],
         "loading": ["GivenViews", "load_model", "may_download", "resolve_auto"],
+        "one_view": ["OneViewConfig"],
         "options": ["Generation", "ModelOptions"],
         "registry": ["MODELS", "NEWEST", "model_class"],
         "text_to_image": ["draw_picture"],

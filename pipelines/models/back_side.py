@@ -27,19 +27,26 @@ class BackConfig:
     """Strength (rms) above which fine texture is dropped, sRGB: a wood grain stays, the drawing of an eye goes."""
     shade: float = 0.95
     """Brightness of the back inside the rim, relative to the front."""
+    reach: float = 0.08
+    """With a guess of the inside: how far the colours of the rim are carried into it, in picture sides."""
 
 
-def back_side(rgb: np.ndarray, alpha: np.ndarray, config: BackConfig = BackConfig()) -> np.ndarray:
+def back_side(
+    rgb: np.ndarray, alpha: np.ndarray, config: BackConfig = BackConfig(), guess: np.ndarray | None = None
+) -> np.ndarray:
     """Colours (S, S, 3) float32 of the back, as seen through the object from the front.
 
     Near the outline it is the front's picture, which it has to meet there. Inside, the colours of the rim are carried
     on by a membrane (Laplace's equation, stiffer sideways); it takes up the large patches of the front that agree
-    with it, and the front's fine texture.
+    with it, and the front's fine texture. Where there is a guess of the inside, the membrane carries on only what the
+    rim differs from it by, fading (a screened Poisson equation), and no patches are taken up.
 
     Args:
         rgb: (S, S, 3) float32 sRGB, with sensible colours outside the object as well.
         alpha: (S, S) float32, the object is where it exceeds 1/2.
         config: see `BackConfig`.
+        guess: (S', S', 3) sRGB of the same square, with sensible colours outside the object; its large patches are
+            used.
     """
     from PIL import Image
     from scipy import ndimage
@@ -49,11 +56,17 @@ def back_side(rgb: np.ndarray, alpha: np.ndarray, config: BackConfig = BackConfi
     small = resize_planes(rgb, (work, work), Image.Resampling.BOX)
     inside = resize_planes(alpha, (work, work), Image.Resampling.BOX) > 0.5
     free = ndimage.distance_transform_edt(inside) > max(config.rim * work, 1)
-    carried = _membrane(ndimage.median_filter(small, (_OUTLINE_PX, _OUTLINE_PX, 1)), free, config.across)
-    patches = ndimage.median_filter(small, (_FEATURE_PX, _FEATURE_PX, 1))
-    difference = patches - carried
-    agreed = np.exp(-(difference**2).sum(-1, keepdims=True) / config.agreement**2)
-    smooth = ndimage.gaussian_filter(carried + agreed * difference, (1.5, 1.5, 0))
+    rim = ndimage.median_filter(small, (_OUTLINE_PX, _OUTLINE_PX, 1))
+    if guess is None:
+        carried = _membrane(rim, free, config.across)
+        patches = ndimage.median_filter(small, (_FEATURE_PX, _FEATURE_PX, 1))
+        difference = patches - carried
+        carried += np.exp(-(difference**2).sum(-1, keepdims=True) / config.agreement**2) * difference
+    else:
+        patches = resize_planes(guess, (work, work), Image.Resampling.BILINEAR)
+        patches = ndimage.gaussian_filter(ndimage.median_filter(patches, (_FEATURE_PX, _FEATURE_PX, 1)), (2, 2, 0))
+        carried = patches + _membrane(rim - patches, free, 1.0, screen=(config.reach * work) ** -2.0)
+    smooth = ndimage.gaussian_filter(carried, (1.5, 1.5, 0))
     plain = resize_planes(smooth, (size, size), Image.Resampling.BICUBIC)
 
     texture = _fine_texture(rgb, config.detail)
@@ -74,8 +87,8 @@ def _fine_texture(rgb: np.ndarray, amplitude: float) -> np.ndarray:
     return texture * (amplitude**4 / (amplitude**4 + energy**2 + 1e-12))
 
 
-def _membrane(values: np.ndarray, free: np.ndarray, across: float) -> np.ndarray:
-    """Solve div(diag(across, 1) grad u) = 0 on the free pixels of (H, W, C); the others hold their values."""
+def _membrane(values: np.ndarray, free: np.ndarray, across: float, screen: float = 0.0) -> np.ndarray:
+    """Solve div(diag(across, 1) grad u) = screen u on the free pixels of (H, W, C); the others hold their values."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
 
@@ -94,6 +107,6 @@ def _membrane(values: np.ndarray, free: np.ndarray, across: float) -> np.ndarray
         right_side[~linked] += weight * np.roll(result, -side, axis)[free][~linked]
     rows, columns, weights = (np.concatenate(part) for part in zip(*links))
     matrix = sparse.csc_matrix((weights, (rows, columns)), (count, count))
-    matrix = matrix + sparse.diags(np.full(count, 2.0 + 2 * across), format="csc")
+    matrix = matrix + sparse.diags(np.full(count, 2.0 + 2 * across + screen), format="csc")
     result[free] = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right_side)
     return result

@@ -36,6 +36,8 @@ class MultiViewModel(ABC):
     loading_options: frozenset[str] = frozenset()
     """Fields of `ModelOptions` that mean something to it beside device, dtype and allow_download; others are refused
     before it is loaded."""
+    settings: str = ""
+    """Name of the group of config values that `generate` takes as an argument of that name; '' for none."""
     controls: frozenset[str] = frozenset()
     """What `generate` can be asked for beside the plain views: "depth", "normals"."""
     libraries: tuple[str, ...] = ()
@@ -80,7 +82,8 @@ class MultiViewModel(ABC):
     ) -> "MultiView":
         """The rig's six views of the object in the cutout, in sheet order; more views may follow them.
 
-        Where one of the views is the picture itself, `MultiView.input_view` says which.
+        Where one of the views is the picture itself, `MultiView.input_view` says which. A source that knows the
+        object's surface may give that picture alone, and the surface as `MultiView.surface`: then nothing is fitted.
 
         Args:
             cutout: the object, seen from azimuth 0.

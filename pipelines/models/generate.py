@@ -67,7 +67,7 @@ def draw_views(
     with stages.stage("views") as report:
         # The first sheet of a refinement is thrown away: no normals for it.
         normals = request.with_normals and not request.depth_refine
-        views = _generate(model, cutouts, seeds, request, depths, normals, report)
+        views = _generate(model, cutouts, seeds, request, config, depths, normals, report)
     if not request.depth_refine:
         return views
     with stages.stage("proxy") as report:
@@ -76,7 +76,7 @@ def draw_views(
             proxy = _proxy(drawn, config, seed, part(report, number / count, (number + 1) / count))
             depths.append(depth_sheet(proxy, model.rig, size))
     with stages.stage("refined") as report:
-        return _generate(model, cutouts, seeds, request, depths, request.with_normals, report)
+        return _generate(model, cutouts, seeds, request, config, depths, request.with_normals, report)
 
 
 def _generate(
@@ -84,6 +84,7 @@ def _generate(
     cutouts: Sequence[Cutout],
     seeds: Sequence[int],
     request: Generation,
+    config: ReconstructionConfig,
     depths: Sequence[np.ndarray] | None,
     with_normals: bool,
     report: Callable[[float], None],
@@ -93,6 +94,8 @@ def _generate(
         common["depth_scale"] = request.depth_scale
     if with_normals:
         common["with_normals"] = True
+    if model.settings and hasattr(config, model.settings):
+        common[model.settings] = getattr(config, model.settings)
     return model.generate_many(cutouts, seeds=seeds, depths=depths, progress=report, **common)
 
 

@@ -18,6 +18,12 @@ GUESSED_CONFIDENCE = 0.3
 """Trust in the six guessed views relative to the picture itself, which has 1."""
 
 
+def rig_views(parts: Part | Sequence[Part], rig: str) -> list[View]:
+    """The rig's six views of a coloured object, with depth and normals."""
+    with ThreadPoolExecutor(2) as pool:  # the rasteriser lets go of the interpreter
+        return list(pool.map(lambda camera: render(parts, camera), get_rig(rig).cameras(TILE_PX)))
+
+
 def painted_views(
     parts: Sequence[Part], front: Camera, picture: np.ndarray, rig: str, progress: Callable[[float], None]
 ) -> tuple[View, ...]:

@@ -7,6 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "framing": ["REACH_MARGIN", "picture_outline", "projection", "single_view_matrix"],
         "inflate": ["InflateConfig", "Inflated", "behind_picture", "inflate"],
+        "one_view.crop": ["without_small_holes"],
+        "one_view.guess": ["OneViewSolid", "Wishes", "one_view_solid"],
+        "one_view.maps": ["Maps", "OneViewNetwork", "network_at"],
+        "one_view.solid": ["SolidConfig"],
         "network": ["INPUT_CHANNELS", "OUTLINES", "ShapePrior"],
         "runtime": ["ELEVATION_UNIT_DEG", "SOFTNESS", "WEIGHTS_NAME", "bundled_prior"],
         "single": ["SingleConfig", "SingleGuess", "guess_solid"],

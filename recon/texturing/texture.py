@@ -27,6 +27,9 @@ FAINT, CLEAR = 0.03, 0.12
 """Clarity (trust x cosine x relative resolution) up to which a texel takes the colour of its neighbourhood, and from
 which it keeps its own."""
 
+TURNED, AWAY = 0.3, 0.12
+"""Cosines to the line of sight: up to the second a surface is on the side that its view guesses, from the first not."""
+
 
 @dataclass(frozen=True)
 class TextureConfig:
@@ -121,7 +124,7 @@ def _paint(
     gains = _gains(sources, points, config, resolution)
     blended = blend(sources, points, gains, config.sharpness, resolution)
     progress(0.85)
-    colors = _filled(blended, fragments, mesh, mesh_normals)
+    colors = _filled(blended, _behind(sources, points), fragments, mesh, mesh_normals)
     picture = np.zeros((*fragments.face.shape, 3), np.uint8)
     picture[fragments.covered] = to_uint8(colors)
     confidence = np.zeros(fragments.face.shape, np.uint8)
@@ -156,29 +159,74 @@ def _gains(sources: Sequence[Source], points: SurfacePoints, config: TextureConf
     return match_gains(np.stack([colors for *_, colors in seen]), np.stack([weight for weight, *_ in seen]), confidence)
 
 
-def _filled(blended: Blend, fragments: Fragments, mesh: Mesh, normals: np.ndarray) -> np.ndarray:
-    """Colours (n, 3) of all texels: unseen ones from the seen surface around them, faintly seen ones in between."""
+def _behind(sources: Sequence[Source], points: SurfacePoints) -> tuple[np.ndarray, np.ndarray] | None:
+    """What views guess of the side that they do not see: colours (n, 3), and which texels that is, (n,) in [0, 1].
+
+    The first view with such a guess has it. At the rim it is what the view sees there, so it takes over where the
+    surface runs along the line of sight.
+    """
+    from zero123pp.cameras import project
+    from zero123pp.recon.ops import bilinear
+
+    view = next((source.view for source in sources if source.view.behind is not None), None)
+    if view is None:
+        return None
+    towards = view.camera.world_from_cam[:3, 3].astype(np.float32) - points.position
+    cosine = (points.normal * towards).sum(-1) / np.maximum(np.linalg.norm(towards, axis=-1), 1e-9)
+    px, _ = project(view.camera, points.position)
+    return bilinear(view.behind, px.astype(np.float32)), np.clip((TURNED - cosine) / (TURNED - AWAY), 0, 1)
+
+
+def _filled(
+    blended: Blend, behind: tuple[np.ndarray, np.ndarray] | None, fragments: Fragments, mesh: Mesh, normals: np.ndarray
+) -> np.ndarray:
+    """Colours (n, 3) of all texels.
+
+    Unseen ones are guessed, by a view that has a guess of its other side or from the known surface around them; faintly
+    seen ones are in between.
+    """
     faint = blended.view_score < CLEAR
     if not faint.any():
         return blended.color
     corners = mesh.faces[fragments.face[fragments.covered]]  # (n, 3) vertices before unwrapping
     weights = fragments.barycentric[fragments.covered]
-    seen, corner_weights = corners[~faint].reshape(-1), weights[~faint].reshape(-1)
-    total = np.bincount(seen, corner_weights, len(mesh.vertices))
-    color = np.zeros((len(mesh.vertices), 3))
-    for channel in range(3):
-        sums = np.bincount(seen, corner_weights * np.repeat(blended.color[~faint, channel], 3), len(mesh.vertices))
-        color[:, channel] = sums / np.maximum(total, 1e-9)
-    known = total > 0.5  # of a texel
-    if not known.any():  # no view sees anything
-        known, color = np.ones(len(known), bool), _own_colors(mesh)
-    # At vertices, not at texels: where nothing is seen there is no detail to keep, and it is 50 times fewer points.
-    color = fill_on_surface(mesh, normals, color, known)
-    guess = (weights[faint][..., None] * color[corners[faint]]).sum(1)
+    known_color, known, is_behind = blended.color, ~faint, None
+    if behind is not None:
+        is_behind = behind[1][faint, None]
+        known_color = blended.color.copy()
+        known_color[faint] = behind[0][faint]
+        known = known | (behind[1] == 1)
+    guess = 0.0 if known.all() else _from_around(mesh, normals, corners, weights, known_color, known, faint)
+    if is_behind is not None:
+        guess = is_behind * known_color[faint] + (1 - is_behind) * guess
     share = np.clip((blended.view_score[faint] - FAINT) / (CLEAR - FAINT), 0, 1)[:, None]
     colors = blended.color.copy()
     colors[faint] = share * colors[faint] + (1 - share) * guess
     return colors
+
+
+def _from_around(
+    mesh: Mesh,
+    normals: np.ndarray,
+    corners: np.ndarray,
+    weights: np.ndarray,
+    texel_color: np.ndarray,
+    known: np.ndarray,
+    wanted: np.ndarray,
+) -> np.ndarray:
+    """Colours of the wanted texels from those of the known ones, spread over the surface, see `fill_on_surface`."""
+    seen, corner_weights = corners[known].reshape(-1), weights[known].reshape(-1)
+    total = np.bincount(seen, corner_weights, len(mesh.vertices))
+    color = np.zeros((len(mesh.vertices), 3))
+    for channel in range(3):
+        sums = np.bincount(seen, corner_weights * np.repeat(texel_color[known, channel], 3), len(mesh.vertices))
+        color[:, channel] = sums / np.maximum(total, 1e-9)
+    is_known = total > 0.5  # of a texel
+    if not is_known.any():  # no view sees anything
+        is_known, color = np.ones(len(is_known), bool), _own_colors(mesh)
+    # At vertices, not at texels: where nothing is seen there is no detail to keep, and it is 50 times fewer points.
+    color = fill_on_surface(mesh, normals, color, is_known)
+    return (weights[wanted][..., None] * color[corners[wanted]]).sum(1)
 
 
 def _own_colors(mesh: Mesh) -> np.ndarray:

@@ -1,0 +1,52 @@
+"""Depth that follows predicted normals: a depth map is right at large and soft in detail, normals the other way round."""
+
+import numpy as np
+
+_FLATTEST = 0.25
+"""Cosine below which a normal says too little about the slope of the depth."""
+
+_JUMP = 3.0
+"""Slope of the depth, beyond that of the normals, from which two neighbours are taken for two surfaces."""
+
+_SWEEPS = 60
+
+
+def with_relief(depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, scale_px: float) -> np.ndarray:
+    """The depth whose slopes are those of the normals, and which is the given one at large.
+
+    Minimises, over pixels and their neighbours that lie on one surface, the squared difference of the slopes plus the
+    squared difference of the depths divided by ``scale_px`` squared (Horn and Brooks 1986 with a data term), by
+    Jacobi's sweeps.
+
+    Args:
+        depth: (S, S) in half sides of the picture, forward.
+        normal: (3, S, S) unit; x right, y down, z forward.
+        inside: (S, S) bool, where both mean something.
+        scale_px: details finer than about this come from the normals, px.
+    """
+    from zero123pp.recon.prior.one_view.kernels import relax
+
+    px = 2 / len(depth)
+    steep = np.clip((np.abs(normal[2]) - _FLATTEST) / _FLATTEST, 0, 1)
+    nz = np.where(normal[2] < 0, -1, 1) * np.maximum(np.abs(normal[2]), _FLATTEST)
+    slopes, links = [], []
+    for axis, component in ((1, 0), (0, 1)):
+        wanted = -normal[component] / nz * px
+        here, there = _pairs(wanted, axis)
+        trust = np.minimum(*_pairs(steep, axis))
+        given = np.diff(depth, axis=axis)
+        slope = trust * (here + there) / 2 + (1 - trust) * given
+        linked = np.logical_and(*_pairs(inside, axis)) & (np.abs(given - slope) < _JUMP * px)
+        slopes.append(_padded(slope * linked, axis))
+        links.append(_padded(linked, axis).astype(np.float32))
+    return relax(depth.astype(np.float32), slopes[0], links[0], slopes[1], links[1], np.float32(scale_px**-2), _SWEEPS)
+
+
+def _pairs(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each value and its next along an axis."""
+    return (values[:, :-1], values[:, 1:]) if axis == 1 else (values[:-1], values[1:])
+
+
+def _padded(values: np.ndarray, axis: int) -> np.ndarray:
+    """(S, S) float32 of values between neighbours along an axis; the last has no next."""
+    return np.pad(values, ((0, axis == 0), (0, axis == 1))).astype(np.float32)

@@ -1,0 +1,81 @@
+"""The network's maps made ready to be a solid: at the resolution of the outline, with relief, round rims, gaps."""
+
+import numpy as np
+
+from zero123pp.recon.prior.one_view.maps import Maps
+from zero123pp.recon.prior.one_view.relief import with_relief
+from zero123pp.recon.prior.one_view.solid import Sheets, SolidConfig
+
+_KNOWN = 0.4
+"""Alpha from which a pixel of the network has depths of the object."""
+
+_THINNEST = 0.6
+"""Steps; half the least thickness inside the outline."""
+
+_LEAST_HOLLOW = 0.06
+"""Half sides of the crop: shorter gaps along a ray are none."""
+
+_RIM = (2.0, 14.0)
+"""Steps; least and greatest width of the round rim."""
+
+
+def sheets_of(maps: Maps, alpha: np.ndarray, config: SolidConfig, thickness: float = 1.0) -> Sheets:
+    """The depths along the rays of the grid.
+
+    Args:
+        maps: of the network, S x S.
+        alpha: (H, H) of the same crop, finer.
+        config: see `SolidConfig`.
+        thickness: factor of the object's depth.
+    """
+    from zero123pp.recon.fitting import signed_distance
+
+    size, step = config.rays, 2 / config.rays
+    known = _resized(alpha, maps.gap.shape[0]) > _KNOWN
+    front, hollow_front, hollow_back, back = maps.depths
+    if config.relief_px > 0:
+        front = with_relief(front, maps.front_normal, known, config.relief_px)
+        back = with_relief(back, maps.back_normal, known, config.relief_px)
+    maps_in = np.stack([front, back, hollow_front, hollow_back, maps.gap])
+    front, back, hollow_front, hollow_back, gap = _spread(maps_in, known, size)
+    edge = signed_distance(np.ascontiguousarray(_resized(alpha, size), np.float32)) * np.float32(step)
+    middle, half = (front + back) / 2, np.maximum((back - front) / 2, _THINNEST * step)
+    offset = np.median(middle[edge < 0]) if (edge < 0).any() else 0.0
+    middle, half = offset + (middle - offset) * thickness, half * thickness
+    hollow_front, hollow_back = (offset + (part - offset) * thickness for part in (hollow_front, hollow_back))
+    if config.rounding > 0:
+        half = _rounded(half, edge, step, config.rounding)
+    hollow = (gap > config.least_gap) & (hollow_back - hollow_front > _LEAST_HOLLOW)
+    far = np.float32(1e3)
+    return Sheets(
+        middle - half, middle + half, np.where(hollow, hollow_front, far), np.where(hollow, hollow_back, -far), edge
+    )
+
+
+def _rounded(half: np.ndarray, edge: np.ndarray, step: float, rounding: float) -> np.ndarray:
+    """Half thicknesses (N, N) that end in a quarter of an ellipse at the outline."""
+    from scipy.ndimage import gaussian_filter
+
+    width = np.clip(rounding * gaussian_filter(half, 3), _RIM[0] * step, _RIM[1] * step)
+    inwards = np.clip(-edge / width, 0, 1)
+    return half * np.sqrt(np.clip(1 - (1 - inwards) ** 2, 0, 1))
+
+
+def _spread(maps: np.ndarray, known: np.ndarray, size: int) -> np.ndarray:
+    """Maps (C, S, S) at (C, size, size), unknown pixels with the values of the nearest known one."""
+    from scipy.ndimage import distance_transform_edt, map_coordinates
+
+    if known.any():
+        rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        maps = maps[:, rows, columns]
+    at = (np.arange(size) + 0.5) / size * maps.shape[1] - 0.5
+    grid = np.stack(np.meshgrid(at, at, indexing="ij"))
+    return np.stack([map_coordinates(part, grid, order=1, mode="nearest", output=np.float32) for part in maps])
+
+
+def _resized(alpha: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
+    from zero123pp.images import resize_planes
+
+    return resize_planes(alpha, (size, size), Image.Resampling.BOX)
