@@ -124,6 +124,8 @@ class Cutout(Record):
     """(S, S, 4) uint8, straight (not premultiplied) alpha."""
     method: str = "given"
     """How the alpha came about: 'given', 'alpha', 'bundled' or 'rembg:<model>'."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about it, one sentence each."""
 
     def __post_init__(self) -> None:
         rgba = _array("cutout", self.rgba, (None, None, 4), np.uint8)

@@ -4,7 +4,6 @@ A list comes from anywhere, so nothing in it is trusted: paths must stay inside 
 checked one by one, and a bad row costs that row and no other.
 """
 
-import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -13,14 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.inputs import PICTURE_SUFFIXES, Shard, pictures_under
+from zero123pp.pipelines.inputs import (
+    PICTURE_SUFFIXES,
+    Shard,
+    csv_rows,
+    find_file,
+    passed_over_under,
+    pictures_under,
+    spellings,
+    text_lines,
+)
 from zero123pp.pipelines.models import Generation
 from zero123pp.pipelines.options import Kind, options_of, whole
 
-LIST_SUFFIXES = (".csv", ".jsonl")
+LIST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
-MAX_ROW_CHARACTERS = 100_000
-"""A longer line is no row of a list."""
 MAX_ROWS = 2_000_000
 """Rows that one run keeps; larger lists are split by ``--shard``, about 1 kB of memory a row."""
 MAX_SEED = 2**63 - 1
@@ -82,12 +88,12 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
             found, root = (replace(defaults, row=row, image=image) for row, image in enumerate(pictures)), path
         elif not path.is_file():
             raise BadInput(f"there is no folder or list {path}; give a folder of pictures, a .csv or a .jsonl file")
-        elif path.suffix.lower() == ".csv":
+        elif path.suffix.lower() in (".csv", ".tsv"):
             found, root = _numbered(_csv_rows(path), defaults), path.parent
         elif path.suffix.lower() == ".jsonl":
             found, root = _numbered(_jsonl_rows(path), defaults), path.parent
         else:
-            raise BadInput(f"{path} is neither a folder nor a .csv or .jsonl list")
+            raise BadInput(f"{path} is neither a folder nor a list; expected {', '.join(LIST_SUFFIXES)}")
         items = []
         for item in found:
             if shard.has(item.row):
@@ -97,12 +103,17 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}; check the path and its permissions") from error
     if not items and shard.count == 1:
-        raise BadInput(f"nothing to do in {path}; expected {', '.join(PICTURE_SUFFIXES)} or rows of a list")
+        others = passed_over_under(path) if path.is_dir() else ""
+        others = others and f" ({others})"
+        raise BadInput(f"nothing to do in {path}; expected {', '.join(PICTURE_SUFFIXES)} or rows of a list{others}")
     return items, root
 
 
 def inside(root: Path, text: str) -> Path:
     """The file ``text`` under ``root``, links resolved; BadInput when it is elsewhere.
+
+    Where there is none of that name, the only one that is spelled alike: with the slashes, the capitals or the accents
+    of another system (`find_file`).
 
     Args:
         root: the folder that must not be left.
@@ -111,33 +122,31 @@ def inside(root: Path, text: str) -> Path:
     shown = text if text.isprintable() else repr(text)
     if "\0" in text:
         raise BadInput(f"path {shown} has a NUL character in it")
-    if os.path.isabs(text) or (len(text) > 1 and text[1] == ":"):
+    if any(map(os.path.isabs, spellings(text))) or (len(text) > 1 and text[1] == ":"):
         raise BadInput(f"path {shown} is absolute; paths in a list are relative to the folder of the list")
     try:
         home = root.resolve(strict=True)
-        path = (home / text).resolve()
+        paths = [(home / written).resolve() for written in spellings(text)]
+        if not paths[0].exists() and (alike := find_file(home, text)) is not None:
+            paths.append(alike.resolve())
     except (OSError, RuntimeError, ValueError) as error:  # loops of links, names too long, lone surrogates
         raise BadInput(f"path {shown[:200]} cannot be followed: {error}") from error
-    if not path.is_relative_to(home):
+    if not all(path.is_relative_to(home) for path in paths):
         raise BadInput(f"path {shown} leaves the folder of the list; copy the file into it")
-    return path
+    return paths[0] if paths[0].exists() else paths[-1]
 
 
 def _csv_rows(path: Path) -> Iterator[Mapping[str, Any] | str]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(_short_lines(file, path), strict=True)
-        try:
-            columns = [name.strip() for name in next(reader, [])]
-            _check_columns(columns, path)
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) > len(columns):
-                    yield f"has {len(cells)} cells for {len(columns)} columns"
-                else:
-                    yield dict(zip(columns, cells))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise BadInput(f"{path} is no readable CSV: line {reader.line_num + 1}: {error}") from error
+    rows = csv_rows(path, _COLUMNS)
+    columns = next(rows)
+    _check_columns(columns, path)
+    for cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            yield f"has {len(cells)} cells for {len(columns)} columns"
+        else:
+            yield dict(zip(columns, cells))
 
 
 def _check_columns(columns: list[str], path: Path) -> None:
@@ -149,13 +158,7 @@ def _check_columns(columns: list[str], path: Path) -> None:
 
 
 def _jsonl_rows(path: Path) -> Iterator[Mapping[str, Any] | str]:
-    with open(path, encoding="utf-8-sig") as file:
-        try:
-            for line in _short_lines(file, path):
-                if line.strip():
-                    yield _json_row(line)
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{path} is not UTF-8 text: {error}") from error
+    return (_json_row(line) for line in text_lines(path) if line.strip())
 
 
 def _json_row(line: str) -> Mapping[str, Any] | str:
@@ -167,16 +170,6 @@ def _json_row(line: str) -> Mapping[str, Any] | str:
         return f'is a JSON {type(row).__name__}; expected an object such as {{"image": "toy.png"}}'
     unknown = [key for key in row if key not in _COLUMNS]
     return f"has unknown keys {_shown(unknown)}; known are {', '.join(_COLUMNS)}" if unknown else row
-
-
-def _short_lines(file: Any, path: Path) -> Iterator[str]:
-    """The lines, each of bounded length: a file without line breaks must not be read into memory."""
-    number = 0
-    while line := file.readline(MAX_ROW_CHARACTERS + 1):
-        number += 1
-        if len(line) > MAX_ROW_CHARACTERS:
-            raise BadInput(f"{path}: line {number} has more than {MAX_ROW_CHARACTERS} characters; it is no list")
-        yield line
 
 
 def _numbered(rows: Iterator[Mapping[str, Any] | str], defaults: Item) -> Iterator[Item]:
@@ -219,7 +212,8 @@ def _value_of(kind: Kind) -> Callable[[object], Any]:
 
     def read(value: object) -> Any:
         try:
-            found = kind.read(value) if isinstance(value, str) or kind.fits(value) else None
+            written = value.replace(",", ".") if isinstance(value, str) and value.count(",") == 1 else value
+            found = kind.read(written) if isinstance(value, str) or kind.fits(value) else None
         except (ValueError, OverflowError):
             found = None
         if found is None or not kind.fits(found):

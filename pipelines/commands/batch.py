@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make everything that is not done; 0 when all is done, 1 when items failed, 128 + signal when stopped."""
     from zero123pp.pipelines.batch import Batch, Item, Shard, common_identity, open_store, read_items
+    from zero123pp.pipelines.inputs import passed_over_under
     from zero123pp.pipelines.models import resolve_auto
 
     _check(args)
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     model = auto if args.model == "auto" else args.model
     defaults = Item(0, model=model, seed=args.seed, steps=args.steps, guidance=args.guidance)
     items, root = read_items(args.images, defaults, shard)
+    if Path(args.images).is_dir() and (others := passed_over_under(root)):
+        sys.stderr.write(f"{others}\n")
     items = [item if item.model != "auto" else _of_model(item, auto) for item in items]
     settings = _settings(args)
     common_identity(model, settings)  # refuses a wrong preset, value or model before anything is started

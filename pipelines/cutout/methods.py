@@ -5,18 +5,19 @@ is one function, one line there, and its name in `zero123pp.pipelines.cutout.con
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import to_float, to_uint8
-from zero123pp.pipelines.cutout.alpha import given_alpha, has_object_alpha
+from zero123pp.pipelines.cutout.alpha import MIN_TRANSPARENT, given_alpha, has_object_alpha
 from zero123pp.pipelines.cutout.bundled import bundled_alpha
 from zero123pp.pipelines.cutout.config import CutoutConfig
 from zero123pp.pipelines.cutout.foreground import estimate_foreground
 from zero123pp.pipelines.cutout.recentre import limit_size, recentre
 from zero123pp.pipelines.cutout.rembg_adapter import rembg_alpha, rembg_is_ready
+from zero123pp.pipelines.cutout.stray import cleaned
 from zero123pp.types import Cutout
 
 CUTOUTS: dict[str, Callable[[np.ndarray, CutoutConfig], tuple[np.ndarray, str]]] = {
@@ -52,12 +53,38 @@ def cut_out(image: np.ndarray, config: CutoutConfig | None = None) -> Cutout:
     image = limit_size(np.asarray(image), config.work_px)
     method = choose(image, config)
     alpha, name = CUTOUTS[method](image, config)
+    notes: tuple[str, ...] = ()
+    if method == "alpha":
+        alpha, notes = cleaned(alpha)
     _check_foreground(alpha, name, config.min_foreground)
     rgb = to_float(image[..., :3])
     if method != "alpha":  # a given alpha comes with colours that are meant for it
         rgb = estimate_foreground(rgb, alpha)
     rgba = np.concatenate([rgb, alpha[..., None]], axis=-1)
-    return Cutout(to_uint8(recentre(rgba, config.ratio, config.size_px)), name)
+    notes += tuple(_doubts(image, alpha, method))
+    return Cutout(to_uint8(recentre(rgba, config.ratio, config.size_px)), name, notes)
+
+
+SEVERAL = 0.2
+"""Parts of at least this share of the largest one's area are objects of their own."""
+LITTLE = 0.25
+"""A network that keeps less of a picture that has transparency and is nearly all opaque may have cut off the object."""
+
+
+def _doubts(image: np.ndarray, alpha: np.ndarray, method: str) -> Iterator[str]:
+    """What may be wrong with a cutout, one sentence each."""
+    from scipy import ndimage
+
+    transparent = float((image[..., 3] < 128).mean()) if image.shape[2] == 4 else 0.0
+    kept = float((alpha >= 0.5).mean())
+    if method == "alpha" and transparent < MIN_TRANSPARENT:
+        yield "its transparent rim is taken for the object's outline; cutout.method=bundled looks for an object within"
+    if method != "alpha" and image.shape[2] == 4 and kept < LITTLE:
+        yield f"{kept:.0%} of a nearly opaque picture was found to be object; cutout.method=alpha takes all of it"
+    labels, count = ndimage.label(alpha >= 0.5, structure=np.ones((3, 3)))
+    sizes = np.bincount(labels.ravel())[1:]
+    if count > 1 and (several := int((sizes >= SEVERAL * sizes.max()).sum())) > 1:
+        yield f"{several} separate objects are in the picture; one picture each gives better meshes"
 
 
 def _check_foreground(alpha: np.ndarray, method: str, minimum: float) -> None:

@@ -6,11 +6,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "objects": ["SPLITS", "find_meshes", "read_manifest"],
-        "pictures": ["PICTURE_SUFFIXES", "find_pictures", "pictures_under"],
+        "find_file": ["find_file", "spellings"],
+        "heif": ["is_heif"],
+        "pictures": ["PICTURE_SUFFIXES", "find_pictures", "passed_over_under", "pictures_under"],
         "posed_views": ["PosedPictures"],
         "read_image": ["MAX_BYTES", "read_image"],
         "shard": ["Shard"],
         "sheets": ["key_background", "views_from_sheet"],
+        "tables": ["MAX_ROW_CHARACTERS", "csv_rows", "text_lines"],
         "sources": ["Source", "check_no_drawing", "check_source"],
     },
 )

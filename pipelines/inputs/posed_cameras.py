@@ -47,6 +47,22 @@ class Similarity:
         }
 
 
+def spread(poses: Sequence[np.ndarray], count: int) -> list[int]:
+    """Which ``count`` of the cameras look from directions that cover all of theirs most evenly; ascending indices.
+
+    Farthest-point sampling from the first one on (Gonzalez 1985, "Clustering to minimize the maximum intercluster
+    distance").
+    """
+    directions = np.stack([pose[:3, 2] for pose in poses])
+    chosen = [0]
+    nearest = np.full(len(poses), np.inf)
+    while len(chosen) < min(count, len(poses)):
+        nearest = np.minimum(nearest, np.linalg.norm(directions - directions[chosen[-1]], axis=1))
+        nearest[chosen[-1]] = -1.0  # once each, also where two look from the same place
+        chosen.append(int(nearest.argmax()))
+    return sorted(chosen)
+
+
 def turn_up(up: np.ndarray) -> np.ndarray:
     """The shortest rotation (3, 3) that takes the unit vector ``up`` to +Y; for down, half a turn about x.
 

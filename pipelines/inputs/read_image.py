@@ -12,9 +12,11 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.inputs import heif
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""The decoders that are let near a user's file; Pillow knows dozens more, most of them rarely tested."""
+"""The decoders that are let near a user's file, beside HEIC's where that is installed; Pillow knows dozens more, most
+of them rarely tested."""
 
 MAX_BYTES = 50 * 2**20
 MAX_PIXELS = 64_000_000
@@ -30,7 +32,8 @@ def read_image(source: str | os.PathLike | Image.Image | np.ndarray) -> np.ndarr
     instead of clipping them, and takes the first frame of an animation.
 
     Args:
-        source: path of a PNG, JPEG, WEBP, BMP, TIFF or GIF file; a PIL image; or an array (H, W, 3|4) uint8, sRGB.
+        source: path of a PNG, JPEG, WEBP, BMP, TIFF, GIF or (with pillow-heif) HEIC file; a PIL image; or an array
+            (H, W, 3|4) uint8, sRGB.
 
     Returns:
         Array (H, W, 3) uint8, or (H, W, 4) with straight alpha when any pixel is not opaque.
@@ -62,7 +65,7 @@ def _from_file(path: str) -> np.ndarray:
         # Pillow only warns about bombs under 179 megapixels and about broken metadata; both are dealt with here.
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=FORMATS + (heif.formats() if heif.is_heif(data) else ()))
         except Image.DecompressionBombError as error:
             raise BadInput(
                 f"{name}: the picture is larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first"
@@ -104,6 +107,9 @@ def _read_bytes(path: str, name: str) -> bytes:
 
 def _looks_like(data: bytes) -> str:
     """What the first bytes look like, for a message."""
+    if heif.is_heif(data):
+        how = "damaged" if heif.can_read() else f"of the kind that phones take; {heif.INSTALL} reads it"
+        return f"it is HEIC data, {how}"
     if data[4:8] == b"ftyp":
         return (
             f"it looks like {data[8:12].decode('ascii', 'replace').strip().upper()} data, as phones and web sites use"

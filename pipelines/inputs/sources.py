@@ -47,8 +47,8 @@ class Source:
     )  # fmt: skip
     views: Any = option(
         None,
-        "start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 to 64 RGBA "
-        "pictures with a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
+        "start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 or more "
+        "pictures with alpha or masks and a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
         PICTURE,
         metavar="SHEET|FOLDER",
     )

@@ -14,10 +14,15 @@ from typing import Any
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.inputs.distortion import Distortion
 
-MIN_FRAMES, MAX_FRAMES = 4, 64
+MIN_FRAMES = 4
 MAX_BYTES = 16 * 2**20
-_PERSPECTIVE = {"perspective", "persp", "pinhole", "simple_pinhole", "opencv", "simple_radial", "radial"}
+_PERSPECTIVE = {
+    *("perspective", "persp", "pinhole", "simple_pinhole"),
+    *("opencv", "full_opencv", "simple_radial", "radial"),
+}
+_FISHEYE = {"opencv_fisheye", "fisheye", "simple_radial_fisheye", "radial_fisheye"}
 _ORTHOGRAPHIC = {"orthographic", "ortho"}
 _DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 _OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0])
@@ -33,6 +38,7 @@ class Lens:
     principal: tuple[float, float]
     """px, from the top left corner."""
     orthographic: bool = False
+    distortion: Distortion | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Frame:
     """The keys of the file and, over them, of the frame."""
 
     def lens(self, width: int, height: int) -> Lens:
-        """The lens for this frame's picture of ``width`` x ``height`` px; BadInput when it is not told or distorts."""
+        """The lens for this frame's picture of ``width`` x ``height`` px; BadInput when it is not told."""
         return _lens(self, width, height)
 
 
@@ -67,15 +73,15 @@ def read_transforms(path: str | Path) -> Transforms:
     """The frames of a `transforms.json`.
 
     Raises:
-        BadInput: a file that is missing, no JSON, without 4 to 64 frames, or with a pose that is none.
+        BadInput: a file that is missing, no JSON, without at least 4 frames, or with a pose that is none.
     """
     path = Path(path)
     content = _read(path)
     frames = content.get("frames")
     if not isinstance(frames, list):
         raise BadInput(f'{path.name} has no list "frames"; expected the format of nerfstudio or instant-ngp')
-    if not MIN_FRAMES <= len(frames) <= MAX_FRAMES:
-        raise BadInput(f"{path.name} has {len(frames)} frames; expected {MIN_FRAMES} to {MAX_FRAMES}")
+    if len(frames) < MIN_FRAMES:
+        raise BadInput(f"{path.name} has {len(frames)} frames; expected {MIN_FRAMES} or more")
     shared = {key: value for key, value in content.items() if key != "frames"}
     return Transforms(
         tuple(_frame(each, index, shared, path.name) for index, each in enumerate(frames)),
@@ -141,9 +147,10 @@ def _lens(frame: Frame, width: int, height: int) -> Lens:
     if model is None and values.get("ortho_scale") is not None and "camera_angle_x" not in values:
         model = "orthographic"
     kind = "perspective" if model is None else str(model).lower()
-    if kind not in _PERSPECTIVE | _ORTHOGRAPHIC or values.get("is_fisheye"):
-        raise BadInput(f"{name} has camera_model {model!r}; only perspective and orthographic cameras are read")
-    _refuse_distortion(values, name)
+    kind = "fisheye" if values.get("is_fisheye") and kind in _PERSPECTIVE else kind
+    if kind not in _PERSPECTIVE | _FISHEYE | _ORTHOGRAPHIC:
+        raise BadInput(f"{name} has camera_model {model!r}; only perspective, fisheye and orthographic ones are read")
+    distortion = _distortion(values, name, kind)
     file_width, file_height = _number(values, "w", name, width), _number(values, "h", name, height)
     if min(file_width, file_height) <= 0 or abs(width * file_height / (height * file_width) - 1) > 0.02:
         raise BadInput(
@@ -168,7 +175,7 @@ def _lens(frame: Frame, width: int, height: int) -> Lens:
     if fx is None and fy is None:
         raise BadInput(f"{name} has no focal length; give fl_x (px) or camera_angle_x (radians)")
     fx, fy = fy if fx is None else fx, fx if fy is None else fy  # square pixels unless both are told
-    return Lens((sx * fx, sy * fy), principal)
+    return Lens((sx * fx, sy * fy), principal, distortion=distortion)
 
 
 def _focal(values: Mapping[str, Any], axis: str, size: float, name: str) -> float | None:
@@ -185,12 +192,21 @@ def _focal(values: Mapping[str, Any], axis: str, size: float, name: str) -> floa
     return size / 2 / math.tan(angle / 2)
 
 
-def _refuse_distortion(values: Mapping[str, Any], name: str) -> None:
-    distorted = {key: _number(values, key, name, 0.0) for key in _DISTORTION}
-    distorted = {key: value for key, value in distorted.items() if value != 0}
-    if distorted:
-        told = ", ".join(f"{key} {value:g}" for key, value in distorted.items())
-        raise BadInput(f"{name} has a distorted lens ({told}); undistort the pictures first")
+def _distortion(values: Mapping[str, Any], name: str, kind: str) -> Distortion | None:
+    """How the lens bends lines; None when it does not."""
+    told = {key: _number(values, key, name, 0.0) for key in _DISTORTION}
+    bent = {key: value for key, value in told.items() if value != 0}
+    if kind in _FISHEYE:
+        idle = [key for key in bent if key not in _DISTORTION[:4]]
+        if idle:
+            raise BadInput(f"{name} is a fisheye with {idle[0]} {bent[idle[0]]:g}; expected k1 to k4 alone")
+        return Distortion(tuple(told[key] for key in _DISTORTION[:4]), fisheye=True)
+    if bent and kind in _ORTHOGRAPHIC:
+        raise BadInput(f"{name} is orthographic with {', '.join(bent)}; expected no distortion")
+    if any(abs(value) > 1e3 for value in bent.values()):
+        raise BadInput(f"{name} has a distortion beyond any lens ({', '.join(bent)}); expected OpenCV's coefficients")
+    radial = tuple(told[key] for key in _DISTORTION[:6])
+    return Distortion(radial, (told["p1"], told["p2"])) if bent else None
 
 
 def _number(values: Mapping[str, Any], key: str, name: str, default: float | None) -> float | None:

@@ -91,3 +91,27 @@ def write(folder: Path, content: object) -> Path:
     path = folder / "transforms.json"
     path.write_text(json.dumps(content))
     return path
+
+
+def bend(path: Path, lens: dict) -> None:
+    """Distort a picture in place as a lens of OpenCV's plain model does: k1, k2, p1, p2, fl_x, w and h of ``lens``.
+
+    Each distorted pixel looks its colour up where fixed-point iteration finds its origin.
+    """
+    from scipy.ndimage import map_coordinates
+
+    pixels = np.asarray(Image.open(path), float)
+    focal, middle = lens["fl_x"], np.array([lens["w"] / 2, lens["h"] / 2])
+    columns, rows = np.meshgrid(np.arange(lens["w"]) + 0.5, np.arange(lens["h"]) + 0.5)
+    want = np.stack([(columns - middle[0]) / focal, (rows - middle[1]) / focal])
+    x, y = want
+    for _ in range(100):
+        r2 = x * x + y * y
+        scale = 1 + lens["k1"] * r2 + lens["k2"] * r2 * r2
+        x, y = (
+            (want[0] - 2 * lens["p1"] * x * y - lens["p2"] * (r2 + 2 * x * x)) / scale,
+            (want[1] - lens["p1"] * (r2 + 2 * y * y) - 2 * lens["p2"] * x * y) / scale,
+        )
+    at = [y * focal + middle[1] - 0.5, x * focal + middle[0] - 0.5]
+    bent = np.stack([map_coordinates(pixels[..., c], at, order=1, mode="nearest") for c in range(4)], -1)
+    Image.fromarray(bent.round().astype(np.uint8)).save(path)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from paths import ROOT
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.batch.items import MAX_ROW_CHARACTERS, Item, Shard, inside, read_items
+from zero123pp.pipelines.batch.items import Item, Shard, inside, read_items
+from zero123pp.pipelines.inputs import MAX_ROW_CHARACTERS
 
 DEFAULT = Item(0, model="inflated", seed=7)
 EVERYTHING = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -44,6 +45,21 @@ def test_columns_and_defaults(tmp_path):
     assert not any(item.problem for item in items)
 
 
+@pytest.mark.quick
+def test_lists_of_spreadsheets_and_of_windows(tmp_path):
+    (tmp_path / "pics").mkdir()
+    (tmp_path / "pics" / "One.PNG").touch()
+    (tmp_path / "semi.csv").write_bytes("Image;Guidance;;\r\npics\\one.png;3,5;;\r\n".encode("utf-16"))
+    (item,), root = read_items(tmp_path / "semi.csv", DEFAULT)
+    assert (item.image, item.guidance, item.problem) == ("pics\\one.png", 3.5, "")
+    assert inside(root, item.image) == tmp_path / "pics" / "One.PNG"
+    (tmp_path / "a.tsv").write_text("image\tseed\npics/One.PNG\t4\n")
+    assert read_items(tmp_path / "a.tsv", DEFAULT)[0][0].seed == 4
+    for text in ("..\\x.png", "\\\\server\\x.png", "\\x.png", "pics\\..\\..\\x"):
+        with pytest.raises(BadInput, match=r"leaves|absolute"):
+            inside(tmp_path, text)
+
+
 def test_rows_that_give_their_views_are_not_drawn(tmp_path):
     (tmp_path / "a.csv").write_text("image,views,steps,guidance\na.png,,,\n,s.png,,\n,s.png,5,\n,s.png,,2\n")
     items, _ = read_items(tmp_path / "a.csv", Item(0, steps=30, guidance=3.0))
@@ -71,7 +87,7 @@ def test_damaged_lists_are_refused_as_a_whole(tmp_path):
         (b"a,b\n1,2\n", "unknown columns"),
         (b"image,image\na,b\n", "once each"),
         (b"seed\n1\n", "image, views or prompt"),
-        (b"image\n\xff\xfe\n", "no readable CSV"),
+        (b"image\n\x81\n", "line 2 is text of another encoding"),
         (b'image\n"a', "no readable CSV"),
         (b"image\n" + b"a" * (MAX_ROW_CHARACTERS + 1), "characters"),
         (b"image\n", "nothing to do"),
