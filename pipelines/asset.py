@@ -1,5 +1,6 @@
 """What a run returns: the textured mesh, how it was made, and ways to keep both."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from zero123pp.diffusion import depth_picture
 from zero123pp.errors import BadInput
 from zero123pp.files import whole_folder, write_json
-from zero123pp.images import GRAY_BACKGROUND, encode_png, over, tile_sheet, to_uint8
+from zero123pp.images import GRAY_BACKGROUND, is_own_png, over, own_png, tile_sheet, to_uint8
 from zero123pp.rigs import get_rig
 from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh, View
 
@@ -68,13 +69,14 @@ class Asset(ByContent):
         confidence.png, that of the texture. They appear together, in place of all that an earlier run wrote: whatever
         happens on the way, the folder holds the stages of one run. Files of other names stay.
 
-        Raises BadInput when the folder cannot be made or written to.
+        Raises BadInput when the folder cannot be made or written to, or holds files of these names of somebody else's.
         """
         from zero123pp.recon.export import save
 
+        check_stages(folder)
         with whole_folder(folder, owned=STAGE_FILES) as fresh:
             for name, pixels in self._stage_pictures().items():
-                (fresh / name).write_bytes(encode_png(pixels))
+                (fresh / name).write_bytes(own_png(pixels))
             save(self.mesh, fresh / "fit.ply")
             write_json(self.report, fresh / REPORT_NAME)
 
@@ -106,6 +108,14 @@ class Asset(ByContent):
 
 _RIG, _TILE_PX = "v1.2", 320
 """Of the views that are drawn where none led to the asset."""
+
+
+def check_stages(folder: str | Path) -> None:
+    """BadInput when a picture that `Asset.save_stages` would replace in ``folder`` is not one that it wrote."""
+    for name in STAGE_FILES:
+        file = Path(folder, name)
+        if file.suffix == ".png" and os.path.lexists(file) and not is_own_png(file):
+            raise BadInput(f"{file} was not written by this program and would be replaced; move it or choose a folder")
 
 
 def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:

@@ -29,6 +29,7 @@ from zero123pp.pipelines.reconstruct import (
     ReconstructionConfig,
     aligned_views,
     closed_mesh,
+    doubts,
     reconstruct,
     with_input_view,
 )
@@ -136,7 +137,7 @@ class ImageTo3D:
             views: a sheet (path, PIL image or array) to start from instead, a MultiView, or a folder of posed RGBA
                 pictures.
             normals: the sheet of view-space normals that belongs to a sheet of views.
-            rig: name of the rig of a sheet of views; default v1.2.
+            rig: name of the rig of a sheet of views; default: the one under which its silhouettes agree, else v1.2.
             cameras: the `transforms.json` of a folder of posed pictures; default: the one in the folder.
             up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
             progress: called with the stage's name and the fraction done.
@@ -221,6 +222,7 @@ class ImageTo3D:
             "views": len(multiview),
             "source_frame": None if posed is None else posed.report(),
             "cutout": None if cutout is None else cutout.method,
+            "warnings": [*(() if cutout is None else cutout.notes), *doubts(checked, multiview)],
             "seconds": dict(stages.seconds),
             **checked,
             "config": describe(config),

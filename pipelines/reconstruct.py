@@ -3,6 +3,7 @@
 Views that come with their surface begin at the clean mesh.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,6 +98,30 @@ def reconstruct(
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
     picture = None if views.input_view is None else views.views[views.input_view]
     return Reconstruction(mesh, textured, views_report, mesh_report, picture, picture_report, texture_report)
+
+
+AGREES = 0.96
+"""Mean IoU of a mesh's silhouettes with those of its views below which the views contradict each other, or the mesh
+them: 0.98 and more for true and for well generated views, 0.91 to 0.95 under the cameras of another rig."""
+COVERS = 0.85
+"""The same of the input picture alone: where parts of it are too thin for the grid, the mesh lacks them."""
+BENT = 0.008
+"""Root mean square displacement of a view by the align stage, as a share of its picture's side, that is a lot: 2.5 px
+of 320."""
+
+
+def doubts(checked: Mapping[str, Any], views: MultiView) -> Iterator[str]:
+    """What in the reports of `Reconstruction.checked` speaks against the result, one sentence each."""
+    overlap = checked["agreement"]["silhouette_iou"][: len(views)]
+    mean = sum(overlap) / len(overlap)
+    bent = [px / max(view.alpha.shape) for px, view in zip(checked["align"].get("warped_px", ()), views.views)]
+    if mean < AGREES or max(bent, default=0.0) > BENT:
+        look = "cameras and masks" if views.captured else "the sheet's layout, background and --rig"
+        how = f", which were bent by up to {max(bent):.1%} of their size" if bent else ""
+        yield f"the mesh agrees badly with its views (silhouettes overlap by {mean:.0%}){how}; look at {look}"
+    picture = checked["picture"].get("silhouette_iou", 1.0)
+    if picture < COVERS:
+        yield f"the mesh and the picture's outline overlap by {picture:.0%} only: parts are too thin for it, or guessed"
 
 
 def aligned_views(

@@ -22,8 +22,8 @@ _RENAME_EXCHANGE = 2
 
 def check_folder(path: Path) -> None:
     """BadInput when no file can be written at ``path``: it is a folder, or its folder is missing or read-only."""
-    folder = path.parent
     _check_name(path)
+    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent
     try:
         is_folder = path.is_dir()
     except OSError as error:  # the name is too long, a link points to itself, ...

@@ -93,7 +93,12 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--out", metavar="FILE", help="the mesh to write; the suffix picks the format: .glb, .obj, .ply, .stl")
+    add(
+        "--out",
+        metavar="FILE",
+        help="the mesh to write; the suffix picks the format: .glb, .obj and .ply in metres with Y up, .stl in "
+        "millimetres with Z up, as slicers read it",
+    )
     add(
         "--model",
         default="auto",
@@ -137,37 +142,22 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     asset.save(args.out, size=args.size)
     if "note" in asset.extras:
         sys.stderr.write(f"{asset.extras['model']}: {asset.extras['note']}\n")
+    for warning in asset.report["warnings"]:
+        sys.stderr.write(f"warning: {warning}\n")
+    if args.report:  # before the stages: it is what one looks at when those cannot be written
+        write_json(asset.report, args.report)
     if args.save_stages:
         asset.save_stages(args.save_stages)
-    if args.report:
-        write_json(asset.report, args.report)
     return 0
 
 
 def _check_usage(args: argparse.Namespace) -> None:
     """Refuse at once what would only fail after the work is done."""
-    from zero123pp.files import check_folder, check_new_folder
-    from zero123pp.recon.export import check_target
+    from zero123pp.pipelines.commands import outputs
 
     generation_flags.check(args)
     if args.out is None:
         raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
     if args.size is not None and not args.size > 0:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
-    check_target(args.out)
-    _check_inputs_stay(args)
-    if args.save_stages:
-        check_new_folder(args.save_stages)
-    if args.report:
-        check_folder(Path(args.report))
-
-
-def _check_inputs_stay(args: argparse.Namespace) -> None:
-    """Refuse to write over what is read: an OBJ has its texture beside it, as a PNG."""
-    from zero123pp.recon.export import written_by
-
-    for flag in ("image", "views", "normals", "cameras", "depth", "depth_from"):
-        given = getattr(args, flag, None)
-        for file in written_by(args.out):
-            if given and file.exists() and Path(given).exists() and file.samefile(given):
-                raise BadInput(f"--out {args.out} would write over {given}; choose another name")
+    outputs.check(args)

@@ -1,4 +1,4 @@
-"""What an alpha holds beside the object: loose specks, soft shadows and haze, or one see-through veil over all of it."""
+"""What an alpha holds beside the object: loose specks, soft shadows and haze, or a veil over all of it."""
 
 import numpy as np
 

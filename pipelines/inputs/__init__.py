@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "objects": ["SPLITS", "find_meshes", "read_manifest"],
         "find_file": ["find_file", "spellings"],
         "heif": ["is_heif"],
-        "pictures": ["PICTURE_SUFFIXES", "find_pictures", "passed_over_under", "pictures_under"],
+        "pictures": ["PICTURE_SUFFIXES", "find_pictures", "is_picture", "passed_over_under", "pictures_under"],
         "posed_views": ["PosedPictures"],
         "read_image": ["MAX_BYTES", "read_image"],
         "shard": ["Shard"],

@@ -6,10 +6,10 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.inputs.find_file import find_file
+from zero123pp.pipelines.inputs.pictures import PICTURE_SUFFIXES
 from zero123pp.pipelines.inputs.read_image import read_image
 
 FOLDERS = ("masks", "mask")
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 def mask_beside(picture: Path, root: Path) -> Path | None:
@@ -17,7 +17,7 @@ def mask_beside(picture: Path, root: Path) -> Path | None:
 
     None when there is none, or when it lies outside of ``root``.
     """
-    names = [name + suffix for name in (picture.stem, picture.name) for suffix in _SUFFIXES]
+    names = [name + suffix for name in (picture.stem, picture.name) for suffix in PICTURE_SUFFIXES]
     for home in (picture.parent, picture.parent.parent):
         for folder in FOLDERS:
             if not home.is_relative_to(root) or not (home / folder).is_dir():

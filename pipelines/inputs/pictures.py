@@ -10,7 +10,7 @@ from zero123pp.pipelines.inputs import heif
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 UNREAD_SUFFIXES = (
     *heif.SUFFIXES,
-    *(".avif", ".jxl", ".jp2", ".psd", ".svg", ".eps", ".tga", ".exr", ".hdr"),
+    *(".avif", ".jxl", ".jp2", ".psd", ".svg", ".eps", ".tga", ".exr"),
     *(".dng", ".raw", ".arw", ".cr2", ".cr3", ".nef", ".orf", ".raf", ".rw2"),
 )
 """Pictures that are not read, or only with a plug-in: a folder's are told of, not passed over in silence."""

@@ -17,6 +17,7 @@ from zero123pp.images import to_float
 from zero123pp.pipelines.inputs.distortion import straightened
 from zero123pp.pipelines.inputs.find_file import find_file, spellings
 from zero123pp.pipelines.inputs.masks import mask_beside, with_mask
+from zero123pp.pipelines.inputs.pictures import PICTURE_SUFFIXES
 from zero123pp.pipelines.inputs.posed_cameras import (
     LONG_LENS_ERROR_PX,
     Similarity,
@@ -45,7 +46,8 @@ DEFAULT_UP = "z"
 MAX_PIXELS = 12_000_000
 """Of all pictures together, after cropping; more are averaged down. About 200 MB of colours and alphas."""
 
-_SUFFIXES = ("", ".png", ".webp", ".tiff", ".tif", ".jpg", ".jpeg")
+_SUFFIXES = tuple(dict.fromkeys(["", ".png", ".webp", ".tiff", ".tif", *PICTURE_SUFFIXES]))
+"""That a path may leave out; first those that may hold an alpha."""
 _COARSE_PX = 160
 """Longer side of the pictures in which the object is located."""
 _MARGIN = 1.06

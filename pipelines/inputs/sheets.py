@@ -4,6 +4,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import to_float, untile_sheet
+from zero123pp.pipelines.inputs.tile_lines import without_lines
 from zero123pp.rigs import get_rig
 from zero123pp.types import MultiView, View
 
@@ -44,7 +45,7 @@ def views_from_sheet(
         BadInput: unknown rig, sides that are not 3:2, tiles too small, a normal sheet of another size.
         MissingBackend: rembg or its model is not here.
     """
-    tiles = to_float(untile_sheet(sheet))
+    tiles = without_lines(to_float(untile_sheet(sheet)))
     size = tiles.shape[1]
     cameras = get_rig(rig).cameras(size)
     if size < MIN_TILE_PX:

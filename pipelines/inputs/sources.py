@@ -53,7 +53,12 @@ class Source:
         metavar="SHEET|FOLDER",
     )
     rig: str | None = option(
-        None, "the cameras of --views: v1.1 or v1.2", TEXT, metavar="NAME", needs=("views",), default_words=DEFAULT_RIG
+        None,
+        "the cameras of --views: v1.1 or v1.2",
+        TEXT,
+        metavar="NAME",
+        needs=("views",),
+        default_words="the one under which its silhouettes agree",
     )
     cameras: str | Path | None = option(
         None, "the cameras of a --views folder", PATH, metavar="FILE", needs=("views",),
@@ -88,10 +93,12 @@ class Source:
             posed = posed_views(self.views, self.cameras, up=self.up)
             return posed.views, posed
         from zero123pp.pipelines.inputs.read_image import read_image
+        from zero123pp.pipelines.inputs.rig_choice import with_likely_rig
         from zero123pp.pipelines.inputs.sheets import views_from_sheet
 
         normals = None if self.normals is None else read_image(self.normals)
-        return views_from_sheet(read_image(self.views), self.rig or DEFAULT_RIG, normals=normals), None
+        views = views_from_sheet(read_image(self.views), self.rig or DEFAULT_RIG, normals=normals)
+        return (with_likely_rig(views) if self.rig is None else views), None
 
 
 def check_source(given: Mapping[str, Any], spelled: Spelling = str) -> None:

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "align_views": ["AlignConfig", "align_views"],
+        "silhouettes": ["inconsistency_px"],
         "warp": ["warped"],
     },
 )

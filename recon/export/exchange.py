@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zero123pp.images import encode_png
+from zero123pp.images import own_png
 from zero123pp.recon.export.glb import to_trimesh
 from zero123pp.recon.meshing import smooth_normals, welded
 from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:
     import trimesh
+
+MATERIAL_HEAD = "# zero123pp\n"
+"""How a material file begins that a later run may replace."""
+STL_MM = 1000.0
+"""Units of an STL a metre: slicers read millimetres."""
 
 _LONGEST_PLAIN = 100
 """Characters of a stem that its side files keep, where they are not named as it is."""
@@ -36,23 +41,24 @@ def encode_obj(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
     lines += ["f " + " ".join(corner.format(index) for index in face) for face in (mesh.faces + 1).tolist()]
     files = {}
     if textured:
-        material = f"newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture_name}\n"
-        files = {picture_name: encode_png(asset.base_color), material_name: material.encode("ascii")}
+        material = f"{MATERIAL_HEAD}newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture_name}\n"
+        files = {picture_name: own_png(asset.base_color), material_name: material.encode("ascii")}
     return files | {f"{stem}.obj": ("\n".join(lines) + "\n").encode()}
 
 
 def side_names(stem: str) -> tuple[str, str]:
     """Names of the texture and the material beside ``stem``.obj.
 
-    A name in an OBJ or an MTL ends at a blank, has no quotes and no encoding, and options begin with a dash: a stem
-    with more than plain characters is spelled with plain ones here, and a checksum keeps it apart from its likes.
+    The texture's is not that of the picture which it may be made from, such as ``toy.png`` beside ``toy.obj``. A name
+    in an OBJ or an MTL ends at a blank, has no quotes and no encoding, and options begin with a dash: a stem with more
+    than plain characters is spelled with plain ones here, and a checksum keeps it apart from its likes.
     """
     plain = re.sub(r"[^A-Za-z0-9_.,+=@()\[\]{}~-]", "_", stem)
     if plain.startswith("-"):
         plain = "_" + plain[1:]
     if plain != stem:
         plain = f"{plain[:_LONGEST_PLAIN]}-{zlib.crc32(stem.encode('utf-8', 'surrogateescape')):08x}"
-    return f"{plain}.png", f"{plain}.mtl"
+    return f"{plain}_texture.png", f"{plain}.mtl"
 
 
 def _rows(key: str, rows: np.ndarray) -> list[str]:
@@ -66,8 +72,11 @@ def encode_ply(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
 
 
 def encode_stl(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
-    """Binary STL: triangles only."""
-    return {f"{stem}.stl": _colored(asset).export(file_type="stl")}
+    """Binary STL: triangles only, in millimetres and with Z up, as slicers take every STL."""
+    mesh = _colored(asset)
+    x, y, z = mesh.vertices.T
+    mesh.vertices = STL_MM * np.stack([x, -z, y], axis=1)
+    return {f"{stem}.stl": mesh.export(file_type="stl")}
 
 
 def _colored(asset: Part) -> "trimesh.Trimesh":

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, write_files
-from zero123pp.recon.export.exchange import encode_obj, encode_ply, encode_stl, side_names
+from zero123pp.images import is_own_png
+from zero123pp.recon.export.exchange import MATERIAL_HEAD, encode_obj, encode_ply, encode_stl, side_names
 from zero123pp.recon.export.glb import encode_glb
 from zero123pp.types import Part, TexturedMesh
 
@@ -32,23 +33,39 @@ def check_target(path: str | Path, *, overwrite: bool = True) -> None:
 
     Raises:
         BadInput: unknown suffix, a folder in the way, a missing or read-only folder, a name that the file system does
-            not take, or (without ``overwrite``) a file that exists.
+            not take, a texture or material of somebody else's in the place of ours, or (without ``overwrite``) a
+            file that exists.
     """
     path = Path(path)
     if path.suffix.lower() not in EXPORTERS:
         known = ", ".join(EXPORTERS)
         raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose one of {known}")
-    for file in written_by(path):
+    *beside, main = written_by(path)
+    for file in (*beside, main):
         check_folder(file)
         if not overwrite and file.exists():
             raise BadInput(f"{file} exists already; choose another name")
+    for file in beside:
+        if os.path.lexists(file) and not _is_own(file):
+            raise BadInput(f"{file} was not written by this program and would be replaced; choose another name")
+
+
+def _is_own(file: Path) -> bool:
+    """Whether a texture or a material was written by `save`, so that another run may replace it."""
+    if file.suffix == ".png":
+        return is_own_png(file)
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(len(MATERIAL_HEAD)) == MATERIAL_HEAD.encode()
+    except OSError:
+        return False
 
 
 def save(asset: Part, path: str | Path, *, extras: Mapping | None = None, overwrite: bool = True) -> None:
     """Write an asset; the file appears whole or not at all.
 
     Args:
-        asset: in the world frame, which is that of the file.
+        asset: in the world frame, which is that of the file (an STL: Z up, millimetres).
         path: its suffix picks the format. OBJ puts its material and texture beside it, under the same stem (or
             one of plain characters, see `zero123pp.recon.export.exchange.side_names`).
         extras: JSON-ready facts about the asset; a GLB carries them in ``asset.extras``, other formats have no place.

@@ -116,14 +116,6 @@ def test_bad_usage(tmp_path, capsys):
     assert not out.exists()
 
 
-def test_what_is_read_is_not_written_over(tmp_path, capsys):
-    picture = _picture(tmp_path / "toy.png")
-    before = picture.read_bytes()
-    assert "toy.png" in _refused(capsys, "--image", picture, "--out", tmp_path / "toy.obj")
-    assert "would write over" in _refused(capsys, "--views", picture, "--out", tmp_path / "toy.obj")
-    assert picture.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["toy.png"]
-
-
 def test_bad_sheets(tmp_path, capsys):
     wide, sheet = _picture(tmp_path / "wide.png", (640, 640)), _picture(tmp_path / "sheet.png", (128, 192))
     out = tmp_path / "out.glb"

@@ -42,9 +42,7 @@ def test_a_picture_of_a_phone_is_read(tmp_path):
 @pytest.mark.quick
 def test_without_the_plugin_it_is_named(tmp_path, without_plugin):
     (tmp_path / "IMG_0001.HEIC").write_bytes(EMPTY)
-    with pytest.raises(
-        BadInput, match=r"HEIC data, of the kind that phones take; pip install 'zero123pp\[heic\]'"
-    ):
+    with pytest.raises(BadInput, match=r"HEIC data, of the kind that phones take; pip install 'zero123pp\[heic\]'"):
         read_image(tmp_path / "IMG_0001.HEIC")
     with pytest.raises(BadInput, match=r"no pictures .*1 picture is passed over: IMG_0001.HEIC; pip install"):
         find_pictures([tmp_path])

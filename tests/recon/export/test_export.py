@@ -99,7 +99,7 @@ def test_vertex_colors_round_trip(tmp_path, colored, suffix):
 
 def test_textured_obj_names_its_files_after_itself(tmp_path, textured):
     save(textured, tmp_path / "toy-1.obj")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy-1.mtl", "toy-1.obj", "toy-1.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy-1.mtl", "toy-1.obj", "toy-1_texture.png"]
 
 
 @pytest.mark.parametrize(
@@ -140,24 +140,42 @@ def test_through_a_link_the_texture_lies_beside_the_file(tmp_path, textured, nam
     (tmp_path / "real").mkdir()
     (tmp_path / "link.obj").symlink_to(tmp_path / "real" / name)
     save(textured, tmp_path / "link.obj")
-    assert {path.name for path in (tmp_path / "real").iterdir()} == {name, "toy.mtl", "toy.png"}
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {name, "toy.mtl", "toy_texture.png"}
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["link.obj"]
     (tmp_path / "real" / name).rename(tmp_path / "real" / "toy.obj")
     (part,) = load_parts(tmp_path / "real" / "toy.obj")
     assert np.array_equal(part.base_color, textured.base_color)
 
 
-def test_a_texture_does_not_replace_a_picture_that_was_there(tmp_path, textured):
-    (tmp_path / "toy.png").write_bytes(b"theirs")
-    with pytest.raises(BadInput, match=r"toy\.png exists already"):
+@pytest.mark.parametrize("theirs", ["toy_texture.png", "toy.mtl"])
+def test_files_of_others_beside_an_obj_stay(tmp_path, textured, theirs):
+    (tmp_path / "toy.png").write_bytes(b"the picture that it was made from")
+    save(textured, tmp_path / "toy.obj")
+    save(textured, tmp_path / "toy.obj")  # what is our own is replaced
+    assert (tmp_path / "toy.png").read_bytes() == b"the picture that it was made from"
+    (tmp_path / theirs).write_bytes(b"theirs")
+    with pytest.raises(BadInput, match=f"{theirs} was not written by this program"):
+        save(textured, tmp_path / "toy.obj")
+    assert (tmp_path / theirs).read_bytes() == b"theirs"
+    with pytest.raises(BadInput, match=r"exists already"):
         save(textured, tmp_path / "toy.obj", overwrite=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["toy.png"]
+
+
+def test_an_stl_is_in_millimetres_and_stands_upright(tmp_path):
+    tall = trimesh.creation.box((0.1, 0.3, 0.2))  # metres, +Y up
+    save(Mesh(tall.vertices + [0.01, 0.02, 0.03], tall.faces), tmp_path / "a.STL")
+    read = trimesh.load_mesh(tmp_path / "a.STL", file_type="stl")
+    assert read.extents == pytest.approx([100, 200, 300], rel=1e-6)
+    assert read.bounds.mean(0) == pytest.approx([10, -30, 20], rel=1e-5)  # what faced +Z faces -Y
+    assert read.volume == pytest.approx(0.1 * 0.3 * 0.2 * 1e9, rel=1e-5)  # and is not inside out
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".stl"])
 def test_formats_without_uvs_get_the_closed_surface(tmp_path, textured, suffix):
     save(textured, tmp_path / f"asset{suffix}")
     mesh = trimesh.load_mesh(tmp_path / f"asset{suffix}")
+    if suffix == ".stl":
+        mesh.apply_scale(1e-3)
     assert mesh.is_watertight and mesh.volume == pytest.approx(trimesh.creation.icosphere(2, 0.4).volume, rel=1e-5)
 
 
@@ -292,5 +310,5 @@ def test_the_self_check_finds_damage(tmp_path, colored):
 
 def test_png_has_no_profile(tmp_path, textured):
     save(textured, tmp_path / "asset.obj")
-    with Image.open(tmp_path / "asset.png") as picture:
+    with Image.open(tmp_path / "asset_texture.png") as picture:
         assert picture.mode == "RGB" and not {"icc_profile", "gamma"} & set(picture.info)

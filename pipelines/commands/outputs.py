@@ -1,0 +1,110 @@
+"""What a run will write, compared with what it reads and with itself, before any work is done."""
+
+import argparse
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from zero123pp.errors import BadInput
+
+_READ = (
+    *("image", "views", "normals", "cameras", "depth", "depth_from", "preset"),
+    *("model", "text_model", "unet", "controlnet", "normal_controlnet"),
+)
+"""Flags that may name files or folders to read."""
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse at once a file that cannot be written, or that would land on another one.
+
+    Raises:
+        BadInput: two of the outputs are one file (also where a file system does not tell capitals), an output is one of
+            the inputs, or a file beside the asset or a stage would replace one that this program did not write.
+    """
+    from zero123pp.files import check_folder, check_new_folder
+    from zero123pp.pipelines.asset import check_stages
+    from zero123pp.recon.export import check_target
+
+    if args.save_stages:
+        check_new_folder(args.save_stages)
+    if args.report:
+        check_folder(Path(args.report))
+    if "\0" in args.out:
+        check_target(args.out)
+    outputs = list(_outputs(args))
+    seen: dict[str, str] = {}
+    for words, path in outputs:
+        other = seen.setdefault(_key(path), words)
+        if other != words:
+            raise BadInput(f"{other} and {words} would write the same file {path}; choose another name for one of them")
+    for words, path in outputs:
+        for given, source in _inputs(args):
+            if _is_same(path, source):
+                raise BadInput(f"{words} would write over {source}, which {given} reads; choose another name")
+    check_target(args.out)
+    if args.save_stages:
+        check_stages(args.save_stages)
+
+
+def _outputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Every file that will be written, and the flag that says so."""
+    from zero123pp.pipelines.asset import STAGE_FILES
+    from zero123pp.recon.export import written_by
+
+    for path in written_by(args.out):
+        yield f"--out {args.out}", path
+    if args.report:
+        yield f"--report {args.report}", Path(args.report)
+    if args.save_stages:
+        for name in ("", *STAGE_FILES):
+            yield f"--save-stages {args.save_stages}", Path(args.save_stages, name)
+
+
+def _inputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Every file that will be read, and the flag that names it."""
+    for name in _READ:
+        given = getattr(args, name, None)
+        if not isinstance(given, str) or "\0" in given or not os.path.exists(given):
+            continue
+        path, flag = Path(given), f"--{name.replace('_', '-')}"
+        if path.is_dir():
+            yield from ((flag, file) for file in _inside(path, name))
+        else:
+            yield flag, path
+            yield from ((flag, file) for file in _named_in(path))
+
+
+def _inside(folder: Path, name: str) -> Iterator[Path]:
+    """The files of a folder that are read: of a capture its pictures, masks and cameras, of a checkpoint all."""
+    from zero123pp.pipelines.inputs import is_picture
+
+    for home, _, files in os.walk(folder):
+        yield from (Path(home, file) for file in files if name != "views" or is_picture(file) or file.endswith(".json"))
+
+
+def _named_in(file: Path) -> Iterator[Path]:
+    """What a mesh file names beside itself: materials and textures of an OBJ, buffers and pictures of a glTF."""
+    if file.suffix.lower() not in (".obj", ".mtl", ".gltf"):
+        return
+    with open(file, errors="replace") as opened:
+        start = opened.read(2**20)
+    names = re.findall(r'^\s*(?:mtllib|map_\w+)\s+(.+?)\s*$|"uri"\s*:\s*"([^"]+)"', start, re.MULTILINE)
+    for name in {each for pair in names for each in pair if each}:
+        found = file.with_name(Path(name.split("/")[-1]).name or "_")
+        if found.is_file() and found != file:
+            yield found
+            yield from _named_in(found)
+
+
+def _is_same(output: Path, source: Path) -> bool:
+    try:
+        return output.samefile(source)
+    except OSError:  # what is not there yet
+        return os.path.realpath(output) == os.path.realpath(source)
+
+
+def _key(path: Path) -> str:
+    """Equal for paths that may be one file on any file system."""
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
