@@ -112,16 +112,17 @@ of 320."""
 
 def doubts(checked: Mapping[str, Any], views: MultiView) -> Iterator[str]:
     """What in the reports of `Reconstruction.checked` speaks against the result, one sentence each."""
+    picture = checked["picture"].get("silhouette_iou", 1.0)
+    if picture < COVERS:
+        yield f"the mesh and the picture's outline overlap by {picture:.0%} only: parts are too thin for it, or guessed"
+        return
     overlap = checked["agreement"]["silhouette_iou"][: len(views)]
     mean = sum(overlap) / len(overlap)
     bent = [px / max(view.alpha.shape) for px, view in zip(checked["align"].get("warped_px", ()), views.views)]
     if mean < AGREES or max(bent, default=0.0) > BENT:
-        look = "cameras and masks" if views.captured else "the sheet's layout, background and --rig"
+        look = "cameras and masks" if views.captured else "the views: their layout, background and --rig"
         how = f", which were bent by up to {max(bent):.1%} of their size" if bent else ""
         yield f"the mesh agrees badly with its views (silhouettes overlap by {mean:.0%}){how}; look at {look}"
-    picture = checked["picture"].get("silhouette_iou", 1.0)
-    if picture < COVERS:
-        yield f"the mesh and the picture's outline overlap by {picture:.0%} only: parts are too thin for it, or guessed"
 
 
 def aligned_views(

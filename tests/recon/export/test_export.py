@@ -163,7 +163,7 @@ def test_files_of_others_beside_an_obj_stay(tmp_path, textured, theirs):
 
 def test_an_stl_is_in_millimetres_and_stands_upright(tmp_path):
     tall = trimesh.creation.box((0.1, 0.3, 0.2))  # metres, +Y up
-    save(Mesh(tall.vertices + [0.01, 0.02, 0.03], tall.faces), tmp_path / "a.STL")
+    save(Mesh(tall.vertices + np.array([0.01, 0.02, 0.03]), tall.faces), tmp_path / "a.STL")
     read = trimesh.load_mesh(tmp_path / "a.STL", file_type="stl")
     assert read.extents == pytest.approx([100, 200, 300], rel=1e-6)
     assert read.bounds.mean(0) == pytest.approx([10, -30, 20], rel=1e-5)  # what faced +Z faces -Y
