@@ -1,13 +1,27 @@
 """What holds for all compiled kernels: the same bytes freshly compiled and from the cache."""
 
 import ast
+import csv
+import hashlib
+import json
 import os
+import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 from import_graph import modules
 from paths import ROOT
+from PIL import Image
+from toy import toy_mesh
+
+from zero123pp import ImageTo3D
+from zero123pp.images import tile_sheet, to_uint8
+from zero123pp.recon.render import render
+from zero123pp.rigs import RIGS
 
 FIT = """
 import hashlib
@@ -50,9 +64,14 @@ def test_fast_math_that_others_call_is_inlined():
     assert checked > 5
 
 
-def test_a_fit_gives_the_same_bytes_freshly_compiled_and_from_the_cache(tmp_path):
+@pytest.mark.parametrize("processor", ["", "haswell"])
+def test_a_fit_gives_the_same_bytes_freshly_compiled_and_from_the_cache(tmp_path, processor):
+    if processor and platform.machine() != "x86_64":
+        pytest.skip("another kind of processor")
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": path}
+    if processor:  # without AVX-512, whatever this one has
+        environment |= {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
     runs = [
         subprocess.run([sys.executable, "-c", FIT], env=environment, capture_output=True, text=True, check=True)
         for _ in range(2)
@@ -60,3 +79,81 @@ def test_a_fit_gives_the_same_bytes_freshly_compiled_and_from_the_cache(tmp_path
     (fresh, first), (cached, second) = (run.stdout.split() for run in runs)
     assert (fresh, cached) == ("False", "True")
     assert first == second
+
+
+SMALL = ("fit.steps=12", "fit.levels=[32]", "clean.faces=1000", "texture.size=128")
+FLAGS = [word for value in SMALL for word in ("--set", value)]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """The README's picture and a sheet of views, a real one where it is at hand."""
+    shared = Path(os.environ.get("ZERO123PP_SHARED", ROOT.parent / "shared")) / "real" / "burger_v1.2.png"
+    sheet = tmp_path_factory.mktemp("inputs") / "sheet.png"
+    if shared.is_file():
+        sheet.write_bytes(shared.read_bytes())
+    else:
+        views = [render(toy_mesh(64), camera) for camera in RIGS["v1.2"].cameras(128)]
+        tiles = np.stack([to_uint8(np.dstack([view.rgb, view.alpha])) for view in views])
+        Image.fromarray(tile_sheet(tiles)).save(sheet)
+    return {"image": ROOT / "docs" / "toy.png", "views": sheet}
+
+
+def _command(arguments, cache, **environment):
+    """stderr of the command line with a cache of kernels of its own."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)} | environment
+    command = [sys.executable, str(ROOT / "run.py"), *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
+
+
+def _made(inputs, cache, folder):
+    """The bytes of both meshes, and whether each run said that it compiles."""
+    meshes, told = {}, {}
+    for kind, path in inputs.items():
+        out = folder / f"{kind}.glb"
+        model = ["--model", "preview"] if kind == "image" else []
+        said = _command([f"--{kind}", path, "--out", out, *model, *FLAGS], cache)
+        meshes[kind], told[kind] = hashlib.sha256(out.read_bytes()).hexdigest(), "compiling kernels, once" in said
+    return meshes, told
+
+
+@pytest.mark.slow
+def test_the_same_bytes_whatever_lies_in_the_cache(inputs, tmp_path):
+    """From an empty cache on; then warm, with half of the kernels gone, and by a worker and a thread."""
+    cache = tmp_path / "cache"
+    first, told = _made(inputs, cache, tmp_path)
+    assert told["image"]
+    again, told = _made(inputs, cache, tmp_path)
+    assert again == first and not any(told.values())
+    for index in sorted(cache.rglob("*.nbi"))[::2]:
+        index.unlink()
+    again, told = _made(inputs, cache, tmp_path)
+    assert again == first and told["image"]
+
+    rows = "".join(f"{json.dumps({kind: path.name})}\n" for kind, path in inputs.items())
+    for path in inputs.values():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "list.jsonl").write_text(rows)
+    batch = ["batch", "--images", tmp_path / "list.jsonl", "--out", tmp_path / "out", "--workers", 2]
+    _command([*batch, "--model", "preview", *FLAGS], cache)
+    with open(tmp_path / "out" / "index.csv", newline="") as file:
+        assert [row["sha256"] for row in csv.DictReader(file)] == list(first.values())
+
+    pipe = ImageTo3D.from_pretrained("preview", overrides=SMALL)
+    with ThreadPoolExecutor(2) as pool:
+        assets = pool.map(lambda item: pipe(**{item[0]: item[1]}), inputs.items())
+        saved = [asset.save(tmp_path / f"thread{index}.glb") for index, asset in enumerate(assets)]
+    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in saved] == list(first.values())
+
+
+@pytest.mark.slow
+def test_nothing_is_left_to_compile_after_warm(inputs, tmp_path):
+    cache = tmp_path / "cache"
+    assert "compiled" in _command(["warm"], cache)
+    _, told = _made(inputs, cache, tmp_path)
+    assert not any(told.values())
+    sheet = ["--views", inputs["views"], "--normals", inputs["views"], "--out", tmp_path / "normals.glb"]
+    assert "compiling" not in _command([*sheet, *FLAGS, "--set", "refine.steps=1"], cache)
+    assert "nothing to do" in _command(["warm"], cache)

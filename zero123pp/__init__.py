@@ -6,12 +6,16 @@
 from importlib import import_module
 from pathlib import Path
 
+from zero123pp import kernel_cache
+
 __version__ = "0.1.0"
 
 _ROOT = Path(__file__).resolve().parent.parent
 if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "recon").is_dir():
     # In a checkout `recon/`, `pipelines/` and `configs/` lie beside this folder; an installed wheel has them inside.
     __path__.append(str(_ROOT))
+
+kernel_cache.provide()
 
 _PUBLIC = {
     "ImageTo3D": "zero123pp.pipelines.image_to_mesh",

@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "render objects": ("render_objects", "lit pictures of meshes, to train the cutout network"),
     "render multiview": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
     "render shapes": ("render_shapes", "views and distances of meshes, to train the shape prior"),
+    "warm": ("warm", "compile all kernels now, so that the first run is as fast as all others"),
     "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),
     "train matting": ("train_matting", "train the bundled cutout network"),
     "train multiview": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
@@ -118,6 +119,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     common_flags.add_mesh(parser)
     add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
+    add("--quiet", action="store_true", help="say nothing but errors")
     add("--report", metavar="FILE", help="also write the report of the run as JSON")
     generation_flags.add_table(parser, Source, *generation_flags.DRAWING, under_headings=True)
     return parser
@@ -126,6 +128,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
 def _image_to_mesh(args: argparse.Namespace) -> int:
     _check_usage(args)
     from zero123pp.files import write_json
+    from zero123pp.pipelines.commands.first_run import compiling_told
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.progress import terminal_bars
 
@@ -137,18 +140,28 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         download=args.download,
         **options,
     )
-    with terminal_bars(sys.stderr.isatty()) as progress:
+    say = _silent if args.quiet else _say
+    last = ["texture", "fit"] if args.normals is None else ["texture", "normals"]
+    with terminal_bars(sys.stderr.isatty() and not args.quiet) as progress, compiling_told(say, last):
         asset = pipe(**generation_flags.typed(args, Source, Generation), seed=args.seed, progress=progress)
     asset.save(args.out, size=args.size)
     if "note" in asset.extras:
-        sys.stderr.write(f"{asset.extras['model']}: {asset.extras['note']}\n")
+        say(f"{asset.extras['model']}: {asset.extras['note']}")
     for warning in asset.report["warnings"]:
-        sys.stderr.write(f"warning: {warning}\n")
+        say(f"warning: {warning}")
     if args.report:  # before the stages: it is what one looks at when those cannot be written
         write_json(asset.report, args.report)
     if args.save_stages:
         asset.save_stages(args.save_stages)
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 def _check_usage(args: argparse.Namespace) -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from zero123pp.recon.ops import kernel_input
-
 from zero123pp.types import Mesh
 
 NORMAL_WEIGHT = 0.15
