@@ -4,14 +4,12 @@ Numba takes the first of these that can be written to: ``NUMBA_CACHE_DIR``, ``__
 of the user. With none, it refuses to import any kernel that is to be kept.
 """
 
-import atexit
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-_temporary: Path | None = None
+_temporary: tempfile.TemporaryDirectory | None = None
 
 
 def provide() -> None:
@@ -20,13 +18,12 @@ def provide() -> None:
     if kept_in() is not None:
         return
     try:
-        _temporary = Path(tempfile.mkdtemp(prefix="zero123pp-kernels-"))  # for this user alone: kernels are programs
+        _temporary = tempfile.TemporaryDirectory(prefix="zero123pp-kernels-", ignore_cleanup_errors=True)
     except OSError:
         return  # Numba will say what it misses
-    atexit.register(_remove, _temporary, os.getpid())
-    os.environ["NUMBA_CACHE_DIR"] = str(_temporary)
+    os.environ["NUMBA_CACHE_DIR"] = _temporary.name
     if "numba" in sys.modules:
-        sys.modules["numba"].config.CACHE_DIR = str(_temporary)
+        sys.modules["numba"].config.CACHE_DIR = _temporary.name
 
 
 def is_temporary() -> bool:
@@ -59,8 +56,3 @@ def _may_write(folder: Path) -> bool:
             return False
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-
-
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # not in a copy of the process
-        shutil.rmtree(folder, ignore_errors=True)
