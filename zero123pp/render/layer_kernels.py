@@ -1,0 +1,138 @@
+"""Every crossing of a picture's rays with a triangle mesh, by rasterising instead of tracing."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def _box(u, v, side):  # pragma: no cover - compiled
+    """First and last pixel (excluded) whose centres can lie in a triangle with these corners, px."""
+    x0 = max(0, int(math.ceil(min(u[0], u[1], u[2]) - 0.5)))
+    x1 = min(side, int(math.floor(max(u[0], u[1], u[2]) - 0.5)) + 1)
+    y0 = max(0, int(math.ceil(min(v[0], v[1], v[2]) - 0.5)))
+    y1 = min(side, int(math.floor(max(v[0], v[1], v[2]) - 0.5)) + 1)
+    return x0, x1, y0, y1
+
+
+@njit(cache=True)
+def _edge(a, b, u, v, x, y):  # pragma: no cover - compiled
+    """Twice the signed area of the pixel centre and an edge of two vertices: exactly opposite for its other triangle."""
+    if a < b:
+        return (u[b] - u[a]) * (y - v[a]) - (v[b] - v[a]) * (x - u[a])
+    return -((u[a] - u[b]) * (y - v[b]) - (v[a] - v[b]) * (x - u[b]))
+
+
+@njit(cache=True)
+def _corners(faces, f, u, v, cu, cv):  # pragma: no cover - compiled
+    for k in range(3):
+        cu[k] = u[faces[f, k]]
+        cv[k] = v[faces[f, k]]
+
+
+@njit(cache=True)
+def count_crossings(faces, u, v, count):  # pragma: no cover - compiled
+    """How many triangles each pixel's ray crosses, into ``count`` (S, S) int32; ``u``, ``v`` in px."""
+    side = count.shape[0]
+    cu, cv = np.empty(3), np.empty(3)
+    for f in range(len(faces)):
+        _corners(faces, f, u, v, cu, cv)
+        x0, x1, y0, y1 = _box(cu, cv, side)
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        for py in range(y0, y1):
+            for px in range(x0, x1):
+                x, y = px + 0.5, py + 0.5
+                e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
+                if (e0 > 0 and e1 > 0 and e2 > 0) or (e0 < 0 and e1 < 0 and e2 < 0):
+                    count[py, px] += 1
+
+
+@njit(cache=True)
+def list_crossings(faces, u, v, inverse_z, start, fill, depth, face, facing, weights):  # pragma: no cover - compiled
+    """The crossings themselves, in each pixel's part of the lists that begins at ``start`` (S, S)."""
+    side = start.shape[0]
+    cu, cv = np.empty(3), np.empty(3)
+    for f in range(len(faces)):
+        _corners(faces, f, u, v, cu, cv)
+        x0, x1, y0, y1 = _box(cu, cv, side)
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        for py in range(y0, y1):
+            for px in range(x0, x1):
+                x, y = px + 0.5, py + 0.5
+                e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
+                if (e0 > 0 and e1 > 0 and e2 > 0) or (e0 < 0 and e1 < 0 and e2 < 0):
+                    area = e0 + e1 + e2
+                    w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
+                    total = w0 + w1 + w2
+                    z = area / total
+                    begin, n = start[py, px], fill[py, px]
+                    k = begin + n
+                    while k > begin and depth[k - 1] > z:  # keeps each pixel's crossings sorted by depth
+                        depth[k], face[k], facing[k] = depth[k - 1], face[k - 1], facing[k - 1]
+                        weights[k, 0], weights[k, 1], weights[k, 2] = (
+                            weights[k - 1, 0], weights[k - 1, 1], weights[k - 1, 2],
+                        )  # fmt: skip
+                        k -= 1
+                    depth[k], face[k] = z, f
+                    facing[k] = area < 0  # y points down: a front face turns against the clock, so its area is below 0
+                    weights[k, 0], weights[k, 1], weights[k, 2] = w0 / total, w1 / total, w2 / total
+                    fill[py, px] = n + 1
+
+
+@njit(cache=True)
+def first_and_last(start, count, depth, facing, layers, first, last):  # pragma: no cover - compiled
+    """Four depths a ray into ``layers`` (4, S, S): first entry, first exit, last entry, last exit; NaN where unknown.
+
+    The inner two hold where entries and exits balance, which they need not on open or inside-out meshes.
+    """
+    side = start.shape[0]
+    for y in range(side):
+        for x in range(side):
+            n, begin = count[y, x], start[y, x]
+            for k in range(4):
+                layers[k, y, x] = np.nan
+            if n == 0:
+                continue
+            first[y, x], last[y, x] = begin, begin + n - 1
+            layers[0, y, x], layers[3, y, x] = depth[begin], depth[begin + n - 1]
+            inside, leave, enter, sound = 0, -1.0, -1.0, True
+            for k in range(begin, begin + n):
+                if facing[k]:
+                    if inside == 0:
+                        enter = depth[k]
+                    inside += 1
+                else:
+                    inside -= 1
+                    if inside < 0:
+                        sound = False
+                        break
+                    if inside == 0 and leave < 0:
+                        leave = depth[k]
+            if sound and inside == 0:
+                layers[1, y, x], layers[2, y, x] = leave, enter
+
+
+@njit(cache=True)
+def nearest(faces, u, v, inverse_z, depth, face, weights):  # pragma: no cover - compiled
+    """The nearest crossing of each pixel's ray; ``depth`` begins at infinity, ``face`` at -1."""
+    side = depth.shape[0]
+    cu, cv = np.empty(3), np.empty(3)
+    for f in range(len(faces)):
+        _corners(faces, f, u, v, cu, cv)
+        x0, x1, y0, y1 = _box(cu, cv, side)
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        for py in range(y0, y1):
+            for px in range(x0, x1):
+                x, y = px + 0.5, py + 0.5
+                e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
+                if (e0 >= 0 and e1 >= 0 and e2 >= 0) or (e0 <= 0 and e1 <= 0 and e2 <= 0):
+                    area = e0 + e1 + e2
+                    if area == 0:
+                        continue
+                    w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
+                    total = w0 + w1 + w2
+                    z = area / total
+                    if z < depth[py, px]:
+                        depth[py, px], face[py, px] = z, f
+                        weights[py, px, 0], weights[py, px, 1], weights[py, px, 2] = w0 / total, w1 / total, w2 / total
