@@ -24,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     """Trains, or resumes."""
     import torch
 
-    from zero123pp.train.prior import PriorTrainConfig, export_prior, read_lights, train
+    from zero123pp.train.one_view import read_lights
+    from zero123pp.train.prior import PriorTrainConfig, export_prior, train
 
     torch.set_num_threads(args.threads)
     given = {"steps": args.steps, "batch": args.batch, "seed": args.seed, "workers": args.workers}

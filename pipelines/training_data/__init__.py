@@ -6,5 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cutouts": ["picture_counts", "render_pictures"],
+        "solids": ["solid_of"],
     },
 )

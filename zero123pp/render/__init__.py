@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "environment": ["Environment", "shrunk"],
         "hdr": ["find_hdr", "read_hdr"],
         "instantmesh": ["PICTURES", "write_paths", "write_views"],
+        "layers": ["Hits", "RayLayers", "first_hits", "ray_layers"],
         "light": ["Points", "Scene", "smoothed_light"],
         "point_kernels": ["seen_points"],
         "ray_tables": ["pixel_phases"],

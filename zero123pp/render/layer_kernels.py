@@ -9,19 +9,40 @@ from numba import njit
 @njit(cache=True)
 def _box(u, v, side):  # pragma: no cover - compiled
     """First and last pixel (excluded) whose centres can lie in a triangle with these corners, px."""
-    x0 = max(0, int(math.ceil(min(u[0], u[1], u[2]) - 0.5)))
-    x1 = min(side, int(math.floor(max(u[0], u[1], u[2]) - 0.5)) + 1)
-    y0 = max(0, int(math.ceil(min(v[0], v[1], v[2]) - 0.5)))
-    y1 = min(side, int(math.floor(max(v[0], v[1], v[2]) - 0.5)) + 1)
+    x0 = max(0, math.ceil(min(u[0], u[1], u[2]) - 0.5))
+    x1 = min(side, math.floor(max(u[0], u[1], u[2]) - 0.5) + 1)
+    y0 = max(0, math.ceil(min(v[0], v[1], v[2]) - 0.5))
+    y1 = min(side, math.floor(max(v[0], v[1], v[2]) - 0.5) + 1)
     return x0, x1, y0, y1
 
 
 @njit(cache=True)
 def _edge(a, b, u, v, x, y):  # pragma: no cover - compiled
-    """Twice the signed area of the pixel centre and an edge of two vertices: exactly opposite for its other triangle."""
+    """Twice the signed area of a place and an edge: for the triangle on its other side exactly the opposite."""
     if a < b:
         return (u[b] - u[a]) * (y - v[a]) - (v[b] - v[a]) * (x - u[a])
     return -((u[a] - u[b]) * (y - v[b]) - (v[a] - v[b]) * (x - u[b]))
+
+
+@njit(cache=True)
+def _covers(e, a, b, u, v, sign):  # pragma: no cover - compiled
+    """Whether a place lies on the triangle's side of an edge from a to b; on the edge itself for one of its two."""
+    if e != 0:
+        return e * sign > 0
+    du, dv = (u[b] - u[a]) * sign, (v[b] - v[a]) * sign
+    return dv < 0 or (dv == 0 and du > 0)
+
+
+@njit(cache=True)
+def _inside(a, b, c, u, v, x, y):  # pragma: no cover - compiled
+    """Whether the triangle holds a place, and the areas that weigh its corners."""
+    e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
+    area = e0 + e1 + e2
+    if area == 0:
+        return False, e0, e1, e2
+    sign = 1.0 if area > 0 else -1.0
+    inside = _covers(e0, b, c, u, v, sign) and _covers(e1, c, a, u, v, sign) and _covers(e2, a, b, u, v, sign)
+    return inside, e0, e1, e2
 
 
 @njit(cache=True)
@@ -42,9 +63,7 @@ def count_crossings(faces, u, v, count):  # pragma: no cover - compiled
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         for py in range(y0, y1):
             for px in range(x0, x1):
-                x, y = px + 0.5, py + 0.5
-                e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
-                if (e0 > 0 and e1 > 0 and e2 > 0) or (e0 < 0 and e1 < 0 and e2 < 0):
+                if _inside(a, b, c, u, v, px + 0.5, py + 0.5)[0]:
                     count[py, px] += 1
 
 
@@ -59,9 +78,8 @@ def list_crossings(faces, u, v, inverse_z, start, fill, depth, face, facing, wei
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         for py in range(y0, y1):
             for px in range(x0, x1):
-                x, y = px + 0.5, py + 0.5
-                e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
-                if (e0 > 0 and e1 > 0 and e2 > 0) or (e0 < 0 and e1 < 0 and e2 < 0):
+                inside, e0, e1, e2 = _inside(a, b, c, u, v, px + 0.5, py + 0.5)
+                if inside:
                     area = e0 + e1 + e2
                     w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
                     total = w0 + w1 + w2
@@ -124,12 +142,9 @@ def nearest(faces, u, v, inverse_z, depth, face, weights):  # pragma: no cover -
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         for py in range(y0, y1):
             for px in range(x0, x1):
-                x, y = px + 0.5, py + 0.5
-                e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
-                if (e0 >= 0 and e1 >= 0 and e2 >= 0) or (e0 <= 0 and e1 <= 0 and e2 <= 0):
+                inside, e0, e1, e2 = _inside(a, b, c, u, v, px + 0.5, py + 0.5)
+                if inside:
                     area = e0 + e1 + e2
-                    if area == 0:
-                        continue
                     w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
                     total = w0 + w1 + w2
                     z = area / total

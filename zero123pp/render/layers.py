@@ -32,7 +32,7 @@ class RayLayers:
 
 
 def project(points: np.ndarray, tan_half_fov: float, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places (px) and inverse depths of points (N, 3) in front of a camera at the origin: x right, y down, z forward."""
+    """Places, px, and inverse depths of points (N, 3) in the frame of a camera: x right, y down, z forward."""
     inverse = 1 / points[:, 2].astype(np.float64)
     scale = side / (2 * tan_half_fov)
     return points[:, 0] * inverse * scale + side / 2, points[:, 1] * inverse * scale + side / 2, inverse

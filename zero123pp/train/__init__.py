@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "held_out": ["is_held_out"],
         "log": ["append_log", "rewind_log"],
-        "onnx_graphs": ["save_with_shared_weights", "traced"],
+        "onnx_graphs": ["parameters_of", "save_with_shared_weights", "traced"],
         "recipe": ["Recipe"],
         "weights": ["PartialWeights", "TrainedWeights", "WEIGHT_ERRORS", "load_checkpoint", "scheduled_rate"],
     },

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from zero123pp.errors import BadInput
 from zero123pp.files import write_files
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _LEAST_SIZE = 1024
 
 def traced(
     module: nn.Module, example: Sequence[torch.Tensor], inputs: Sequence[str], outputs: Sequence[str],
-    dynamic: dict[str, dict[int, str]],
+    dynamic: dict[str, dict[int, str]], *, keep_names: bool = False,
 ) -> "ModelProto":  # fmt: skip
     """The graph of a module; large float32 weights are stored as float16 and widened when the graph is loaded.
 
@@ -34,6 +35,7 @@ def traced(
         inputs: their names.
         outputs: names of the outputs.
         dynamic: name to the axes whose size is free, and what they are called.
+        keep_names: keep every parameter under its own name, normalisations too, so that `parameters_of` finds them.
     """
     import onnx
 
@@ -43,6 +45,8 @@ def traced(
         torch.onnx.export(
             module.eval(), tuple(example), buffer, input_names=list(inputs), output_names=list(outputs),
             dynamic_axes=dynamic, opset_version=OPSET, dynamo=False,
+            # With EVAL the exporter merges normalisations into convolutions; onnxruntime does it again when it loads.
+            training=torch.onnx.TrainingMode.PRESERVE if keep_names else torch.onnx.TrainingMode.EVAL,
         )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     _store_as_half(model)
@@ -93,6 +97,25 @@ def save_with_shared_weights(models: dict[str, "ModelProto"], weights: Path, met
         _point_outside(tensor, weights.name, start + begin, end - begin)
     graphs = {f"{name}.onnx": model.SerializeToString() for name, model in models.items()}
     write_files(weights.parent, {weights.name: data} | graphs, weights.name)
+
+
+def parameters_of(graph: Path) -> dict[str, np.ndarray]:
+    """Name to float32 value of the parameters of a graph that was traced with ``keep_names``.
+
+    Raises:
+        BadInput: the file is missing or no such graph.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    try:
+        model = onnx.load(str(graph))
+    except Exception as error:  # protobuf's and onnx's own types
+        raise BadInput(f"{graph} is no ONNX graph with its weights beside it: {error}") from error
+    return {
+        tensor.name.removesuffix("_half"): numpy_helper.to_array(tensor).astype(np.float32)
+        for tensor in model.graph.initializer
+    }
 
 
 def _places(data: bytes) -> tuple[dict[str, tuple[int, int]], int]:

@@ -27,16 +27,22 @@ class _Masters:
     def __init__(
         self, path: Path, *, running: Sequence[nn.Parameter], masters: Sequence[nn.Parameter],
         means: Sequence[torch.Tensor], weight_decay: float, ema: float, clip: float, fused: bool | None = None,
+        paces: Sequence[float] | None = None,
     ) -> None:  # fmt: skip
         self.path, self.step, self.ema, self.clip, self.skipped = path, 0, ema, clip, 0
         self._running, self._masters, self._means = list(running), list(masters), list(means)
-        self.optimiser = torch.optim.AdamW(self._masters, betas=(0.9, 0.99), weight_decay=weight_decay, fused=fused)
+        paces = paces or [1.0] * len(self._masters)
+        self._paces = sorted(set(paces))  # one group of parameters each
+        groups = [[m for m, own in zip(self._masters, paces) if own == pace] for pace in self._paces]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": group} for group in groups], betas=(0.9, 0.99), weight_decay=weight_decay, fused=fused
+        )
 
     @torch.no_grad()
     def update(self, rate: float) -> float:
         """One step of AdamW with the gradients that the running weights have; the norm of these gradients."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        for group, pace in zip(self.optimiser.param_groups, self._paces):
+            group["lr"] = rate * pace
         for master, low in zip(self._masters, self._running):
             master.grad = None if low.grad is None else low.grad.float()
             low.grad = None
@@ -68,7 +74,7 @@ class TrainedWeights(_Masters):
 
     def __init__(
         self, make: Callable[[], nn.Module], path: Path, *, seed: int, precision: torch.dtype, weight_decay: float,
-        ema: float, clip: float, device: str = "cpu",
+        ema: float, clip: float, device: str = "cpu", pace: Callable[[str], float] = lambda name: 1.0,
     ) -> None:  # fmt: skip
         """Start anew, or go on from the checkpoint at ``path``.
 
@@ -81,6 +87,7 @@ class TrainedWeights(_Masters):
             ema: decay of the running mean.
             clip: largest norm of the gradient.
             device: where to train.
+            pace: name of a parameter to the factor of its learning rate; pretrained ones are often given less than 1.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -91,6 +98,7 @@ class TrainedWeights(_Masters):
         super().__init__(
             path, running=list(self.running.parameters()), masters=list(self.master.parameters()),
             means=list(self.mean.parameters()), weight_decay=weight_decay, ema=ema, clip=clip,
+            paces=[pace(name) for name, _ in self.master.named_parameters()],
         )  # fmt: skip
         if path.is_file():
             content = load_checkpoint(path)

@@ -8,7 +8,8 @@ pytestmark = pytest.mark.quick
 
 def test_irradiance_of_simple_skies():
     """A sky of one radiance L lights every direction with pi L; a bright zenith lights what faces up most."""
-    from zero123pp.train.prior.lighting import Light, harmonics, irradiance_of
+    from zero123pp.train.one_view import harmonics, irradiance_of
+    from zero123pp.train.prior.lighting import Light
 
     directions = np.array([[0, 1, 0], [0, -1, 0], [1, 0, 0], [0.6, 0.0, 0.8]])
     even = harmonics(directions) @ irradiance_of(np.ones((64, 128, 3)))

@@ -42,6 +42,7 @@ class _Same(nn.Module):
         self.depthwise = groups > 1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolve (B, C, S, S)."""
         if self.depthwise and x.shape[-1] // self.convolution.stride[0] <= _SMALL:
             return self._by_matrices(x)
         if self.convolution.stride[0] == 2:  # sides are multiples of 32, so k - 2 samples are missing in all
@@ -49,7 +50,7 @@ class _Same(nn.Module):
             after = self.convolution.kernel_size[0] - 2 - before
             x = functional.pad(x, (before, after, before, after))
         if self.depthwise and x.dtype != torch.float32:
-            # Its gradient has no fast kernel in low precision; the casts cost less than a tenth of it.
+            # Its gradient has no fast kernel in low precision; the casts cost a tenth of that.
             weight, bias = self.convolution.weight.float(), self.convolution.bias.float()
             y = functional.conv2d(
                 x.float(), weight, bias, self.convolution.stride, self.convolution.padding, groups=len(weight)
@@ -58,7 +59,7 @@ class _Same(nn.Module):
         return self.convolution(x)
 
     def _by_matrices(self, x: torch.Tensor) -> torch.Tensor:
-        """A depthwise convolution of a small map as one small matrix a channel; its gradient is several times faster."""
+        """A depthwise convolution of a small map as a matrix for each channel; its gradient is much faster."""
         batch, channels, side, _ = x.shape
         kernel, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
         before, after = kernel // 2 if stride == 1 else (kernel - 2) // 2, side // stride
@@ -97,6 +98,7 @@ class Encoder(nn.Module):
             before = after
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Features at each stride."""
         features = []
         y = functional.relu6(self.stem(x[:, :3]))
         for number, (layers, adds) in enumerate(zip(self.blocks, self.adds)):

@@ -1,4 +1,4 @@
-"""Light and paint on an unlit view: surroundings, a lamp with its shadow and gloss, dark corners; or a drawing's look."""
+"""Light and paint on an unlit view: surroundings, a lamp with shadow and gloss, dark corners; or a drawing's look."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from zero123pp.images import linear_to_srgb, srgb_to_linear
-from zero123pp.train.one_view.harmonics import harmonics
+from zero123pp.train.one_view.irradiance import harmonics
 from zero123pp.train.one_view.view import UnlitView
 
 _LINEAR = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
@@ -51,7 +51,7 @@ def _srgb(linear: np.ndarray) -> np.ndarray:
     return _TO_SRGB[(np.clip(linear, 0, 1) * 4095).astype(np.int32)]
 
 
-def _repaint(rng: np.random.Generator, plain: bool):  # noqa: ANN202 - a function of arrays
+def _repaint(rng: np.random.Generator, plain: bool):
     """One change of colours for both sides: the shape must not hang on the paint."""
     order = rng.permutation(3) if rng.random() < 0.2 else np.arange(3)
     gamma = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32) if rng.random() < 0.5 else None

@@ -7,7 +7,7 @@ from zero123pp.train.one_view.network import Reading
 
 WEIGHTS = {
     "front": 1.2, "back": 1.2, "upright": 0.5, "slope": 2.0, "front_normal": 0.35, "back_normal": 0.3,
-    "back_rgb": 0.3, "up": 0.5, "lens": 0.05, "gap": 0.15, "inner": 0.3, "error": 0.03, "foreground": 0.1,
+    "back_rgb": 0.3, "up": 0.5, "lens": 0.05, "gap": 0.5, "inner": 0.3, "error": 0.03, "foreground": 0.1,
 }  # fmt: skip
 _LEAST_GAP = 0.04
 """Air thinner than this, half sides of the crop, is no gap."""
@@ -51,7 +51,7 @@ def losses(reading: Reading, truth: dict[str, torch.Tensor]) -> dict[str, torch.
     return out
 
 
-def total(parts: dict[str, torch.Tensor]) -> torch.Tensor:
+def weighted(parts: dict[str, torch.Tensor]) -> torch.Tensor:
     """The weighted sum."""
     return sum(WEIGHTS[name] * value for name, value in parts.items())
 
@@ -103,7 +103,7 @@ def _points(depth: torch.Tensor, u: torch.Tensor, v: torch.Tensor, k: torch.Tens
 
 
 def upright_frame(up: torch.Tensor) -> torch.Tensor:
-    """(B, 3, 3) rotations from the camera's frame to one whose y is ``up`` (B, 3) and whose x is the camera's, levelled."""
+    """(B, 3, 3) from the camera's frame to one whose y is ``up`` (B, 3) and whose x is the camera's, levelled."""
     x = torch.zeros_like(up)
     x[:, 0] = 1
     x = functional.normalize(x - (x * up).sum(1, keepdim=True) * up, dim=1, eps=1e-3)

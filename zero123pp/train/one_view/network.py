@@ -74,6 +74,7 @@ class OneViewNet(nn.Module):
         nn.init.normal_(self.pose[2].weight, std=0.01)
 
     def forward(self, x: torch.Tensor) -> Reading:
+        """Read pictures."""
         f2, f4, f8, f16, f32 = self.encoder(x)
         whole = functional.layer_norm(f32.mean((2, 3)), (CHANNELS[4],))
         y = self.at32(f32) + self.whole(whole)[:, :, None, None]

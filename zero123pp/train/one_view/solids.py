@@ -1,9 +1,6 @@
 """The objects that are learned from: a mesh in a unit sphere whose faces can be painted."""
 
-import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,13 +9,15 @@ from zero123pp.render.procedural import random_object
 
 _CREASE_DEG = 40.0
 """Faces that meet at a larger angle keep their edge; smoother ones are shaded as one surface."""
+_MOST_AROUND = 128
+"""Faces at a vertex; more than that are the middle of a cap, which is flat."""
 
 
 class Paint(Protocol):
     """Colours of places on faces."""
 
     def __call__(self, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """sRGB (n, 3) 0..255 float32 at weights (n, 3) of the corners of faces (n,)."""
+        """Colours sRGB (n, 3) 0..255 float32 at weights (n, 3) of the corners of faces (n,)."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,28 @@ class Solid:
 
 
 def corner_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals (F, 3, 3) of the corners: of the surface where it is smooth, of the face where it has an edge."""
+    """Unit normals (F, 3, 3) of the corners: each the mean of the faces round it that go on smoothly from its own."""
     # Vertices are joined by place, since files split them at seams of the texture.
     _, owner = np.unique(np.round(vertices * 65536).astype(np.int32), axis=0, return_inverse=True)
     a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
     area = np.cross(b - a, c - a)
-    length = np.linalg.norm(area, axis=1, keepdims=True)
-    flat = area / np.maximum(length, 1e-20)
-    corner = owner.reshape(-1)[faces]
-    total = np.stack([np.bincount(corner.ravel(), np.repeat(area[:, k], 3)) for k in range(3)], -1)
-    smooth = total[corner]
-    smooth /= np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-20)
-    near = (smooth * flat[:, None]).sum(-1, keepdims=True) > np.cos(np.deg2rad(_CREASE_DEG))
-    return np.where(near, smooth, flat[:, None]).astype(np.float32)
+    flat = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-20)
+    corner = owner.reshape(-1)[faces].ravel()
+    order = np.argsort(corner, kind="stable")
+    count = np.bincount(corner)
+    start = np.cumsum(count) - count
+    around = np.where(count[corner] > _MOST_AROUND, 0, count[corner])  # such fans stay flat
+    mine = np.repeat(np.arange(len(corner)), around)
+    nth = np.arange(len(mine)) - np.repeat(np.cumsum(around) - around, around)
+    other = order[start[corner[mine]] + nth]
+    smooth = (flat[mine // 3] * flat[other // 3]).sum(1) > np.cos(np.deg2rad(_CREASE_DEG))
+    total = np.stack([np.bincount(mine[smooth], area[other[smooth] // 3, k], len(corner)) for k in range(3)], -1)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return (
+        np.where(length > 1e-20, total / np.maximum(length, 1e-20), np.repeat(flat, 3, 0))
+        .reshape(-1, 3, 3)
+        .astype(np.float32)
+    )
 
 
 def generated(rng: np.random.Generator) -> Solid:
@@ -105,46 +113,3 @@ def _bilinear(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     above = texture[y0, x0] * (1 - fx) + texture[y0, x1] * fx
     below = texture[y1, x0] * (1 - fx) + texture[y1, x1] * fx
     return above * (1 - fy) + below * fy
-
-
-class SolidStore:
-    """A folder of objects, decoded once: ``NAME.npz`` each, textures by their content in ``textures/``."""
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-
-    def names(self) -> list[str]:
-        """What is stored, sorted."""
-        return sorted(path.stem for path in self.folder.glob("*.npz"))
-
-    def save(
-        self, name: str, vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, rgb: np.ndarray,
-        texture_of_face: np.ndarray, textures: list[np.ndarray],
-    ) -> None:  # fmt: skip
-        """Store an object, see `StoredPaint`; vertices (N, 3), faces (F, 3)."""
-        keys = []
-        for texture in textures:
-            key = hashlib.sha256(texture.tobytes()).hexdigest()[:24]
-            keys.append(key)
-            path = self.folder / "textures" / f"{key}.npy"
-            if not path.is_file():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                np.save(path, texture)
-        solid = Solid.of(vertices, faces, None, "")
-        np.savez(
-            self.folder / f"{name}.npz", vertices=solid.vertices, faces=solid.faces,
-            normals=solid.normals.astype(np.float16), uv=uv.astype(np.float32), rgb=rgb.astype(np.uint8),
-            texture_of_face=texture_of_face.astype(np.int16), textures=np.array(keys, dtype="U24"),
-        )  # fmt: skip
-
-    def load(self, name: str) -> Solid:
-        """An object."""
-        with np.load(self.folder / f"{name}.npz") as file:
-            textures = tuple(_texture(self.folder / "textures" / f"{key}.npy") for key in file["textures"])
-            paint = StoredPaint(file["uv"], file["rgb"], file["texture_of_face"], textures)
-            return Solid(file["vertices"], file["faces"], file["normals"].astype(np.float32), paint, "collected")
-
-
-@lru_cache(maxsize=512)
-def _texture(path: Path) -> np.ndarray:
-    return np.load(path)

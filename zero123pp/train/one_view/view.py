@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from zero123pp.render.layers import Hits, first_hits, ray_layers
+from zero123pp.render import Hits, first_hits, ray_layers
 from zero123pp.train.one_view.solids import Solid
 
 LEAST_PX = 0.012

@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "export": ["export_prior"],
-        "lighting": ["read_lights"],
         "train": ["PriorTrainConfig", "train"],
     },
 )

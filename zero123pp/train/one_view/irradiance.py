@@ -3,11 +3,9 @@
 Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps", SIGGRAPH 2001.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
 
 from zero123pp.render import find_hdr, read_hdr
 

@@ -1,0 +1,43 @@
+"""``run.py train one-view``."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from zero123pp.pipelines.progress import tell_training
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``run.py train one-view``."""
+    add = parser.add_argument
+    add("--solids", required=True, metavar="DIR", help="folder that 'run.py render solids' wrote")
+    add("--panoramas", required=True, metavar="DIR", help="equirectangular .hdr environment maps for the lights")
+    add("--out", required=True, metavar="DIR", help="folder of checkpoint.pt, log.jsonl and the weights; resumed from")
+    add(
+        "--start",
+        default="imagenet",
+        metavar="FROM",
+        help="weights of a new run: imagenet (the encoder's), nothing, or a folder of exported ones (imagenet)",
+    )
+    add("--steps", type=int, metavar="N", help="optimiser steps in all (default: the recipe's)")
+    add("--batch", type=int, metavar="N", help="samples a step (default: the recipe's)")
+    add("--generated", type=float, metavar="SHARE", help="share of generated objects, 0 to 1 (default: 0.5)")
+    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")
+    add("--threads", type=int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, or resumes, and writes the weights."""
+    import torch
+
+    from zero123pp.train.one_view import OneViewTrainConfig, SolidStore, export_checkpoint, read_lights, train
+
+    torch.set_num_threads(args.threads)
+    names = ("steps", "batch", "generated", "seed", "workers")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    config = dataclasses.replace(OneViewTrainConfig(), **given)
+    store, lights = SolidStore(args.solids), read_lights(args.panoramas)
+    checkpoint = train(store, lights, args.out, config, start=args.start, progress=tell_training)
+    export_checkpoint(checkpoint, store, lights, Path(args.out))
+    return 0
