@@ -59,7 +59,7 @@ def test_no_ray_counts_a_shared_edge_twice():
     """Every ray crosses a closed mesh an even number of times, so the inner layers are known wherever it is met."""
     trimesh = pytest.importorskip("trimesh")
     ball = trimesh.creation.icosphere(3, 0.4)
-    vertices = (ball.vertices + [0.03, -0.02, 2.5]).astype(np.float32)
+    vertices = (ball.vertices + np.array([0.03, -0.02, 2.5])).astype(np.float32)
     found = ray_layers(vertices, ball.faces.astype(np.int32), TAN, 160)
     met = np.isfinite(found.depth[0])
     assert met.sum() > 3000

@@ -25,7 +25,7 @@ _LEAST_SIZE = 1024
 
 def traced(
     module: nn.Module, example: Sequence[torch.Tensor], inputs: Sequence[str], outputs: Sequence[str],
-    dynamic: dict[str, dict[int, str]], *, keep_names: bool = False,
+    dynamic: dict[str, dict[int, str]],
 ) -> "ModelProto":  # fmt: skip
     """The graph of a module; large float32 weights are stored as float16 and widened when the graph is loaded.
 
@@ -35,7 +35,6 @@ def traced(
         inputs: their names.
         outputs: names of the outputs.
         dynamic: name to the axes whose size is free, and what they are called.
-        keep_names: keep every parameter under its own name, normalisations too, so that `parameters_of` finds them.
     """
     import onnx
 
@@ -45,8 +44,6 @@ def traced(
         torch.onnx.export(
             module.eval(), tuple(example), buffer, input_names=list(inputs), output_names=list(outputs),
             dynamic_axes=dynamic, opset_version=OPSET, dynamo=False,
-            # With EVAL the exporter merges normalisations into convolutions; onnxruntime does it again when it loads.
-            training=torch.onnx.TrainingMode.PRESERVE if keep_names else torch.onnx.TrainingMode.EVAL,
         )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     _store_as_half(model)
@@ -100,7 +97,7 @@ def save_with_shared_weights(models: dict[str, "ModelProto"], weights: Path, met
 
 
 def parameters_of(graph: Path) -> dict[str, np.ndarray]:
-    """Name to float32 value of the parameters of a graph that was traced with ``keep_names``.
+    """Name to float32 value of the parameters of a graph of `traced`; normalisations are gone into convolutions.
 
     Raises:
         BadInput: the file is missing or no such graph.

@@ -57,3 +57,21 @@ def test_imagenet_weights_make_the_packaged_network(network):
     theirs = efflite0.EffLite0(weights).features(picture)
     for a, b in zip(features, theirs):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_folding_changes_nothing(network):
+    from zero123pp.train.one_view import OneViewNet
+
+    net = OneViewNet()
+    net.load_state_dict(network.state_dict())
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 2)
+            torch.nn.init.normal_(module.bias)
+    x = torch.randn(2, 5, 64, 64)
+    with torch.no_grad():
+        net.train()(x)  # gives the normalisations something to remember
+        plain, folded, again = net.eval()(x), net.folded()(x), net.folded().folded()(x)
+    for a, b, c in zip(plain, folded, again):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(b, c)

@@ -30,7 +30,7 @@ def test_up_is_where_the_camera_says():
 
 
 def test_depths_are_in_half_sides_of_the_crop():
-    """A cube seen straight on is as deep as it is wide, up to perspective: the side of its near face is in the picture."""
+    """A cube seen straight on is as deep as it is wide, up to perspective."""
     view = looked_at(0.0)
     centre = view.layers[:, 32, 32]
     covered = (view.rgba[32, :, 3] > 127).sum() / 64 * 2  # width of the near face, half sides at its own depth

@@ -43,17 +43,35 @@ class Reading(NamedTuple):
     """(B,) across the crop."""
 
 
-def _convolution(before: int, after: int, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
-    )
+class _Convolution(nn.Sequential):
+    """Convolution, normalisation, ReLU; or with the normalisation folded into the convolution."""
+
+    def __init__(self, before: int, after: int, kernel: int, folded: bool) -> None:
+        convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=folded)
+        super().__init__(convolution, nn.Identity() if folded else nn.BatchNorm2d(after), nn.ReLU(inplace=True))
+
+    def fold_into(self, other: "_Convolution") -> None:
+        """Give a folded one what this one computes in evaluation mode."""
+        convolution, norm = self[0], self[1]
+        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+        other[0].weight.copy_(convolution.weight * gain[:, None, None, None])
+        other[0].bias.copy_(norm.bias - norm.running_mean * gain)
 
 
 class OneViewNet(nn.Module):
-    """Pictures (B, 5, S, S) as `zero123pp.train.one_view.samples.network_input` makes them, S a multiple of 32."""
+    """Pictures (B, 5, S, S) as `zero123pp.train.one_view.samples.network_input` makes them, S a multiple of 32.
 
-    def __init__(self) -> None:
+    It begins with normalisations in its decoder. Exported weights are folded, as the encoder's are from the beginning;
+    training that goes on from them goes on without normalisations.
+    """
+
+    def __init__(self, is_folded: bool = False) -> None:
         super().__init__()
+        self.is_folded = is_folded
+
+        def _convolution(before: int, after: int, kernel: int = 3) -> _Convolution:
+            return _Convolution(before, after, kernel, is_folded)
+
         c16, c8, c4, c2 = _WIDTHS
         self.encoder = Encoder()
         self.whole = nn.Linear(CHANNELS[4], c16)
@@ -84,7 +102,26 @@ class OneViewNet(nn.Module):
         y = self.at8(torch.cat([_twice(self.to8(y)), f8], 1))
         y = self.at4(torch.cat([_twice(self.to4(y)), f4], 1))
         y = self.at2(torch.cat([_twice(self.to2(y)), f2, functional.pixel_unshuffle(x.contiguous(), 2)], 1))
-        return _read(functional.pixel_shuffle(self.out(y).float(), 2), pose)
+        # In full precision: slopes are differences of depths, of which eight bits would leave little.
+        out = functional.conv2d(y.float(), self.out.weight.float(), self.out.bias.float())
+        return _read(functional.pixel_shuffle(out, 2), pose)
+
+    @torch.no_grad()
+    def folded(self) -> "OneViewNet":
+        """A copy that computes the same as this network in evaluation mode, without normalisations."""
+        copy = OneViewNet(is_folded=True).eval()
+        if self.is_folded:
+            copy.load_state_dict(self.state_dict())
+            return copy
+        mine, theirs = dict(self.named_modules()), dict(copy.named_modules())
+        inside = set()
+        for name, module in mine.items():
+            if isinstance(module, _Convolution):
+                module.fold_into(theirs[name])
+                inside |= {f"{name}.{key}" for key in module.state_dict()}
+        kept = {name: value for name, value in self.state_dict().items() if name not in inside}
+        copy.load_state_dict(copy.state_dict() | kept)
+        return copy
 
 
 def _twice(y: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from zero123pp.errors import BadInput
 from zero123pp.files import make_folder
 from zero123pp.train import Recipe, TrainedWeights, append_log, load_checkpoint, parameters_of
 from zero123pp.train.one_view.batches import Batches, as_batch, held_out_samples
@@ -113,14 +114,19 @@ def train(
 
 
 def _started(start: str | Path) -> OneViewNet:
-    network = OneViewNet()
+    if str(start) == "nothing":
+        return OneViewNet()
     if str(start) == "imagenet":
+        network = OneViewNet()
         network.encoder.load_imagenet()
-    elif str(start) != "nothing":
-        prefix = "network."
-        found = parameters_of(Path(start) / f"{NAME}.onnx")
-        state = {name.removeprefix(prefix): torch.from_numpy(v) for name, v in found.items() if name.startswith(prefix)}
-        network.load_state_dict(network.state_dict() | state)
+        return network
+    graph, prefix = Path(start) / f"{NAME}.onnx", "network."
+    found = {name.removeprefix(prefix): torch.from_numpy(value) for name, value in parameters_of(graph).items()}
+    network = OneViewNet(is_folded=True)
+    wanted = network.state_dict()
+    if missing := [name for name, value in wanted.items() if name not in found or found[name].shape != value.shape]:
+        raise BadInput(f"{graph} is of another network: it lacks {missing[0]}; start from imagenet instead")
+    network.load_state_dict({name: found[name] for name in wanted})
     return network
 
 
@@ -172,7 +178,7 @@ def calibration(
 @torch.no_grad()
 def averaged(mean: OneViewNet, batches: Sequence[dict[str, torch.Tensor]]) -> OneViewNet:
     """A copy of averaged weights whose normalisations are measured on batches: they are no average of anything."""
-    network = OneViewNet()
+    network = OneViewNet(mean.is_folded)
     network.load_state_dict(mean.state_dict())
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -190,7 +196,7 @@ def export_checkpoint(
     """Write the averaged weights of a checkpoint for use without torch, see `export_one_view`."""
     content = load_checkpoint(checkpoint)
     config = OneViewTrainConfig(**content["config"])
-    network = OneViewNet()
+    network = OneViewNet(is_folded=not any("running_mean" in name for name in content["mean"]))
     network.load_state_dict(content["mean"])
     side, _ = config.side(content["step"] - 1)
     network = averaged(network, calibration(store, lights, side, config))
