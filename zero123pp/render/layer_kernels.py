@@ -7,12 +7,13 @@ from numba import njit
 
 
 @njit(cache=True)
-def _box(u, v, side):  # pragma: no cover - compiled
-    """First and last pixel (excluded) whose centres can lie in a triangle with these corners, px."""
-    x0 = max(0, math.ceil(min(u[0], u[1], u[2]) - 0.5))
-    x1 = min(side, math.floor(max(u[0], u[1], u[2]) - 0.5) + 1)
-    y0 = max(0, math.ceil(min(v[0], v[1], v[2]) - 0.5))
-    y1 = min(side, math.floor(max(v[0], v[1], v[2]) - 0.5) + 1)
+def _pixels(faces, f, u, v, side):  # pragma: no cover - compiled
+    """First and last pixel (excluded) whose centres can lie in a triangle: x0, x1, y0, y1."""
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    x0 = max(0, math.ceil(min(u[a], u[b], u[c]) - 0.5))
+    x1 = min(side, math.floor(max(u[a], u[b], u[c]) - 0.5) + 1)
+    y0 = max(0, math.ceil(min(v[a], v[b], v[c]) - 0.5))
+    y1 = min(side, math.floor(max(v[a], v[b], v[c]) - 0.5) + 1)
     return x0, x1, y0, y1
 
 
@@ -34,68 +35,55 @@ def _covers(e, a, b, u, v, sign):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _inside(a, b, c, u, v, x, y):  # pragma: no cover - compiled
-    """Whether the triangle holds a place, and the areas that weigh its corners."""
+def _meet(faces, f, u, v, inverse_z, px, py, weight):  # pragma: no cover - compiled
+    """Whether a pixel's ray meets a triangle, at what depth, on which side; ``weight`` (3,) gets the corners' shares."""
+    a, b, c, x, y = faces[f, 0], faces[f, 1], faces[f, 2], px + 0.5, py + 0.5
     e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
     area = e0 + e1 + e2
     if area == 0:
-        return False, e0, e1, e2
+        return False, 0.0, False
     sign = 1.0 if area > 0 else -1.0
-    inside = _covers(e0, b, c, u, v, sign) and _covers(e1, c, a, u, v, sign) and _covers(e2, a, b, u, v, sign)
-    return inside, e0, e1, e2
+    if not (_covers(e0, b, c, u, v, sign) and _covers(e1, c, a, u, v, sign) and _covers(e2, a, b, u, v, sign)):
+        return False, 0.0, False
+    w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
+    total = w0 + w1 + w2
+    weight[0], weight[1], weight[2] = w0 / total, w1 / total, w2 / total
+    return True, area / total, area < 0  # y points down: what faces the viewer turns against the clock, area below 0
 
 
 @njit(cache=True)
-def _corners(faces, f, u, v, cu, cv):  # pragma: no cover - compiled
-    for k in range(3):
-        cu[k] = u[faces[f, k]]
-        cv[k] = v[faces[f, k]]
-
-
-@njit(cache=True)
-def count_crossings(faces, u, v, count):  # pragma: no cover - compiled
+def count_crossings(faces, u, v, inverse_z, count):  # pragma: no cover - compiled
     """How many triangles each pixel's ray crosses, into ``count`` (S, S) int32; ``u``, ``v`` in px."""
-    side = count.shape[0]
-    cu, cv = np.empty(3), np.empty(3)
+    weight = np.empty(3)
     for f in range(len(faces)):
-        _corners(faces, f, u, v, cu, cv)
-        x0, x1, y0, y1 = _box(cu, cv, side)
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        x0, x1, y0, y1 = _pixels(faces, f, u, v, len(count))
         for py in range(y0, y1):
             for px in range(x0, x1):
-                if _inside(a, b, c, u, v, px + 0.5, py + 0.5)[0]:
+                if _meet(faces, f, u, v, inverse_z, px, py, weight)[0]:
                     count[py, px] += 1
 
 
 @njit(cache=True)
 def list_crossings(faces, u, v, inverse_z, start, fill, depth, face, facing, weights):  # pragma: no cover - compiled
-    """The crossings themselves, in each pixel's part of the lists that begins at ``start`` (S, S)."""
-    side = start.shape[0]
-    cu, cv = np.empty(3), np.empty(3)
+    """The crossings themselves, in each pixel's part of the lists that begins at ``start`` (S, S), nearest first."""
+    weight = np.empty(3)
     for f in range(len(faces)):
-        _corners(faces, f, u, v, cu, cv)
-        x0, x1, y0, y1 = _box(cu, cv, side)
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        x0, x1, y0, y1 = _pixels(faces, f, u, v, len(start))
         for py in range(y0, y1):
             for px in range(x0, x1):
-                inside, e0, e1, e2 = _inside(a, b, c, u, v, px + 0.5, py + 0.5)
-                if inside:
-                    area = e0 + e1 + e2
-                    w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
-                    total = w0 + w1 + w2
-                    z = area / total
-                    begin, n = start[py, px], fill[py, px]
-                    k = begin + n
-                    while k > begin and depth[k - 1] > z:  # keeps each pixel's crossings sorted by depth
-                        depth[k], face[k], facing[k] = depth[k - 1], face[k - 1], facing[k - 1]
-                        weights[k, 0], weights[k, 1], weights[k, 2] = (
-                            weights[k - 1, 0], weights[k - 1, 1], weights[k - 1, 2],
-                        )  # fmt: skip
-                        k -= 1
-                    depth[k], face[k] = z, f
-                    facing[k] = area < 0  # y points down: a front face turns against the clock, so its area is below 0
-                    weights[k, 0], weights[k, 1], weights[k, 2] = w0 / total, w1 / total, w2 / total
-                    fill[py, px] = n + 1
+                met, z, front = _meet(faces, f, u, v, inverse_z, px, py, weight)
+                if not met:
+                    continue
+                k = start[py, px] + fill[py, px]
+                while k > start[py, px] and depth[k - 1] > z:
+                    depth[k], face[k], facing[k] = depth[k - 1], face[k - 1], facing[k - 1]
+                    for corner in range(3):
+                        weights[k, corner] = weights[k - 1, corner]
+                    k -= 1
+                depth[k], face[k], facing[k] = z, f, front
+                for corner in range(3):
+                    weights[k, corner] = weight[corner]
+                fill[py, px] += 1
 
 
 @njit(cache=True)
@@ -134,20 +122,13 @@ def first_and_last(start, count, depth, facing, layers, first, last):  # pragma:
 @njit(cache=True)
 def nearest(faces, u, v, inverse_z, depth, face, weights):  # pragma: no cover - compiled
     """The nearest crossing of each pixel's ray; ``depth`` begins at infinity, ``face`` at -1."""
-    side = depth.shape[0]
-    cu, cv = np.empty(3), np.empty(3)
+    weight = np.empty(3)
     for f in range(len(faces)):
-        _corners(faces, f, u, v, cu, cv)
-        x0, x1, y0, y1 = _box(cu, cv, side)
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        x0, x1, y0, y1 = _pixels(faces, f, u, v, len(depth))
         for py in range(y0, y1):
             for px in range(x0, x1):
-                inside, e0, e1, e2 = _inside(a, b, c, u, v, px + 0.5, py + 0.5)
-                if inside:
-                    area = e0 + e1 + e2
-                    w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
-                    total = w0 + w1 + w2
-                    z = area / total
-                    if z < depth[py, px]:
-                        depth[py, px], face[py, px] = z, f
-                        weights[py, px, 0], weights[py, px, 1], weights[py, px, 2] = w0 / total, w1 / total, w2 / total
+                met, z, _ = _meet(faces, f, u, v, inverse_z, px, py, weight)
+                if met and z < depth[py, px]:
+                    depth[py, px], face[py, px] = z, f
+                    for corner in range(3):
+                        weights[py, px, corner] = weight[corner]

@@ -80,12 +80,22 @@ def test_exported_weights_say_the_same_and_can_be_gone_on_from(store, finished, 
         train(store, LIGHTS, tmp_path / "new", CONFIG, start=tmp_path)
 
 
-def test_a_few_steps_learn_a_box(store, tmp_path):
-    """On three boxes the front gets nearer within some steps: the gradients point the right way."""
-    config = dataclasses.replace(
-        CONFIG, steps=40, batch=4, stages=((1.0, 32),), save_every=20, validate_every=40, warmup=5, pool=12, ema=0.9
+def test_one_batch_can_be_learned_by_heart(store, tmp_path):
+    """Thirty steps on the same three pictures halve what they cost: gradients and masters do their work."""
+    from zero123pp.train.one_view import OneViewNet
+    from zero123pp.train.one_view.batches import as_batch, held_out_samples
+    from zero123pp.train.one_view.losses import losses, weighted
+    from zero123pp.train.one_view.pool import Collected
+    from zero123pp.train.one_view.train import _learn
+    from zero123pp.train.weights import TrainedWeights
+
+    batch = as_batch(held_out_samples(Collected.part(store, held_out=False), LIGHTS, 32, 3))
+    config = dataclasses.replace(CONFIG, steps=30, learning_rate=3e-3, warmup=5)
+    weights = TrainedWeights(
+        OneViewNet, tmp_path / "c.pt", seed=0, precision=torch.float32, weight_decay=0.0, ema=0.5, clip=4.0
     )
-    train(store, LIGHTS, tmp_path, config, start="nothing")
-    first, last = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert last["front"] + last["back"] < 0.9 * (first["front"] + first["back"])
-    assert last["front_normal"] < first["front_normal"]
+    costs = []
+    for _ in range(config.steps):
+        costs.append(weighted(losses(weights.running(batch["given"]), batch)).item())
+        _learn(weights, batch, config)
+    assert costs[-1] < 0.5 * costs[0]

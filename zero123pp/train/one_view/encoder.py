@@ -43,7 +43,7 @@ class _Same(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve (B, C, S, S)."""
-        if self.depthwise and x.shape[-1] // self.convolution.stride[0] <= _SMALL:
+        if self.depthwise and torch.is_grad_enabled() and x.shape[-1] // self.convolution.stride[0] <= _SMALL:
             return self._by_matrices(x)
         if self.convolution.stride[0] == 2:  # sides are multiples of 32, so k - 2 samples are missing in all
             before = (self.convolution.kernel_size[0] - 2) // 2

@@ -42,7 +42,8 @@ def export_one_view(network: OneViewNet, side: int, folder: str | Path, about: d
     network = network.folded()  # so that the parameters keep their names, and training can go on from them
     example = torch.zeros(2, 5, side, side)
     free = {name: {0: "pictures"} for name in ("picture", "maps", "pose")}
-    model = traced(_Maps(network), [example], ["picture"], ["maps", "pose"], free)
+    with torch.no_grad():
+        model = traced(_Maps(network), [example], ["picture"], ["maps", "pose"], free)
     folder = make_folder(folder)
     weights = folder / f"{NAME}.safetensors"
     save_with_shared_weights({NAME: model}, weights, about | {"licence": "Apache-2.0"})

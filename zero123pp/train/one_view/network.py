@@ -102,8 +102,10 @@ class OneViewNet(nn.Module):
         y = self.at8(torch.cat([_twice(self.to8(y)), f8], 1))
         y = self.at4(torch.cat([_twice(self.to4(y)), f4], 1))
         y = self.at2(torch.cat([_twice(self.to2(y)), f2, functional.pixel_unshuffle(x.contiguous(), 2)], 1))
-        # In full precision: slopes are differences of depths, of which eight bits would leave little.
-        out = functional.conv2d(y.float(), self.out.weight.float(), self.out.bias.float())
+        if y.dtype == torch.float32:
+            out = self.out(y)
+        else:  # in full precision: slopes are differences of depths, of which eight bits would leave little
+            out = functional.conv2d(y.float(), self.out.weight.float(), self.out.bias.float())
         return _read(functional.pixel_shuffle(out, 2), pose)
 
     @torch.no_grad()
