@@ -36,7 +36,7 @@ def _covers(e, a, b, u, v, sign):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _meet(faces, f, u, v, inverse_z, px, py, weight):  # pragma: no cover - compiled
-    """Whether a pixel's ray meets a triangle, at what depth, on which side; ``weight`` (3,) gets the corners' shares."""
+    """Whether a pixel's ray meets a triangle, how deep, on which side; ``weight`` (3,) gets its corners' shares."""
     a, b, c, x, y = faces[f, 0], faces[f, 1], faces[f, 2], px + 0.5, py + 0.5
     e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
     area = e0 + e1 + e2
