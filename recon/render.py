@@ -29,6 +29,25 @@ def render(parts: Part | Sequence[Part], camera: Camera, *, supersample: int = 2
         a face is seen.
     """
     parts = [parts] if isinstance(parts, Part) else list(parts)
+    rgb, alpha, fine = _picture(parts, camera, supersample, backend)
+    faces, _, first_face = _joined_faces(parts)
+    vertices = np.concatenate([_geometry(part).vertices for part in parts])
+    centre = fine if supersample == 1 else rasterize(vertices, faces, camera, backend)
+    normal = np.zeros((*centre.face.shape, 3), np.float32)
+    normal[centre.covered] = _normals(parts, centre, vertices, faces, first_face, camera)
+    return View(rgb, alpha, camera, centre.depth, normal)
+
+
+def render_picture(parts: Part | Sequence[Part], camera: Camera, *, supersample: int = 2) -> View:
+    """Like `render`, without depth and normals, in half the time."""
+    rgb, alpha, _ = _picture([parts] if isinstance(parts, Part) else list(parts), camera, supersample, "auto")
+    return View(rgb, alpha, camera)
+
+
+def _picture(
+    parts: list[Part], camera: Camera, supersample: int, backend: str
+) -> tuple[np.ndarray, np.ndarray, Fragments]:
+    """Straight colours (H, W, 3), alpha (H, W), and the fragments of the larger picture that they are means of."""
     if not parts or supersample < 1:
         raise BadInput(f"render needs a mesh and supersample >= 1, got {len(parts)} meshes and {supersample}")
     faces, first_vertex, first_face = _joined_faces(parts)
@@ -38,11 +57,7 @@ def render(parts: Part | Sequence[Part], camera: Camera, *, supersample: int = 2
     rgb = np.zeros((*fine.face.shape, 3), np.float32)
     rgb[fine.covered] = _shade(parts, fine, faces, first_vertex, first_face)
     alpha, premultiplied = _box(fine.covered[..., None].astype(np.float32), s), _box(rgb, s)
-    centre = fine if s == 1 else rasterize(vertices, faces, camera, backend)
-    normal = np.zeros((*centre.face.shape, 3), np.float32)
-    normal[centre.covered] = _normals(parts, centre, vertices, faces, first_face, camera)
-    rgb = premultiplied / np.maximum(alpha, 1e-6)
-    return View(rgb, alpha[..., 0], camera, centre.depth, normal)
+    return premultiplied / np.maximum(alpha, 1e-6), alpha[..., 0], fine
 
 
 def _geometry(part: Part) -> Mesh:

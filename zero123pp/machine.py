@@ -2,7 +2,12 @@
 
 import os
 import platform
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
 
 
 def processors() -> tuple[int, ...]:
@@ -13,6 +18,15 @@ def processors() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
+
+
+def in_threads(function: Callable[..., _Result], *arguments: Iterable) -> list[_Result]:
+    """``list(map(function, *arguments))`` by as many threads as there are processors.
+
+    For work that lets go of the interpreter's lock: kernels, large array operations, codecs.
+    """
+    with ThreadPoolExecutor(len(processors())) as pool:
+        return list(pool.map(function, *arguments))
 
 
 def processor_name() -> str:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from zero123pp.errors import StageFailed
+from zero123pp.machine import in_threads
 from zero123pp.rigs import RIGS
 from zero123pp.types import MultiView
 
@@ -24,7 +25,7 @@ def with_likely_rig(views: MultiView) -> MultiView:
 
     under = {name: _under(views, name) for name in RIGS}
     try:
-        off = {name: inconsistency_px(each.views) for name, each in under.items()}
+        off = dict(zip(under, in_threads(lambda each: inconsistency_px(each.views), under.values())))
     except StageFailed:  # a view without an object: told by those who need it
         return views
     best, second = sorted(off, key=off.__getitem__)[:2]

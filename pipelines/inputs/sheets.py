@@ -4,6 +4,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.images import to_float, untile_sheet
+from zero123pp.machine import in_threads
 from zero123pp.pipelines.inputs.tile_lines import without_lines
 from zero123pp.rigs import get_rig
 from zero123pp.types import MultiView, View
@@ -88,7 +89,7 @@ def key_background(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     calm = np.abs(border - background).max(-1)
     noise = 1.4826 * np.median(calm)  # median absolute deviation to standard deviation
     threshold = max(_NOISE_FLOOR, 4 * noise)
-    keyed = [_key_tile(tile, background, threshold) for tile in tiles]
+    keyed = in_threads(lambda tile: _key_tile(tile, background, threshold), tiles)
     return np.stack([rgb for rgb, _ in keyed]), np.stack([alpha for _, alpha in keyed])
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zero123pp.cameras import resized
+from zero123pp.machine import in_threads
 from zero123pp.recon.ops import kernel_input
 from zero123pp.recon.ops.raster import rasterize
 from zero123pp.recon.texturing.fill import fill_nearest
@@ -149,8 +150,8 @@ def blend(
     count = len(points.position)
     color, total, best = np.zeros((count, 3), np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32)
     weights = []
-    for source, gain in zip(sources, np.asarray(gains, np.float32)):
-        weight, view_score, seen = see(source, points, sharpness, resolution)
+    found = in_threads(lambda source: see(source, points, sharpness, resolution), sources)
+    for (weight, view_score, seen), gain in zip(found, np.asarray(gains, np.float32)):
         color += (weight * gain)[:, None] * seen
         total += weight
         np.maximum(best, view_score, out=best)

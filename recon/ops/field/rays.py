@@ -10,6 +10,7 @@ computed is written out readably in `reference.py`.
 import numba
 import numpy as np
 
+from zero123pp.machine import in_threads
 from zero123pp.recon.ops.field.neus import logistic, section_transmittance
 
 ORIGIN, DIRECTION, NEAR, FAR, COLOR, ALPHA, WEIGHT, NORMAL, NORMAL_WEIGHT, RAY_SIZE = 0, 3, 6, 7, 8, 11, 12, 13, 16, 17
@@ -32,6 +33,9 @@ LEAST_ALPHA = 1e-4
 """A section with less opacity than this counts as transparent."""
 LEAST_WEIGHT = 0.003
 """Colour and normal are looked at only in sections with at least this weight."""
+
+_CLIP_RUNS = 16
+"""Runs of rays that are clipped by threads; a ray does not depend on the others."""
 
 _X, _Y, _Z, _CDF, _GRADIENT, _DISTANCE, _SAMPLE_SIZE = 0, 1, 2, 3, 4, 5, 6  # columns of a sample
 _LIGHT, _PASSES, _RED, _GRAD_OPACITY, _SECTION_SIZE = 0, 1, 2, 5, 6
@@ -373,12 +377,17 @@ def _scatter(
         gradient_sdf[b + n * n + n + 1] += g11 * w
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
 def clip_to_hull(hull, n, rays, reach):
     """Set NEAR and FAR of every ray (R, RAY_SIZE) to where the hull's distance is first and last below ``reach``.
 
     On entry they hold a range that covers the grid. A ray that never comes so close gets FAR < NEAR.
     """
+    runs = max(1, min(_CLIP_RUNS, len(rays)))
+    in_threads(lambda run: _clip_to_hull(hull, n, run, reach), np.array_split(rays, runs))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _clip_to_hull(hull, n, rays, reach):
     number = hull.dtype.type
     zero, one, top = number(0), number(1), number(n - 1)
     step, share = number(0.5), number(0.7)

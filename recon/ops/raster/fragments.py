@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zero123pp.recon.ops.kernel_input import kernel_input
 from zero123pp.types import ByContent
 
 
@@ -33,11 +34,11 @@ class Fragments(ByContent):
         Returns:
             (number of covered pixels, C) float32.
         """
-        corners = np.asarray(faces)[self.face[self.covered]]
-        weights = self.barycentric[self.covered]
-        values = np.asarray(values, np.float32)
-        # One corner at a time: gathers of (n, C) instead of one of (n, 3, C).
-        result = values[corners[:, 0]] * weights[:, :1]
-        result += values[corners[:, 1]] * weights[:, 1:2]
-        result += values[corners[:, 2]] * weights[:, 2:]
+        from zero123pp.recon.ops.raster.interpolation import interpolate
+
+        result = np.empty((np.count_nonzero(self.covered), np.shape(values)[1]), np.float32)
+        interpolate(
+            kernel_input(faces, np.int32), kernel_input(values, np.float32), kernel_input(self.face, np.int32),
+            kernel_input(self.barycentric, np.float32), result,
+        )  # fmt: skip
         return result
