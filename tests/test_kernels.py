@@ -119,12 +119,11 @@ def _made(kind, path, cache, folder, *more):
 
 @pytest.mark.slow
 def test_the_same_bytes_whatever_lies_in_the_cache(inputs, tmp_path):
-    """From an empty cache on; warm, with half of the kernels gone, filled by another process; a worker and a thread."""
+    """From an empty cache on; with half of the kernels gone; filled by another process; a worker and a thread."""
     cache = tmp_path / "cache"
     image, told = _made("image", inputs["image"], cache, tmp_path)
     assert told
     sheet, _ = _made("views", inputs["views"], cache, tmp_path)
-    assert _made("image", inputs["image"], cache, tmp_path) == (image, False)
     for index in sorted(cache.rglob("*.nbi"))[::2]:
         index.unlink()
     assert _made("image", inputs["image"], cache, tmp_path) == (image, True)
@@ -135,7 +134,6 @@ def test_the_same_bytes_whatever_lies_in_the_cache(inputs, tmp_path):
     assert _made("views", inputs["views"], cache, tmp_path) == (sheet, False)
     refined = ["--normals", inputs["views"], "--set", "refine.steps=1"]
     assert _made("views", inputs["views"], cache, tmp_path, *refined)[1] is False
-    assert "nothing to do" in _command(["warm"], cache)
 
     for path in inputs.values():
         (tmp_path / path.name).write_bytes(path.read_bytes())

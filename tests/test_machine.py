@@ -27,3 +27,9 @@ def test_without_a_say_all_processors_count(monkeypatch):
     assert machine.processors() == (0, 1, 2)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert machine.processors() == (0,)
+
+
+def test_threads_keep_the_order_and_hand_errors_on():
+    assert machine.in_threads(divmod, range(50), [7] * 50) == [divmod(n, 7) for n in range(50)]
+    with pytest.raises(ZeroDivisionError):
+        machine.in_threads(divmod, range(3), [1, 0, 1])

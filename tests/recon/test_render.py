@@ -7,7 +7,7 @@ from zero123pp.errors import BadInput
 from zero123pp.images import to_uint8
 from zero123pp.recon.meshing.normals import face_normals
 from zero123pp.recon.ops.raster import rasterize
-from zero123pp.recon.render import UNPAINTED, render
+from zero123pp.recon.render import UNPAINTED, render, render_picture
 from zero123pp.types import Mesh, TexturedMesh
 
 pytestmark = pytest.mark.quick
@@ -104,3 +104,10 @@ def test_nothing_to_render_is_refused():
         render(quad(), CAMERA, supersample=0)
     empty = render(Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), CAMERA)
     assert not empty.alpha.any()
+
+
+def test_a_picture_alone_is_that_of_the_whole_rendering():
+    parts = [icosphere(2), textured_quad(np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8))]
+    whole, picture = render(parts, CAMERA), render_picture(parts, CAMERA)
+    assert np.array_equal(picture.rgb, whole.rgb) and np.array_equal(picture.alpha, whole.alpha)
+    assert picture.depth is None and picture.normal is None and whole.alpha.max() == 1

@@ -23,3 +23,14 @@ def test_an_exercise_that_fails_is_told_in_one_line(monkeypatch, capsys):
     assert main(["warm"]) == 1
     said = capsys.readouterr().err
     assert "could not be compiled" in said and "nothing of this name" in said and said.count("\n") == 1
+
+
+@pytest.mark.quick
+def test_it_says_what_it_did(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(warm, "compile_all", lambda: {"zero123pp.recon.ops.sampling._bilinear": 0.1})
+    assert main(["warm"]) == 0
+    assert f"compiled 1 kernels in 0 s; kept in {tmp_path}" in capsys.readouterr().out
+    monkeypatch.setattr(warm, "compile_all", dict)
+    assert main(["warm"]) == 0
+    assert f"nothing to do: all kernels are in {tmp_path}" in capsys.readouterr().out

@@ -56,6 +56,16 @@ def test_barycentric_weights_give_the_point_on_the_pixels_ray(backend):
     assert not fragments.barycentric[~fragments.covered].any() and not fragments.depth[~fragments.covered].any()
 
 
+def test_attributes_are_sums_over_the_corners_row_by_row():
+    sphere = icosphere(2)
+    fragments = rasterize(sphere.vertices, sphere.faces, CAMERA)
+    values = np.random.default_rng(0).normal(size=(len(sphere.vertices), 5))
+    corners = values.astype(np.float32)[sphere.faces[fragments.face[fragments.covered]]]
+    weights = fragments.barycentric[fragments.covered][..., None]
+    expected = corners[:, 0] * weights[:, 0] + corners[:, 1] * weights[:, 1] + corners[:, 2] * weights[:, 2]
+    assert np.array_equal(fragments.interpolate(sphere.faces, values), expected)  # rounded alike: no fused operations
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_backends_agree_on_random_triangles(seed, count):
