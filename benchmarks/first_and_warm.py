@@ -58,17 +58,15 @@ def measured(trees: dict[str, Path], inputs: dict[str, Path], rounds: int, folde
     """(tree, kind of input, row) -> [(wall seconds, processor seconds) of each round]."""
     found: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for kind, path in inputs.items():
-        for name, tree in trees.items():  # fills the cache
-            command(tree, kind, path, folder, folder / name)
         for index in range(rounds):
             for name, tree in trees.items():
-                key = (name, kind)
+                cache = folder / (f"{name}-{kind}-{index}" if first else f"{name}-{kind}")
+                cold = None if cache.exists() else command(tree, kind, path, folder, cache)
                 if first:
-                    empty = folder / f"{name}-{kind}-{index}"
-                    found.setdefault((*key, "first"), []).append(command(tree, kind, path, folder, empty))
-                found.setdefault((*key, "whole"), []).append(command(tree, kind, path, folder, folder / name))
-                for row, cost in zip(("call 1", "call 2"), resident(tree, kind, path, folder, folder / name)):
-                    found.setdefault((*key, row), []).append(tuple(cost))
+                    found.setdefault((name, kind, "first"), []).append(cold)
+                found.setdefault((name, kind, "whole"), []).append(command(tree, kind, path, folder, cache))
+                for row, cost in zip(("call 1", "call 2"), resident(tree, kind, path, folder, cache)):
+                    found.setdefault((name, kind, row), []).append(tuple(cost))
     return found
 
 
