@@ -66,7 +66,7 @@ def compiling_told(say: Callable[[str], None], needed_last: Sequence[str]) -> It
 
     def first() -> None:
         say(EACH_TIME if kernel_cache.is_temporary() else ONCE)
-        if len(processors()) > 1:
+        if len(processors()) > 1 and sys.executable:
             with suppress(OSError):  # without it the run only takes longer
                 helpers.append(start_exercises(needed_last))
 
