@@ -92,6 +92,61 @@ def test_split_weights_load(copy, pipe):
     same_weights(Zero123PlusPipeline.from_pretrained(copy), pipe)
 
 
+def to_variant(folder, variant, split=()):
+    """The weights of a checkpoint under the names of a variant, those of some parts split in two."""
+    for part, stem in FILES.items():
+        file = weights(folder, part)
+        if part in split:
+            state = load_file(file)
+            names = sorted(state)
+            shards = {f"{stem}.{variant}-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
+            for shard, keys in shards.items():
+                save_file({k: state[k] for k in keys}, folder / part / shard, metadata={"format": "pt"})
+            index = {"metadata": {}, "weight_map": {k: shard for shard, keys in shards.items() for k in keys}}
+            (folder / part / f"{stem}.safetensors.index.{variant}.json").write_text(json.dumps(index))
+            file.unlink()
+        else:
+            file.rename(file.with_name(f"{stem}.{variant}.safetensors"))
+
+
+@pytest.mark.parametrize("variant", ["fp16", "non_ema"])
+def test_weights_of_a_variant_load(copy, pipe, variant):
+    to_variant(copy, variant, split=("unet", "vision_encoder"))
+    same_weights(Zero123PlusPipeline.from_pretrained(copy), pipe)
+
+
+def test_plain_weights_are_preferred_and_of_several_variants_the_known_one(copy, controlnet_copy, pipe):
+    other = copy / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    other.write_bytes(b"damaged")
+    same_weights(Zero123PlusPipeline.from_pretrained(copy), pipe)
+    other.unlink()
+    to_variant(copy, "fp16")
+    (copy / "unet" / "diffusion_pytorch_model.non_ema.safetensors").write_bytes(b"damaged")
+    same_weights(Zero123PlusPipeline.from_pretrained(copy), pipe)
+    plain = controlnet_copy / "diffusion_pytorch_model.safetensors"
+    plain.rename(plain.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    assert loading.load_controlnet(controlnet_copy, torch.float32) is not None
+
+
+def test_variants_that_leave_a_choice_are_named(copy):
+    to_variant(copy, "ema")
+    shutil.copy(
+        copy / "unet" / "diffusion_pytorch_model.ema.safetensors",
+        copy / "unet" / "diffusion_pytorch_model.non_ema.safetensors",
+    )
+    assert "it has the variants ema, non_ema" in refused(copy)
+
+
+def test_a_tokenizer_of_one_file_loads(copy, pipe):
+    pipe.tokenizer.backend_tokenizer.save(str(copy / "tokenizer" / "tokenizer.json"))
+    for name in ("vocab.json", "merges.txt", "special_tokens_map.json"):
+        (copy / "tokenizer" / name).unlink()
+    found = Zero123PlusPipeline.from_pretrained(copy)
+    for text in ("", "a Toy robot, red"):
+        assert found.tokenizer(text).input_ids == pipe.tokenizer(text).input_ids
+    assert found.tokenizer.model_max_length == pipe.tokenizer.model_max_length
+
+
 @pytest.mark.parametrize("prefix", ["", "text_model."])
 def test_text_keys_with_and_without_prefix(prefix, copy, pipe):
     """Published files have it; files written by transformers 5 have not. Old ones hold position ids as well."""

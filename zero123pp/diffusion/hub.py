@@ -6,8 +6,9 @@ named here are ever fetched: configs, tokenizer and weights, never code.
 """
 
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from zero123pp.errors import BadInput, MissingBackend
@@ -31,12 +32,15 @@ _CONFIGS = (
     "vision_encoder/config.json",
     "scheduler/scheduler_config.json",
     "tokenizer/tokenizer_config.json",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
     "feature_extractor_clip/preprocessor_config.json",
     "feature_extractor_vae/preprocessor_config.json",
 )
 _OPTIONAL = ("tokenizer/special_tokens_map.json",)
+_TOKENIZERS = (("tokenizer/vocab.json", "tokenizer/merges.txt"), ("tokenizer/tokenizer.json",))
+"""The files of a tokenizer; transformers 5 writes one, earlier ones two."""
+
+_VARIANTS = ("fp16", "bf16", "fp32")
+"""Names that diffusers puts into those of weight files (``variant="fp16"``), in order of preference."""
 
 PIPELINE, CONTROLNET = "Zero123++ checkpoint", "ControlNet"
 """The two kinds of folder."""
@@ -46,12 +50,35 @@ OnDownload = Callable[[str, str | None], None]
 
 
 def weight_file(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The weight file in ``folder`` to load (safetensors before pickles), or its index when it is split; or None."""
+    """The weight file in ``folder`` to load (safetensors before pickles), or its index when it is split; or None.
+
+    Where there is none of the plain names, the one of a variant such as ``model.fp16.safetensors``: of `_VARIANTS` the
+    first, or the only one that there is.
+    """
     for name in names:
         for candidate in (folder / name, folder / f"{name}.index.json"):
             if candidate.is_file():
                 return candidate
-    return None
+    there = variants(os.listdir(folder), names) if folder.is_dir() else {}
+    known = [each for each in _VARIANTS if each in there] or (list(there) if len(there) == 1 else [])
+    return folder / there[known[0]] if known else None
+
+
+def variants(files: Iterable[str], names: tuple[str, ...]) -> dict[str, str]:
+    """Variant to the file (or index) of it, among the names of the files of a folder; safetensors before pickles."""
+    files, found = sorted(files), {}
+    for name in names:
+        stem, suffix = map(re.escape, name.rsplit(".", 1))
+        pattern = re.compile(rf"{stem}\.(\w+)\.{suffix}|{stem}\.{suffix}\.index\.(\w+)\.json")
+        for file in files:
+            if match := pattern.fullmatch(file):
+                found.setdefault(match[1] or match[2], file)
+    return found
+
+
+def variant_of(file: Path, names: tuple[str, ...]) -> str | None:
+    """The variant that a result of `weight_file` is of; None for plain names."""
+    return next(iter(variants([file.name], names)), None)
 
 
 def weight_shards(file: Path) -> list[Path]:
@@ -73,6 +100,9 @@ def missing_files(folder: Path, kind: str) -> list[str]:
     configs = _CONFIGS if kind == PIPELINE else ("config.json",)
     weights = WEIGHTS if kind == PIPELINE else {"": _DIFFUSERS_WEIGHTS}
     missing = [name for name in configs if not (folder / name).is_file()]
+    if kind == PIPELINE:
+        ways = [[name for name in way if not (folder / name).is_file()] for way in _TOKENIZERS]
+        missing += [] if [] in ways else ways[0]
     for part, names in weights.items():
         file = weight_file(folder / part, names)
         shards = [folder / part / names[0]] if file is None else weight_shards(file)
@@ -132,7 +162,7 @@ def find_checkpoint(
         lacking = missing_files(folder, kind)
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            raise BadInput(f"{str(source)!r} is no {kind}: {lacking[0]}{more} is missing in it")
+            raise BadInput(f"{str(source)!r} is no {kind}: {lacking[0]}{more} is missing in it{_others(folder, kind)}")
         return folder
     if folder.exists():
         raise BadInput(f"{str(source)!r} is a file; expected the folder of a {kind}, or a hub id like 'owner/name'")
@@ -145,6 +175,14 @@ def find_checkpoint(
     if local_files_only:
         raise MissingBackend(_not_here(repo_id, revision, "downloads are not allowed"))
     return _download(repo_id, kind, revision, cache, token, on_download)
+
+
+def _others(folder: Path, kind: str) -> str:
+    """The variants of weights that a folder has, for a message, where none of them is taken by itself."""
+    parts = WEIGHTS if kind == PIPELINE else {"": _DIFFUSERS_WEIGHTS}
+    found = {each for part, names in parts.items() if (folder / part).is_dir()
+             for each in variants(os.listdir(folder / part), names)}  # fmt: skip
+    return f"; it has the variants {', '.join(sorted(found))}: rename the files of one" if found else ""
 
 
 def _not_here(repo_id: str, revision: str | None, why: str) -> str:
@@ -190,16 +228,35 @@ def _download(
 
 
 def _wanted(names: list[str], kind: str) -> list[str]:
-    """Of a repository's files, those to fetch: safetensors where there are any, otherwise the pickles."""
+    """Of a repository's files, those to fetch: safetensors where there are any, otherwise the pickles.
+
+    A variant is fetched only where there are no weights of the plain names.
+    """
     have = set(names)
-    wanted = [name for name in (*_CONFIGS, *_OPTIONAL) if name in have] if kind == PIPELINE else ["config.json"]
+    wanted = ["config.json"]
+    if kind == PIPELINE:
+        tokenizer = next((way for way in _TOKENIZERS if have.issuperset(way)), _TOKENIZERS[0])
+        wanted = [name for name in (*_CONFIGS, *_OPTIONAL, *tokenizer) if name in have]
     for part, files in (WEIGHTS if kind == PIPELINE else {"": _DIFFUSERS_WEIGHTS}).items():
         prefix = f"{part}/" if part else ""
-        for file in files:
+        inside = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+        for file in (*files, *_variant_names(inside, files)):
             stem, suffix = file.rsplit(".", 1)
-            shards = re.compile(re.escape(prefix + stem) + r"-\d{5}-of-\d{5}\." + suffix)
-            found = [n for n in names if n in (prefix + file, f"{prefix}{file}.index.json") or shards.fullmatch(n)]
+            shards = re.compile(rf"{re.escape(stem)}-\d{{5}}-of-\d{{5}}\.{suffix}")
+            index = f"{file}.index.json"
+            if stem.count("."):
+                plain, variant = stem.rsplit(".", 1)
+                index = f"{plain}.{suffix}.index.{variant}.json"
+            found = [prefix + name for name in inside if name in (file, index) or shards.fullmatch(name)]
             if found:
                 wanted += found
                 break
     return wanted
+
+
+def _variant_names(files: list[str], names: tuple[str, ...]) -> list[str]:
+    """Names of whole files of the variants that `weight_file` would take, the preferred ones first."""
+    there = variants(files, names)
+    known = [each for each in _VARIANTS if each in there] or (list(there) if len(there) == 1 else [])
+    parts = [name.rsplit(".", 1) for name in names]
+    return [f"{stem}.{variant}.{suffix}" for variant in known for stem, suffix in parts]

@@ -50,7 +50,9 @@ def load_parts(folder: Path, dtype: torch.dtype, unet_file: Path | None = None) 
     for name in ("feature_extractor_clip", "feature_extractor_vae"):
         parts[name] = ImagePreprocessor.from_config(read_json(folder / name / "preprocessor_config.json"))
     with _explained("tokenizer", folder):
-        parts["tokenizer"] = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        parts["tokenizer"] = _tokenizer(folder / "tokenizer").from_pretrained(
+            folder / "tokenizer", local_files_only=True
+        )
     for name, model in _MODELS.items():
         if name == "unet" and unet_file is not None:
             parts[name] = load_unet_file(unet_file, folder / name, dtype)
@@ -58,6 +60,12 @@ def load_parts(folder: Path, dtype: torch.dtype, unet_file: Path | None = None) 
             parts[name] = load_model(model, folder / name, hub.WEIGHTS[name], dtype)
     _check_match(parts, folder)
     return parts
+
+
+def _tokenizer(folder: Path) -> type:
+    """The class that reads the tokenizer of a folder: before transformers 5 the plain one knew no tokenizer.json."""
+    is_new = not (folder / "vocab.json").is_file()
+    return (is_new and getattr(transformers, "CLIPTokenizerFast", None)) or transformers.CLIPTokenizer
 
 
 def load_controlnet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
@@ -133,6 +141,7 @@ def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch
             use_safetensors=safe,
             local_files_only=True,
             output_loading_info=True,
+            variant=None if file is None else hub.variant_of(file, weights),
             **tolerant,
         )
     for fault, keys in (("lack", info["missing_keys"]), ("have the wrong shape for", info["mismatched_keys"])):
