@@ -90,7 +90,7 @@ def chaos(args: argparse.Namespace) -> dict[str, object]:
             process = subprocess.Popen(command(pictures, out, 2, args.engine), stderr=subprocess.DEVNULL)
             while process.poll() is None:
                 time.sleep(0.2)
-                for path in out.glob("??/*.glb"):
+                for path in out.rglob("*.glb"):
                     digest = hashlib.sha256(path.read_bytes()).hexdigest()
                     if seen.setdefault(path.name, digest) != digest:
                         rewritten.add(path.name)
@@ -99,14 +99,17 @@ def chaos(args: argparse.Namespace) -> dict[str, object]:
                     for pid in chance.sample(found, 1) if (found := _workers(out, process.pid)) else []:
                         os.kill(pid, signal.SIGKILL)
                         worker_kills += 1
-                if thresholds and len(list(out.glob("??/*.json"))) >= thresholds[0]:
+                if (
+                    thresholds
+                    and len([path for path in out.rglob("*.json") if path.parent.name != "failed"]) >= thresholds[0]
+                ):
                     thresholds.pop(0)
                     driver_kills += 1
                     process.kill()
                     process.wait()
             if process.returncode != -signal.SIGKILL:
                 break
-        files = sorted(out.glob("??/*.glb"))
+        files = sorted(out.rglob("*.glb"))
         return {
             "engine": args.engine,
             "items": args.items,
@@ -216,7 +219,7 @@ def _wall(home: Path, workers: int, count: int) -> float:
     )
     marks = {}
     while process.poll() is None:
-        marks.setdefault(len(list(out.glob("??/*.json"))), time.monotonic())
+        marks.setdefault(len([path for path in out.rglob("*.json") if path.parent.name != "failed"]), time.monotonic())
         time.sleep(0.02)
     first, last = min(n for n in marks if n >= workers), max(marks)
     return (marks[last] - marks[first]) / (last - first)

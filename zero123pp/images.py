@@ -126,13 +126,13 @@ _OWN = b"Software\0zero123pp"
 """In the text chunk by which a picture of this program is known again."""
 
 
-def own_png(pixels: np.ndarray) -> bytes:
+def own_png(pixels: np.ndarray, **options: Any) -> bytes:
     """`encode_png` with a mark that says who wrote it, for pictures that a later run may replace."""
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
     info.add_text(*_OWN.decode().split("\0"))
-    return encode_png(pixels, pnginfo=info)
+    return encode_png(pixels, pnginfo=info, **options)
 
 
 def is_own_png(path: str | Path) -> bool:

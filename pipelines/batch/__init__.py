@@ -5,15 +5,16 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "addresses": ["absolute", "open_store"],
+        "addresses": ["absolute", "is_folder", "open_store"],
         "bar": ["progress_bar"],
         "contact": ["write_contact_sheets"],
         "driver": ["Batch"],
         "identity": ["common_identity"],
-        "index": ["rows", "write_index"],
+        "index": ["rows", "table_name", "write_index"],
         "items": ["Item", "MAX_SEED", "Shard", "read_items"],
         "job": ["BatchSettings"],
         "local": ["Engine", "LocalEngine"],
+        "places": ["FLAT_ITEMS", "LAYOUTS"],
         "process": ["Limits", "share_of_memory_mb"],
         "ray_engine": ["RayEngine"],
         "store": ["Store"],

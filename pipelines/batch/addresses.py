@@ -14,15 +14,20 @@ def absolute(out: str) -> str:
     return out if _ADDRESS.match(out) else str(Path(out).absolute())
 
 
-def open_store(out: str) -> Store:
-    """The opened store at ``out``.
+def is_folder(out: str) -> bool:
+    """Whether ``out`` is a folder of this machine, and no address."""
+    return not _ADDRESS.match(out)
+
+
+def open_store(out: str, layout: str = "hashed") -> Store:
+    """The opened store at ``out``, one of `LAYOUTS` for new results.
 
     Raises:
         BadInput: it cannot be written to.
         MissingBackend: the library that talks to it is not installed.
     """
     if not _ADDRESS.match(out):
-        return Store(out).open()
+        return Store(out, layout).open()
     from zero123pp.pipelines.batch.object_store import ObjectStore
 
-    return ObjectStore(out).open()
+    return ObjectStore(out, layout).open()

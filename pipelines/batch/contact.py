@@ -1,4 +1,4 @@
-"""Contact sheets of a batch as HTML: pictures of the results, pages of bounded size, nothing loaded from elsewhere."""
+"""The results of a batch as HTML: their pictures and links, pages of bounded size, nothing loaded from elsewhere."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from zero123pp.pipelines.batch.index import name
+from zero123pp.pipelines.batch.index import table_name
 from zero123pp.pipelines.batch.items import Shard
 
 PAGE = 500
 """Objects a page; a browser shows more only slowly."""
 
-_HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+MARK = '<meta name="generator" content="zero123pp">'
+"""In every page, so that one of somebody else's is not taken for one of ours and replaced."""
+
+_HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">{mark}<title>{title}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file:;
  style-src 'unsafe-inline'">
 <style>body{{font:13px sans-serif;margin:12px}}main{{display:flex;flex-wrap:wrap;gap:8px}}
@@ -24,26 +27,28 @@ figure{{margin:0;width:164px;overflow-wrap:anywhere}}img{{width:160px;height:160
 def write_contact_sheets(
     table: Sequence[dict[str, Any]], out: Path, shard: Shard, has_picture: Callable[[str], bool]
 ) -> list[Path]:
-    """Write contact_sheet.html and its further pages.
+    """Write index.html and its further pages.
 
     Args:
         table: of `zero123pp.pipelines.batch.index.rows`.
         out: folder to write to.
         shard: for the names of the pages.
-        has_picture: whether the result of a key has a thumbnail.
+        has_picture: whether the result whose GLB is called so has a thumbnail.
 
     Returns:
-        The files. Raises BadInput when the disk refuses.
+        The files. Raises BadInput when the disk refuses, or a page of somebody else's is in the way.
     """
+    from zero123pp.errors import BadInput
     from zero123pp.files import write_file
 
     shown = [row for row in table if row["status"] != "open"]
     pages = max(1, -(-len(shown) // PAGE))
-    names = [
-        name("contact_sheet" if page == 0 else f"contact_sheet_{page + 1}", shard, ".html") for page in range(pages)
-    ]
+    names = [table_name("index" if page == 0 else f"index_{page + 1}", shard, ".html") for page in range(pages)]
     counts = {status: sum(row["status"] == status for row in table) for status in ("done", "failed", "open")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    for file in names:
+        if (out / file).is_file() and MARK not in (out / file).read_text("utf-8", "replace")[:400]:
+            raise BadInput(f"{out / file} was not written by this program and would be replaced; move it away")
     for page, file in enumerate(names):
         text = _page(shown[page * PAGE : (page + 1) * PAGE], names, page, summary, has_picture)
         write_file(out / file, text.encode("utf-8", "backslashreplace"))
@@ -57,7 +62,7 @@ def _page(
     summary: str,
     has_picture: Callable[[str], bool],
 ) -> str:
-    parts = [_HEAD.format(title=f"Results, page {page + 1} of {len(names)}", summary=html.escape(summary))]
+    parts = [_HEAD.format(mark=MARK, title=f"Results, page {page + 1} of {len(names)}", summary=html.escape(summary))]
     links = " ".join(f'<a href="{quote(file)}">{number + 1}</a>' for number, file in enumerate(names))
     if len(names) > 1:
         parts.append(f"<nav>{links}</nav>")
@@ -71,8 +76,10 @@ def _figure(row: dict[str, Any], has_picture: Callable[[str], bool]) -> str:
     source = html.escape(str(row["source"]))
     if row["status"] == "failed":
         return f'<figure class="failed"><figcaption>{source}<br>{html.escape(str(row["reason"]))}</figcaption></figure>'
-    picture = str(row["glb"]).removesuffix(".glb") + ".png"
-    image = f'<img loading="lazy" alt="" src="{quote(picture)}">' if has_picture(str(row["key"])) else ""
+    glb = str(row["glb"])
+    stem = quote(glb.removesuffix(".glb"))
+    image = f'<img loading="lazy" alt="" src="{stem}.png">' if has_picture(glb) else ""
     facts = [f"{row['faces']} faces", f"IoU {row['iou']}", f"{row['seconds']} s"]
-    link = f'<a href="{quote(str(row["glb"]))}">{source}</a>'
-    return f"<figure>{image}<figcaption>{link}<br>{html.escape(', '.join(facts))}</figcaption></figure>"
+    links = f'<a href="{stem}.glb">{source}</a><br><a href="{stem}.json">report</a>'
+    caption = f"<figcaption>{links} {html.escape(', '.join(facts))}</figcaption>"
+    return f'<figure><a href="{stem}.glb">{image}</a>{caption}</figure>'

@@ -183,12 +183,13 @@ class Batch:
         if self._is_settled(key):
             self._store.release(key)
             return None
+        place = self._store.place(key, item.name, is_shared=item.shares_name)
         call = {name: getattr(item, name) for name in _CALL if getattr(item, name) is not None}
-        return Task(key, item.source, call, item.model, pictures.get("image"), pictures.get("views"))
+        return Task(key, item.source, call, item.model, pictures.get("image"), pictures.get("views"), place)
 
     def _is_settled(self, key: str) -> bool:
         rows = self._rows[key]
-        if self._store.result(key) is not None:
+        if self._store.result(key, self._items[rows[0]].name) is not None:
             self.tally.found += len(rows)
         elif self._store.failure(key) is not None and not self._retry_failed:
             self.tally.failed += len(rows)

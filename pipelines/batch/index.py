@@ -39,7 +39,7 @@ def rows(items: Sequence[Item], keys: Sequence[str | None], store: Store) -> Ite
         row = dict.fromkeys(COLUMNS)
         row |= {"row": item.row, "source": item.source, "seed": item.seed, "model": item.model, "status": "open"}
         row["key"] = key
-        result = None if key is None else store.result(key)
+        result = None if key is None else store.result(key, item.name)
         failure = None if key is None or result is not None else store.failure(key)
         if result is not None:
             row |= _of_result(result)
@@ -48,7 +48,7 @@ def rows(items: Sequence[Item], keys: Sequence[str | None], store: Store) -> Ite
         yield row
 
 
-def name(stem: str, shard: Shard, suffix: str) -> str:
+def table_name(stem: str, shard: Shard, suffix: str) -> str:
     """The file's name, with the shard's number where there are several."""
     return f"{stem}{suffix}" if shard.count == 1 else f"{stem}-{shard.number}-of-{shard.count}{suffix}"
 
@@ -60,7 +60,7 @@ def write_index(table: Sequence[dict[str, Any]], out: Path, shard: Shard) -> lis
         writers[".parquet"] = _write_parquet
     paths = []
     for suffix, write in writers.items():
-        paths.append(out / name("index", shard, suffix))
+        paths.append(out / table_name("index", shard, suffix))
         with whole_file(paths[-1], shared=True) as temporary:
             write(table, temporary)
     return paths

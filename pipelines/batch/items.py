@@ -6,12 +6,13 @@ checked one by one, and a bad row costs that row and no other.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.batch.places import is_taken, readable
 from zero123pp.pipelines.inputs import (
     PICTURE_SUFFIXES,
     Shard,
@@ -58,6 +59,10 @@ class Item:
     """Guidance scale; None for the model's own."""
     problem: str = ""
     """Why the row cannot be run; '' when it can."""
+    name: str = ""
+    """Of its result, for people; '' where its key alone names it."""
+    shares_name: bool = False
+    """Whether another item of the list would have the same name."""
 
     @property
     def source(self) -> str:
@@ -65,7 +70,9 @@ class Item:
         return self.image or self.views or self.prompt or f"row {self.row + 1}"
 
 
-def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tuple[list[Item], Path]:
+def read_items(
+    source: str | Path, defaults: Item, shard: Shard = Shard(), *, skip: Path | None = None
+) -> tuple[list[Item], Path]:
     """The items of a folder, a .csv or a .jsonl file, and the folder that their paths are relative to.
 
     Args:
@@ -74,6 +81,7 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
             values take ``defaults``.
         defaults: the values of rows that do not say.
         shard: the part to keep.
+        skip: a folder whose pictures are none of the batch: that of the results, where it lies among the pictures.
 
     Raises:
         BadInput: nothing to read, or a list that is damaged as a whole; a row that is wrong becomes an Item with its
@@ -84,7 +92,7 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
     path = Path(source)
     try:
         if path.is_dir():
-            pictures = pictures_under(path)
+            pictures = pictures_under(path, skip)
             found, root = (replace(defaults, row=row, image=image) for row, image in enumerate(pictures)), path
         elif not path.is_file():
             raise BadInput(f"there is no folder or list {path}; give a folder of pictures, a .csv or a .jsonl file")
@@ -94,12 +102,7 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
             found, root = _numbered(_jsonl_rows(path), defaults), path.parent
         else:
             raise BadInput(f"{path} is neither a folder nor a list; expected {', '.join(LIST_SUFFIXES)}")
-        items = []
-        for item in found:
-            if shard.has(item.row):
-                items.append(item)
-            if len(items) > MAX_ROWS:
-                raise BadInput(f"{path} has more than {MAX_ROWS} rows for one run; split it, for example --shard 1/16")
+        items = _kept(found, shard, path)
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}; check the path and its permissions") from error
     if not items and shard.count == 1:
@@ -107,6 +110,27 @@ def read_items(source: str | Path, defaults: Item, shard: Shard = Shard()) -> tu
         others = others and f" ({others})"
         raise BadInput(f"nothing to do in {path}; expected {', '.join(PICTURE_SUFFIXES)} or rows of a list{others}")
     return items, root
+
+
+def _kept(found: Iterable[Item], shard: Shard, path: Path) -> list[Item]:
+    """The items of a shard, with the names of their results; BadInput when they are too many for one run.
+
+    Items anywhere in the list that would have one name, on any file system, say so. A row that asks for the very same
+    as another does not count: the two have one result.
+    """
+    items: list[Item] = []
+    asked: dict[str, int] = {}
+    shared: set[str] = set()
+    for item in found:
+        name = readable(item.source)
+        alike, facts = name.casefold(), hash(replace(item, row=0))
+        if asked.setdefault(alike, facts) != facts or is_taken(name):
+            shared.add(alike)
+        if shard.has(item.row):
+            items.append(replace(item, name=name))
+        if len(items) > MAX_ROWS:
+            raise BadInput(f"{path} has more than {MAX_ROWS} rows for one run; split it, for example --shard 1/16")
+    return [replace(item, shares_name=item.name.casefold() in shared) for item in items]
 
 
 def inside(root: Path, text: str) -> Path:

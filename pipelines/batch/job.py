@@ -26,6 +26,8 @@ class Task:
     """Content of the picture's file."""
     views: bytes | None = None
     """Content of the sheet's file."""
+    place: str = ""
+    """Where the result goes, see `zero123pp.pipelines.batch.places`."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from zero123pp.errors import BadInput, ConfigError, MissingBackend
 from zero123pp.pipelines.batch.addresses import open_store
 from zero123pp.pipelines.batch.items import DRAWING
 from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
+from zero123pp.pipelines.batch.places import hashed
 from zero123pp.pipelines.progress import Stages
 from zero123pp.types import Cutout
 
@@ -92,31 +93,32 @@ class Maker:
     def _write(self, task: Task, asset: "Asset", seconds: float) -> None:
         from zero123pp.recon.export import encode_glb
 
-        name = f"{task.key}.glb"
-        files = {".glb": encode_glb(asset.textured, task.key, asset.extras)[name]}
+        files = {".glb": encode_glb(asset.textured, task.key, asset.extras)[f"{task.key}.glb"]}
+        place = task.place or hashed(task.key)
         if self._settings.thumbnail_px:
             files[".png"] = self._thumbnail(asset)
         said = {
             "key": task.key,
-            "glb": f"{task.key[:2]}/{name}",
+            "source": task.name,
+            "glb": f"{place}.glb",
             "bytes": len(files[".glb"]),
             "sha256": hashlib.sha256(files[".glb"]).hexdigest(),
             "seconds": round(seconds, 3),
             "report": asset.report,
         }
-        self._store.write(task.key, files, said)
+        self._store.write(place, files, said)
 
     def _thumbnail(self, asset: "Asset") -> bytes:
 
         from zero123pp.cameras import orbit_camera
-        from zero123pp.images import encode_png, to_uint8
+        from zero123pp.images import own_png, to_uint8
         from zero123pp.recon.render import render
         from zero123pp.rigs import RIGS
 
         rig = RIGS["v1.2"]
         camera = orbit_camera(*_THUMBNAIL_FROM_DEG, rig.distance, rig.fov_deg, self._settings.thumbnail_px)
         view = render(asset.textured, camera)
-        return encode_png(to_uint8(np.dstack([view.rgb, view.alpha])), optimize=True)
+        return own_png(to_uint8(np.dstack([view.rgb, view.alpha])), optimize=True)
 
 
 def _cutout(pipe: "ImageTo3D", task: Task) -> tuple[Cutout, dict[str, float]] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.batch.store import FAILED, Store
+from zero123pp.pipelines.batch.store import FAILED, SUFFIXES, Store
 
 INSTALL = "pip install 'zero123pp[s3]'"
 
@@ -20,8 +20,8 @@ INSTALL = "pip install 'zero123pp[s3]'"
 class ObjectStore(Store):
     """See `zero123pp.pipelines.batch.store.Store`; ``out`` is an address such as s3://bucket/results."""
 
-    def __init__(self, out: str) -> None:
-        self.address = out.rstrip("/")
+    def __init__(self, out: str, layout: str = "hashed") -> None:
+        self.address, self.layout = out.rstrip("/"), layout
 
     def open(self) -> "ObjectStore":
         """Connect, and see that objects can be written; BadInput when not, MissingBackend without its library."""
@@ -49,6 +49,10 @@ class ObjectStore(Store):
 
     def release(self, key: str) -> None:
         """Nothing is held."""
+
+    def _may_take(self, key: str, name: str) -> bool:
+        """Whether no other result has the name; nobody can claim it."""
+        return all(self._size(f"{name}{suffix}") is None for suffix in SUFFIXES)
 
     def clean(self) -> int:
         """0: nothing half-written ever has a name."""

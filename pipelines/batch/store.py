@@ -1,36 +1,45 @@
 """The folder of results: each is whole or absent, whatever is killed when.
 
-Layout: ``<out>/<first two digits of the key>/<key>.glb``, ``.png`` (thumbnail) and ``.json``. The JSON is written last
-and is the only sign that an item is done, so a run starts by looking for it and needs no journal. Items that cannot be
-done have their reason in ``<out>/failed/<key>.json``.
+A result is ``.glb``, ``.png`` (thumbnail) and ``.json`` under one of the names of `zero123pp.pipelines.batch.places`.
+The JSON holds the key; it is written last and is the only sign that an item is done, so a run starts by looking for it
+and needs no journal. Items that cannot be done have their reason in ``<out>/failed/<key>.json``.
 
 Locks belong to the kernel, which lets go of them when a process dies, so none can be left behind and no clock is
-asked: ``.claims`` has one byte a key, held by the run that works on it; ``.writers`` is held by all who may write.
+asked: ``.claims`` has one byte a key and one a readable name, held by the run that works on it; ``.writers`` is held by
+all who may write.
 """
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
 from zero123pp.files import sync_folder, write_file
+from zero123pp.images import is_own_png
+from zero123pp.pipelines.batch.places import hashed, places
 
 FAILED = "failed"
+SUFFIXES = (".glb", ".png", ".json")
+GENERATOR = b"zero123pp"
+"""Stands near the beginning of every GLB of this program."""
 _CLEAN_SECONDS = 3.0
 """How long to wait for killed writers to let go of their lock."""
 
 
 class Store:
-    """Results by key."""
+    """Results by key, new ones in one of the layouts of `zero123pp.pipelines.batch.places.LAYOUTS`."""
 
-    def __init__(self, out: str | Path) -> None:
-        self.out = Path(out)
+    def __init__(self, out: str | Path, layout: str = "hashed") -> None:
+        self.out, self.layout = Path(out), layout
+        self._names: dict[str, str] = {}
+        """The readable name that is claimed for a key."""
         self._claims: int | None = None
         self._writers: int | None = None
 
@@ -63,30 +72,61 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def path(self, key: str, suffix: str) -> Path:
-        """Where a file of a result lies."""
-        return self.out / _name(key, suffix)
+    def path(self, key: str, suffix: str, name: str = "") -> Path:
+        """Where a file of a finished result lies, or would lie under its key."""
+        said = self.result(key, name)
+        return self.out / f"{hashed(key) if said is None else said['glb'].removesuffix('.glb')}{suffix}"
 
-    def result(self, key: str) -> dict[str, Any] | None:
-        """What the JSON of a finished item says; None when it is not done."""
-        said = _parsed(self._read(_name(key, ".json")))
-        whole = said is not None and "bytes" in said and self._size(_name(key, ".glb")) == said["bytes"]
-        return said if whole else None
+    def result(self, key: str, name: str = "") -> dict[str, Any] | None:
+        """What the JSON of a finished item says, wherever it lies; None when it is not done.
+
+        Args:
+            key: of the item.
+            name: its readable name, where it may lie under that.
+        """
+        for place in places(key, name):
+            said = _parsed(self._read(f"{place}.json"))
+            if said is None or said.get("key") != key or "bytes" not in said:
+                continue
+            if self._size(f"{place}.glb") == said["bytes"]:
+                return said | {"glb": f"{place}.glb"}
+        return None
+
+    def place(self, key: str, name: str, *, is_shared: bool = False) -> str:
+        """Where the result of a claimed key goes: the name is its own until `release`.
+
+        Args:
+            key: of the item.
+            name: its readable name.
+            is_shared: another item of the list would have the same one, so neither gets it alone.
+        """
+        *flat, last = places(key, name)
+        if self.layout == "flat":
+            for free in flat[is_shared:]:
+                if self._claim_name(key, free):
+                    return free
+        return last
 
     def failure(self, key: str) -> dict[str, Any] | None:
         """Why an item was given up; None when it was not."""
         return _parsed(self._read(f"{FAILED}/{key}.json"))
 
-    def write(self, key: str, files: Mapping[str, bytes], said: Mapping[str, Any]) -> None:
+    def write(self, place: str, files: Mapping[str, bytes], said: Mapping[str, Any]) -> None:
         """Write a result: its files by their suffix, then ``said`` as the JSON that marks it as done.
+
+        Args:
+            place: from `place`.
+            files: content by suffix.
+            said: JSON-ready, with the 'key' and the 'bytes' of the GLB.
 
         Raises BadInput or OSError when the place refuses.
         """
+        folder = place.rpartition("/")[0]
         for suffix, content in files.items():
-            self._put(_name(key, suffix), content)
-        self._sync(key[:2])
-        self._put(_name(key, ".json"), _text(said))
-        self._sync(key[:2])
+            self._put(f"{place}{suffix}", content)
+        self._sync(folder)
+        self._put(f"{place}.json", _text(said))
+        self._sync(folder)
 
     def quarantine(self, key: str, said: Mapping[str, Any]) -> None:
         """Give an item up, with the reason."""
@@ -96,9 +136,9 @@ class Store:
         """Forget that an item was given up."""
         (self.out / FAILED / f"{key}.json").unlink(missing_ok=True)
 
-    def has_picture(self, key: str) -> bool:
-        """Whether a result has a thumbnail."""
-        return self._size(_name(key, ".png")) is not None
+    def has_picture(self, glb: str) -> bool:
+        """Whether the result whose GLB is called so has a thumbnail."""
+        return self._size(f"{glb.removesuffix('.glb')}.png") is not None
 
     @contextmanager
     def tables(self) -> Iterator[Path]:
@@ -107,19 +147,39 @@ class Store:
 
     def claim(self, key: str) -> bool:
         """Whether this run may work on an item: no other run does. Claims end with `release` or with the process."""
+        return self._held(_offset(key))
+
+    def release(self, key: str) -> None:
+        """End a claim, and that of the name."""
+        for offset in (_offset(key), *([_name_offset(self._names.pop(key))] if key in self._names else [])):
+            with suppress(OSError):
+                fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, offset)
+
+    def _held(self, offset: int) -> bool:
         try:
-            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(key))
+            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
         except OSError as error:
             # Where there are no locks, two runs may do the same work twice; results stay whole all the same.
             return error.errno not in (errno.EACCES, errno.EAGAIN)
         return True
 
-    def release(self, key: str) -> None:
-        """End a claim."""
-        try:
-            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _offset(key))
-        except OSError:
-            pass
+    def _claim_name(self, key: str, name: str) -> bool:
+        """Whether a result may have this name: no other has it, no other run is about to, and no foreign file does."""
+        alike = name.casefold()
+        if alike in self._names.values() or not self._held(_name_offset(alike)):
+            return False
+        if not self._may_take(key, name):
+            with suppress(OSError):
+                fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _name_offset(alike))
+            return False
+        self._names[key] = alike
+        return True
+
+    def _may_take(self, key: str, name: str) -> bool:
+        """Whether nothing is there under the name, or what is this result's own, or a killed worker's without a JSON."""
+        there = [self.out / f"{name}{suffix}" for suffix in SUFFIXES if os.path.lexists(self.out / f"{name}{suffix}")]
+        said = _parsed(self._read(f"{name}.json")) or {}
+        return said.get("key") == key or all(path.suffix != ".json" and _is_own(path) for path in there)
 
     def clean(self) -> int | None:
         """Remove what killed writers left behind; the number of files, or None while others are writing."""
@@ -156,12 +216,24 @@ class Store:
         sync_folder(self.out / folder)
 
 
-def _name(key: str, suffix: str) -> str:
-    return f"{key[:2]}/{key}{suffix}"
+def _is_own(path: Path) -> bool:
+    """Whether a GLB or a thumbnail was written by this program."""
+    if path.suffix == ".png":
+        return is_own_png(path)
+    try:
+        with open(path, "rb") as file:
+            return GENERATOR in file.read(400)
+    except OSError:
+        return False
 
 
 def _offset(key: str) -> int:
     return int(key[:15], 16)
+
+
+def _name_offset(name: str) -> int:
+    """Beyond those of all keys."""
+    return 2**61 + int(hashlib.sha256(name.encode()).hexdigest()[:15], 16)
 
 
 def _lock(descriptor: int | None, how: int) -> bool:

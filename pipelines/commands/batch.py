@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput, Zero123ppError
 from zero123pp.machine import processors
+from zero123pp.pipelines.batch import FLAT_ITEMS, LAYOUTS
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="DIR",
         help="where the results go, a folder or an address such as s3://bucket/results; the same again: go on there",
+    )
+    add(
+        "--layout",
+        choices=("auto", *LAYOUTS),
+        default="auto",
+        help="flat: toy.glb; hashed: ab/abcd....glb; auto: flat in folders, hashed in object stores and for more than "
+        f"{FLAT_ITEMS:,} rows; results of either are found again (default: auto)",
     )
     add("--workers", type=int, default=0, metavar="N", help="items at the same time (default: one a processor)")
     add("--engine", choices=ENGINES, default="local", help="local: this machine; ray: a cluster (default: local)")
@@ -67,13 +75,14 @@ def run(args: argparse.Namespace) -> int:
     auto = resolve_auto()  # once, so that a batch is of one model from its first item to its last
     model = auto if args.model == "auto" else args.model
     defaults = Item(0, model=model, seed=args.seed, steps=args.steps, guidance=args.guidance)
-    items, root = read_items(args.images, defaults, shard)
-    if Path(args.images).is_dir() and (others := passed_over_under(root)):
+    skip = _results_among_pictures(args)
+    items, root = read_items(args.images, defaults, shard, skip=skip)
+    if Path(args.images).is_dir() and (others := passed_over_under(root, skip)):
         sys.stderr.write(f"{others}\n")
     items = [item if item.model != "auto" else _of_model(item, auto) for item in items]
     settings = _settings(args)
     common_identity(model, settings)  # refuses a wrong preset, value or model before anything is started
-    with closing(open_store(settings.out)) as store:
+    with closing(open_store(settings.out, _layout(args, len(items) * shard.count))) as store:
         batch = Batch(items, root, settings, store, retry_failed=args.retry_failed, together=args.together)
         store.clean()
         stop = _Stop()
@@ -87,10 +96,41 @@ def run(args: argparse.Namespace) -> int:
         f"{tally.done} made, {tally.found} found done, {tally.failed} failed, "
         f"{tally.total - tally.settled} open, in {args.out}\n"
     )
+    _say_where_to_look(args.out, shard, tally.failed)
     if stop.signal:
         sys.stderr.write("interrupted; run the same command again to go on\n")
         return 128 + stop.signal
     return 1 if tally.failed or tally.settled < tally.total else 0
+
+
+def _results_among_pictures(args: argparse.Namespace) -> Path | None:
+    """The folder of the results, where it is to be left out of that of the pictures; BadInput when they are one."""
+    from zero123pp.pipelines.batch import is_folder
+
+    if not is_folder(args.out) or "\0" in args.out + args.images:
+        return None
+    out, pictures = Path(args.out).resolve(), Path(args.images).resolve()
+    if out == pictures:
+        raise BadInput(f"--out {args.out} is the folder of the pictures; name another one, for example results")
+    return out
+
+
+def _layout(args: argparse.Namespace, rows: int) -> str:
+    from zero123pp.pipelines.batch import is_folder
+
+    if args.layout != "auto":
+        return args.layout
+    return "flat" if is_folder(args.out) and rows <= FLAT_ITEMS else "hashed"
+
+
+def _say_where_to_look(out: str, shard: "Shard", failed: int) -> None:
+    from zero123pp.pipelines.batch import table_name
+
+    where = out.rstrip("/")
+    lines = [f"look at {where}/{table_name('index', shard, '.html')}; {table_name('index', shard, '.csv')} is a table"]
+    if failed:
+        lines.append(f"why {failed} failed: in both, and in {where}/failed/; --retry-failed tries again")
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 def _work(batch: "Batch", args: argparse.Namespace, settings: "BatchSettings", stop: "_Stop") -> None:

@@ -61,20 +61,25 @@ def find_pictures(paths: Sequence[str | Path], skip: str = "") -> list[Path]:
     return chosen
 
 
-def pictures_under(root: Path) -> list[str]:
+def pictures_under(root: Path, skip: Path | None = None) -> list[str]:
     """Paths, relative to ``root``, of the pictures in it and its sub-folders, sorted.
 
-    Links to folders are not followed; hidden folders are left out.
+    Links to folders are not followed; hidden folders are left out, and so is the folder ``skip``.
     """
-    return sorted(path for path in _files_under(root) if is_picture(os.path.basename(path)))
+    return sorted(path for path in _files_under(root, skip) if is_picture(os.path.basename(path)))
 
 
-def passed_over_under(root: Path) -> str:
+def passed_over_under(root: Path, skip: Path | None = None) -> str:
     """`passed_over` of a folder with its sub-folders."""
-    return passed_over(sorted(_files_under(root)))
+    return passed_over(sorted(_files_under(root, skip)))
 
 
-def _files_under(root: Path) -> Iterator[str]:
+def _files_under(root: Path, skip: Path | None) -> Iterator[str]:
+    left_out = None if skip is None else os.path.realpath(skip)
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(os.path.join(folder, name)) != left_out
+        ]
         yield from (os.path.relpath(os.path.join(folder, name), root) for name in files)

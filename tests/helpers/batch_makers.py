@@ -64,12 +64,12 @@ class Scripted:
             megabytes, seconds = rest.split()[:2]
             self._held.append(bytearray(os.urandom(1) * (int(megabytes) * 10**6)))
             time.sleep(float(seconds))
-        content = b"glTF" + hashlib.sha256(task.key.encode()).digest() * 4000
+        content = b"glTF zero123pp" + hashlib.sha256(task.key.encode()).digest() * 4000
         try:
-            said = {"key": task.key, "glb": f"{task.key[:2]}/{task.key}.glb", "bytes": len(content), "pid": os.getpid()}
+            said = {"key": task.key, "glb": f"{task.place}.glb", "bytes": len(content), "pid": os.getpid()}
             said["company"] = company
             said["sha256"] = hashlib.sha256(content).hexdigest()
-            self._store.write(task.key, {".glb": content}, said)
+            self._store.write(task.place, {".glb": content}, said)
         except (OSError, ValueError) as error:
             return Outcome("storage", str(error))
         return Outcome("done", "", 0.01)

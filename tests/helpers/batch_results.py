@@ -10,8 +10,15 @@ def quarantined(out):
     return {json.loads(path.read_text())["items"][0]: json.loads(path.read_text()) for path in (out / FAILED).iterdir()}
 
 
+def results(out):
+    """The files that mark finished results, in either layout."""
+    return [path for path in out.rglob("*.json") if path.parent.name != FAILED and not path.name.startswith(".")]
+
+
 def glbs(out):
-    return {path.name: path.read_bytes() for path in out.glob("??/*.glb")}
+    """Content of the finished GLBs by their keys."""
+    said = [json.loads(path.read_text()) for path in results(out)]
+    return {each["key"]: (out / each["glb"]).read_bytes() for each in said}
 
 
 def worker_processes(out):

@@ -71,19 +71,19 @@ def write_items(tmp_path):
         for row, word in enumerate(words):
             name = f"{row:03d}.png"
             (folder / name).write_bytes(f"{word} #{row}".encode())
-            items.append(Item(row, image=name, model="inflated"))
+            items.append(Item(row, image=name, model="inflated", name=name.removesuffix(".png")))
         return items
 
     return write
 
 
 @pytest.fixture
-def run_batch(tmp_path):
-    """``run_batch(engine, items, **more)`` runs to the end; returns the tally."""
+def run_batch(request, tmp_path):
+    """``run_batch(engine, items, **more)`` runs to the end; returns the tally. Flat, unless parametrised."""
 
     def run(engine, items, *, stopped=lambda: False, tick=lambda tally: None, **more) -> BatchTally:
         settings = BatchSettings(str(tmp_path / "out"))
-        with Store(settings.out) as store:
+        with Store(settings.out, getattr(request, "param", "flat")) as store:
             batch = Batch(items, tmp_path / "in", settings, store, **more)
             batch.run(engine, stopped=stopped, tick=tick)
             batch.tally.keys = batch.keys

@@ -68,7 +68,7 @@ def test_results_index_and_contact_sheet(first, pictures, validate_glb):
         said = json.loads((out / row["glb"]).with_suffix(".json").read_text())
         assert said["report"]["seed"] == int(row["seed"])
         assert Image.open((out / row["glb"]).with_suffix(".png")).size == (160, 160)
-    page = (out / "contact_sheet.html").read_text()
+    page = (out / "index.html").read_text()
     assert page.count("<img") == 4 and "../toy.png" in page and "4 done, 2 failed" in page
     assert not list(out.rglob("*.tmp"))
     validate_glb(out / rows[0]["glb"])

@@ -11,13 +11,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from batch_results import glbs, quarantined, worker_processes
+from batch_results import glbs, quarantined, results, worker_processes
 
 from zero123pp.errors import StageFailed
 from zero123pp.pipelines.batch.job import BatchSettings
 from zero123pp.pipelines.batch.local import LocalEngine
 from zero123pp.pipelines.batch.process import Limits
 from zero123pp.pipelines.batch.store import Store
+
+LAYOUTS = pytest.mark.parametrize("run_batch", ["flat", "hashed"], indirect=True)
 
 
 def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_batch):
@@ -44,7 +46,7 @@ def test_bad_items_harm_no_neighbour(tmp_path, make_engine, write_items, run_bat
 
 def company(out):
     """How many were drawn together with each result, by its key."""
-    return {path.stem: json.loads(path.read_text())["company"] for path in out.glob("??/*.json")}
+    return {said["key"]: said["company"] for said in (json.loads(path.read_text()) for path in results(out))}
 
 
 def test_items_that_are_drawn_together(tmp_path, make_engine, write_items, run_batch):
@@ -107,6 +109,7 @@ def test_a_worker_killed_in_company_blames_nobody(tmp_path, make_engine, write_i
     assert killed and (tally.done + tally.found, tally.failed) == (6, 0) and not quarantined(out)
 
 
+@LAYOUTS
 def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["sleep 0.15"] * 16), tmp_path / "out"
     engine = make_engine(BatchSettings(str(out)))
@@ -115,7 +118,7 @@ def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, wri
     def kill_after_every_third_item():  # by progress and not by the clock: a busy machine must not kill one item thrice
         while not over.wait(0.02):
             found = worker_processes(out)
-            if found and len(list(out.glob("??/*.glb"))) >= 3 * (len(kills) + 1):
+            if found and len(list(out.rglob("*.glb"))) >= 3 * (len(kills) + 1):
                 chosen = chance.choice(found)
                 with suppress(ProcessLookupError):  # it may have ended by itself
                     os.kill(chosen, signal.SIGKILL)
@@ -134,6 +137,7 @@ def test_killed_workers_lose_nothing_and_blame_nobody(tmp_path, make_engine, wri
     assert not quarantined(out)
 
 
+@LAYOUTS
 def test_running_again_makes_only_what_is_missing(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["ok", "ok", "raise", "ok"]), tmp_path / "out"
     engine = make_engine(BatchSettings(str(out)))
@@ -142,8 +146,8 @@ def test_running_again_makes_only_what_is_missing(tmp_path, make_engine, write_i
     again = run_batch(engine, items)
     assert (again.done, again.found, again.failed, again.tries) == (0, 3, 1, 0)
     with Store(out) as store:
-        store.path(first.keys[0], ".json").unlink()  # killed before the last file
-        store.path(first.keys[1], ".glb").write_bytes(b"glTF")  # a disk that lies
+        store.path(first.keys[0], ".json", "000").unlink()  # killed before the last file
+        store.path(first.keys[1], ".glb", "001").write_bytes(b"glTF")  # a disk that lies
     again = run_batch(engine, items)
     assert (again.done, again.found, again.failed) == (2, 1, 1) and glbs(out) == before
     (tmp_path / "in" / "002.png").write_bytes(b"ok now")  # another picture is another item
@@ -166,6 +170,7 @@ def test_equal_pictures_are_made_once(tmp_path, make_engine, write_items, run_ba
     assert (tally.done, tally.found, tally.tries) == (1, 5, 1) and len(set(tally.keys)) == 1
 
 
+@LAYOUTS
 def test_any_order_and_any_number_of_workers_give_the_same_files(tmp_path, write_items, run_batch, make_engine):
     items, out = write_items([f"ok {n}" for n in range(8)]), tmp_path / "out"
     run_batch(make_engine(BatchSettings(str(out)), workers=1), items)
@@ -182,14 +187,14 @@ def test_any_order_and_any_number_of_workers_give_the_same_files(tmp_path, write
 def test_leaking_workers_are_replaced(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["leak 60 0"] * 6), tmp_path / "out"
     tally = run_batch(make_engine(BatchSettings(str(out)), Limits(growth_mb=100), workers=1), items)
-    pids = Counter(json.loads(path.read_text())["pid"] for path in out.glob("??/*.json"))
+    pids = Counter(json.loads(path.read_text())["pid"] for path in results(out))
     assert tally.done == 6 and len(pids) >= 2 and max(pids.values()) <= 3
 
 
 def test_workers_are_replaced_after_so_many_items(tmp_path, make_engine, write_items, run_batch):
     items, out = write_items(["ok"] * 4), tmp_path / "out"
     assert run_batch(make_engine(BatchSettings(str(out)), Limits(items=2), workers=1), items).done == 4
-    pids = Counter(json.loads(path.read_text())["pid"] for path in out.glob("??/*.json"))
+    pids = Counter(json.loads(path.read_text())["pid"] for path in results(out))
     assert sorted(pids.values()) == [2, 2]
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from batch_results import glbs, quarantined, worker_processes
+from batch_results import glbs, quarantined, results, worker_processes
 
 from zero123pp.pipelines.batch.store import Store
 
@@ -25,10 +25,6 @@ def wait_for(condition, seconds=30.0):
     while not condition():
         assert time.monotonic() < until, "waited too long"
         time.sleep(0.02)
-
-
-def results(out):
-    return list(out.glob("??/*.json"))
 
 
 def gone(out):
@@ -57,11 +53,12 @@ def test_stopped_by_a_signal_and_started_again(tmp_path, write_items, command, n
     assert process.returncode == 0 and len(glbs(out)) == 12 and before.items() <= glbs(out).items()
 
 
-def test_killed_at_random_moments_and_started_again(tmp_path, write_items, command):
+@pytest.mark.parametrize("layout", ["flat", "hashed"])
+def test_killed_at_random_moments_and_started_again(tmp_path, write_items, command, layout):
     write_items(["sleep 0.1"] * 40)
     out, chance, written, ends = tmp_path / "out", random.Random(1), {}, []
     for _ in range(3):
-        process = command("--workers", 2)
+        process = command("--workers", 2, "--layout", layout)
         count = len(results(out))
         wait_for(lambda: len(results(out)) > count or process.poll() is not None)  # noqa: B023
         time.sleep(chance.uniform(0, 0.2))
@@ -71,7 +68,7 @@ def test_killed_at_random_moments_and_started_again(tmp_path, write_items, comma
         for name, content in glbs(out).items():
             assert written.setdefault(name, content) == content
     assert ends[0] == -signal.SIGKILL and written and len(results(out)) < 40  # work was going on
-    process = command("--workers", 2)
+    process = command("--workers", 2, "--layout", layout)
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(glbs(out)) == 40 and written.items() <= glbs(out).items()
@@ -94,10 +91,11 @@ def test_what_killed_writers_left_is_removed_but_not_under_the_hands_of_others(t
         assert store.clean() == 1 and not leftovers(out)
 
 
-def test_two_runs_into_the_same_folder_share_the_work(tmp_path, write_items, command):
+@pytest.mark.parametrize("layout", ["flat", "hashed"])
+def test_two_runs_into_the_same_folder_share_the_work(tmp_path, write_items, command, layout):
     write_items(["sleep 0.2"] * 14)
     out = tmp_path / "out"
-    runs = [command("--workers", 1) for _ in range(2)]
+    runs = [command("--workers", 1, "--layout", layout) for _ in range(2)]
     said = [run.communicate(timeout=60)[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     made = [int(line.split(" made")[0].split()[-1]) for text in said for line in text.splitlines() if " made, " in line]

@@ -32,11 +32,11 @@ def store(request, tmp_path):
 
 
 def test_a_result_is_there_when_its_json_is(store):
-    assert store.result(KEY) is None and not store.has_picture(KEY)
+    assert store.result(KEY) is None and not store.has_picture(SAID["glb"])
     for suffix, content in FILES.items():  # nobody but a broken disk leaves such states, so below the public face
         store._put(f"ab/{KEY}{suffix}", content)
-    assert store.result(KEY) is None and store.has_picture(KEY)
-    store.write(KEY, FILES, SAID)
+    assert store.result(KEY) is None and store.has_picture(SAID["glb"])
+    store.write(f"ab/{KEY}", FILES, SAID)
     assert store.result(KEY) == SAID and store.claim(KEY)
     store._put(f"ab/{KEY}.glb", b"glTF")  # a disk that lies
     assert store.result(KEY) is None
@@ -60,7 +60,7 @@ def test_the_json_is_put_last_and_nothing_else_is_left(monkeypatch):
     monkeypatch.setattr(
         type(system), "pipe_file", lambda own, path, content: names.append(path[-5:]) or put(own, path, content)
     )
-    opened.write(KEY, FILES, SAID)
+    opened.write(f"ab/{KEY}", FILES, SAID)
     with opened.tables() as folder:
         (folder / "index.csv").write_text("row\n")
     assert names == ["b.glb", "b.png", ".json", "x.csv"]
@@ -84,7 +84,7 @@ def test_a_batch_into_objects_and_again(tmp_path, write_items, command):
     assert [row["status"] for row in csv.DictReader(io.StringIO(text))] == [
         "failed" if word in ("raise", "refuse") else "done" for word in words
     ]
-    assert "4 done, 2 failed" in (objects / "contact_sheet.html").read_text()
+    assert "4 done, 2 failed" in (objects / "index.html").read_text()
     reasons = [json.loads(path.read_text())["reason"] for path in (objects / "failed").iterdir()]
     assert sorted(reasons) == ["ValueError: as told", "no picture"]
     assert not [path for path in objects.rglob("*") if path.name.startswith(".")]  # no locks, no half files
