@@ -99,10 +99,7 @@ def chaos(args: argparse.Namespace) -> dict[str, object]:
                     for pid in chance.sample(found, 1) if (found := _workers(out, process.pid)) else []:
                         os.kill(pid, signal.SIGKILL)
                         worker_kills += 1
-                if (
-                    thresholds
-                    and len([path for path in out.rglob("*.json") if path.parent.name != "failed"]) >= thresholds[0]
-                ):
+                if thresholds and _count(out) >= thresholds[0]:
                     thresholds.pop(0)
                     driver_kills += 1
                     process.kill()
@@ -123,6 +120,11 @@ def chaos(args: argparse.Namespace) -> dict[str, object]:
             "exit_code": process.returncode,
             "seconds": round(time.monotonic() - start, 1),
         }
+
+
+def _count(out: Path) -> int:
+    """How many results are finished."""
+    return len([path for path in out.rglob("*.json") if path.parent.name != "failed"])
 
 
 def _workers(out: Path, driver: int) -> list[int]:
@@ -219,7 +221,7 @@ def _wall(home: Path, workers: int, count: int) -> float:
     )
     marks = {}
     while process.poll() is None:
-        marks.setdefault(len([path for path in out.rglob("*.json") if path.parent.name != "failed"]), time.monotonic())
+        marks.setdefault(_count(out), time.monotonic())
         time.sleep(0.02)
     first, last = min(n for n in marks if n >= workers), max(marks)
     return (marks[last] - marks[first]) / (last - first)

@@ -176,7 +176,7 @@ class Store:
         return True
 
     def _may_take(self, key: str, name: str) -> bool:
-        """Whether nothing is there under the name, or what is this result's own, or a killed worker's without a JSON."""
+        """Whether under the name is nothing, or what is this result's own, or a killed worker's without a JSON."""
         there = [self.out / f"{name}{suffix}" for suffix in SUFFIXES if os.path.lexists(self.out / f"{name}{suffix}")]
         said = _parsed(self._read(f"{name}.json")) or {}
         return said.get("key") == key or all(path.suffix != ".json" and _is_own(path) for path in there)

@@ -5,6 +5,7 @@ same; ``revision`` pins another one. ``HF_HOME`` and ``HF_HUB_OFFLINE`` are hono
 named here are ever fetched: configs, tokenizer and weights, never code.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -213,18 +214,69 @@ def _download(
         names = [file.rfilename for file in info.siblings or []]
         if on_download is not None:
             on_download(repo_id, getattr(info.card_data, "license", None))
-        folder = snapshot_download(
-            repo_id, revision=revision, cache_dir=cache_dir, token=token, allow_patterns=_wanted(names, kind)
-        )
-    except unusable as error:
-        at = f" at revision {revision!r}" if revision else ""
-        raise BadInput(f"the hub has no model {repo_id!r}{at} that may be read ({type(error).__name__})") from error
+        wanted = _wanted(names, kind)
+        # The commit that was looked at: a branch may move meanwhile.
+        at_commit = revision if info.sha is None else info.sha
+        folder = snapshot_download(repo_id, revision=at_commit, cache_dir=cache_dir, token=token, allow_patterns=wanted)
+        if revision is not None or at_commit != revision:
+            _remember(Path(folder), revision or "main")
     except Exception as error:  # transport errors have several unrelated bases, by version of the client
-        raise MissingBackend(_not_here(repo_id, revision, f"and the hub gave {type(error).__name__}")) from error
+        locked = isinstance(error, errors.GatedRepoError) or _status(error) in (401, 403)
+        if not locked and not isinstance(error, unusable):
+            raise MissingBackend(_not_here(repo_id, revision, f"and the hub {_trouble(error)}")) from error
+        at = f" at revision {revision!r}" if revision else ""
+        how = " without a token; accept its terms on its page and set HF_TOKEN" if locked else ""
+        raise BadInput(
+            f"the hub has no model {repo_id!r}{at} that may be read{how} ({type(error).__name__})"
+        ) from error
+    _check_content(Path(folder), wanted, repo_id)
     lacking = missing_files(Path(folder), kind)
     if lacking:
         raise BadInput(f"the hub's model {repo_id!r} is no {kind}: {lacking[0]} is missing in it")
     return Path(folder)
+
+
+def _remember(folder: Path, revision: str) -> None:
+    """Note in the cache which commit a branch or tag was at, as huggingface_hub does when it resolves it itself."""
+    from zero123pp.files import make_folder, write_file
+
+    commit, refs = folder.name, folder.parent.parent / "refs"
+    if revision != commit:
+        make_folder((refs / revision).parent)
+        write_file(refs / revision, commit)
+
+
+def _status(error: Exception) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _trouble(error: Exception) -> str:
+    """What the hub did, in words."""
+    status = _status(error)
+    if status == 429:
+        return "asks to be asked less often (429): wait some minutes"
+    if status is not None and status >= 500:
+        return f"is out of order ({status})"
+    return f"gave {type(error).__name__}"
+
+
+def _check_content(folder: Path, names: Iterable[str], repo_id: str) -> None:
+    """BadInput when a file is not what its name in the cache, a checksum, says; it is removed, to be fetched again.
+
+    huggingface_hub compares sizes only. Large files are called by their SHA-256, others as git calls a blob.
+    """
+    for name in names:
+        blob = (folder / name).resolve()
+        called, size = blob.name, blob.stat().st_size
+        if (folder / name).is_symlink() and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", called):
+            digest = hashlib.sha256() if len(called) == 64 else hashlib.sha1(b"blob %d\0" % size)
+            with open(blob, "rb") as file:
+                while part := file.read(2**20):
+                    digest.update(part)
+            if digest.hexdigest() != called:
+                (folder / name).unlink()
+                blob.unlink()
+                raise BadInput(f"{name} of the hub's model {repo_id!r} arrived damaged and was removed; run it again")
 
 
 def _wanted(names: list[str], kind: str) -> list[str]:
