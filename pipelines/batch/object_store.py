@@ -101,7 +101,10 @@ class ObjectStore(Store):
         try:
             yield
         except Exception as error:  # each of these libraries has errors of its own
-            raise BadInput(f"cannot {what} in {self.address}: {_line(error)}; look at its name and rights") from error
+            said = _line(error)
+            is_busy = "request rate" in said or "SlowDown" in said
+            do = "use fewer --workers, or wait" if is_busy else "look at its name and rights"
+            raise BadInput(f"cannot {what} in {self.address}: {said}; {do}") from error
 
 
 def _line(error: BaseException) -> str:

@@ -226,9 +226,8 @@ def _download(
             raise MissingBackend(_not_here(repo_id, revision, f"and the hub {_trouble(error)}")) from error
         at = f" at revision {revision!r}" if revision else ""
         how = " without a token; accept its terms on its page and set HF_TOKEN" if locked else ""
-        raise BadInput(
-            f"the hub has no model {repo_id!r}{at} that may be read{how} ({type(error).__name__})"
-        ) from error
+        what = f"no model {repo_id!r}{at} that may be read{how} ({type(error).__name__})"
+        raise BadInput(f"the hub has {what}") from error
     _check_content(Path(folder), wanted, repo_id)
     lacking = missing_files(Path(folder), kind)
     if lacking:
