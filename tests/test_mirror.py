@@ -11,6 +11,7 @@ ABOUT_ALL = {
     "test_layering.py",
     "test_mirror.py",
     "test_packaging.py",
+    "test_requirements.py",
     "gpu",
     "security",
 }

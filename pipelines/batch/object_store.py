@@ -55,6 +55,9 @@ class ObjectStore(Store):
     def _held(self, offset: int) -> bool:
         return True
 
+    def _elsewhere(self, key: str) -> tuple[str, ...]:
+        return ()
+
     def _may_take(self, key: str, name: str) -> bool:
         """Whether no other result has the name; nobody can claim it."""
         return all(self._size(f"{name}{suffix}") is None for suffix in SUFFIXES)

@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ FAILED = "failed"
 SUFFIXES = (".glb", ".png", ".json")
 GENERATOR = b"zero123pp"
 """Stands near the beginning of every GLB of this program."""
+_KEY = re.compile(rb'\s*\{\s*"key": "([0-9a-f]{64})"')
+"""How the JSON of a result begins."""
 _CLEAN_SECONDS = 3.0
 """How long to wait for killed writers to let go of their lock."""
 
@@ -40,6 +43,10 @@ class Store:
         self.out, self.layout = Path(out), layout
         self._names: dict[str, str] = {}
         """The readable name that is claimed for a key."""
+        self._by_key: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._looked = 0
+        """What is known of the results with readable names, and when the folder had changed last."""
         self._claims: int | None = None
         self._writers: int | None = None
 
@@ -84,13 +91,26 @@ class Store:
             key: of the item.
             name: its readable name, where it may lie under that.
         """
-        for place in places(key, name):
+        for place in (*places(key, name), *self._elsewhere(key)):
             said = _parsed(self._read(f"{place}.json"))
             if said is None or said.get("key") != key or "bytes" not in said:
                 continue
             if self._size(f"{place}.glb") == said["bytes"]:
                 return said | {"glb": f"{place}.glb"}
         return None
+
+    def _elsewhere(self, key: str) -> tuple[str, ...]:
+        """Where the result of a key lies under the name of another item: the same picture may have two."""
+        changed = os.stat(self.out).st_mtime_ns
+        if changed != self._looked:
+            with os.scandir(self.out) as found:
+                new = [entry.name for entry in found if entry.name.endswith(".json") and entry.name not in self._seen]
+            for file in new:
+                if match := _KEY.match((self._read(file) or b"")[:200]):
+                    self._by_key[match[1].decode()] = file.removesuffix(".json")
+            self._seen.update(new)
+            self._looked = changed
+        return (self._by_key[key],) if key in self._by_key else ()
 
     def place(self, key: str, name: str, *, is_shared: bool = False) -> str:
         """Where the result of a claimed key goes: the name is its own until `release`.

@@ -80,6 +80,15 @@ def test_a_name_belongs_to_one_result(tmp_path):
 
 
 @pytest.mark.quick
+def test_a_picture_of_two_names_has_one_result(tmp_path):
+    with Store(tmp_path, "flat") as store, Store(tmp_path, "flat") as other:
+        assert store.result(KEYS[0], "copy") is None and other.result(KEYS[0], "copy") is None
+        write(store, KEYS[0], "toy")
+        for each in (store, other):
+            assert each.result(KEYS[0], "copy")["glb"] == "toy.glb" and each.result(KEYS[1], "toy") is None
+
+
+@pytest.mark.quick
 def test_a_name_that_another_run_is_about_to_take_is_not_taken(tmp_path):
     import subprocess
     import sys
