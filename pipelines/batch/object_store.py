@@ -55,8 +55,8 @@ class ObjectStore(Store):
     def _held(self, offset: int) -> bool:
         return True
 
-    def _elsewhere(self, key: str) -> tuple[str, ...]:
-        return ()
+    def _elsewhere(self, key: str) -> Iterator[str]:
+        return iter(())
 
     def _may_take(self, key: str, name: str) -> bool:
         """Whether no other result has the name; nobody can claim it."""

@@ -18,6 +18,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,7 @@ class Store:
         """The readable name that is claimed for a key."""
         self._by_key: dict[str, str] = {}
         self._seen: set[str] = set()
-        self._looked = 0
-        """What is known of the results with readable names, and when the folder had changed last."""
+        """What is known of the results with readable names."""
         self._claims: int | None = None
         self._writers: int | None = None
 
@@ -91,7 +91,7 @@ class Store:
             key: of the item.
             name: its readable name, where it may lie under that.
         """
-        for place in (*places(key, name), *self._elsewhere(key)):
+        for place in chain(places(key, name), self._elsewhere(key)):
             said = _parsed(self._read(f"{place}.json"))
             if said is None or said.get("key") != key or "bytes" not in said:
                 continue
@@ -99,18 +99,16 @@ class Store:
                 return said | {"glb": f"{place}.glb"}
         return None
 
-    def _elsewhere(self, key: str) -> tuple[str, ...]:
+    def _elsewhere(self, key: str) -> Iterator[str]:
         """Where the result of a key lies under the name of another item: the same picture may have two."""
-        changed = os.stat(self.out).st_mtime_ns
-        if changed != self._looked:
-            with os.scandir(self.out) as found:
-                new = [entry.name for entry in found if entry.name.endswith(".json") and entry.name not in self._seen]
-            for file in new:
-                if match := _KEY.match((self._read(file) or b"")[:200]):
-                    self._by_key[match[1].decode()] = file.removesuffix(".json")
-            self._seen.update(new)
-            self._looked = changed
-        return (self._by_key[key],) if key in self._by_key else ()
+        with os.scandir(self.out) as found:
+            new = [entry.name for entry in found if entry.name.endswith(".json") and entry.name not in self._seen]
+        for file in new:
+            if match := _KEY.match((self._read(file) or b"")[:200]):
+                self._by_key[match[1].decode()] = file.removesuffix(".json")
+        self._seen.update(new)
+        if key in self._by_key:
+            yield self._by_key[key]
 
     def place(self, key: str, name: str, *, is_shared: bool = False) -> str:
         """Where the result of a claimed key goes: the name is its own until `release`.

@@ -74,7 +74,7 @@ def test_a_name_belongs_to_one_result(tmp_path):
         assert store.place(KEYS[3], "car") == "car"
         assert store.place(KEYS[1], "toy", is_shared=True) == f"toy-{KEYS[1][:8]}"
         assert [store.result(key, "toy")["glb"] for key in KEYS[:2]] == ["toy.glb", f"toy-{KEYS[1][:8]}.glb"]
-        assert store.result(KEYS[0], "") is None and store.result(KEYS[2], "toy") is None
+        assert store.result(KEYS[0], "")["glb"] == "toy.glb" and store.result(KEYS[2], "toy") is None
     said = json.loads((tmp_path / "toy.json").read_text())
     assert said["key"] == KEYS[0]
 
