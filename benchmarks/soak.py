@@ -122,6 +122,7 @@ def kills(args: argparse.Namespace) -> dict[str, object]:
                 if driver_kills < args.driver_kills and out.is_dir() and len(results(out)) >= share:
                     driver_kills += 1
                     process.kill()
+                    process.wait()
                 if time.monotonic() > until:
                     process.terminate()
                     process.wait()
