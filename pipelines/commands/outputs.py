@@ -64,16 +64,18 @@ def _outputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
 
 def _inputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
     """Every file that will be read, and the flag that names it."""
+    from zero123pp.pipelines.inputs import view_files
+
     for name in _READ:
-        given = getattr(args, name, None)
-        if not isinstance(given, str) or "\0" in given or not os.path.exists(given):
-            continue
-        path, flag = Path(given), f"--{name.replace('_', '-')}"
-        if path.is_dir():
-            yield from ((flag, file) for file in _inside(path, name))
-        else:
-            yield flag, path
-            yield from ((flag, file) for file in _named_in(path))
+        for given in view_files(getattr(args, name, None)):
+            if not isinstance(given, str) or "\0" in given or not os.path.exists(given):
+                continue
+            path, flag = Path(given), f"--{name.replace('_', '-')}"
+            if path.is_dir():
+                yield from ((flag, file) for file in _inside(path, name))
+            else:
+                yield flag, path
+                yield from ((flag, file) for file in _named_in(path))
 
 
 def _inside(folder: Path, name: str) -> Iterator[Path]:

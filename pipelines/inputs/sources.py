@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.inputs.turnaround.sides import TURNAROUNDS, ordered
 from zero123pp.pipelines.options import (
     PATH,
     PICTURE,
@@ -48,13 +49,14 @@ class Source:
     views: Any = option(
         None,
         "start from a sheet of 3 rows x 2 columns of views instead of generating one, or from a folder of 4 or more "
-        "pictures with alpha or masks and a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md)",
+        "pictures with alpha or masks and a transforms.json (nerfstudio, instant-ngp; docs/posed_views.md), or from a "
+        "drawn turnaround: one picture of all figures, or one each, written a.png,b.png (docs/turnarounds.md)",
         PICTURE,
-        metavar="SHEET|FOLDER",
+        metavar="SHEET|FOLDER|FILES",
     )
     rig: str | None = option(
         None,
-        "the cameras of --views: v1.1 or v1.2",
+        f"the cameras of --views: v1.1, v1.2, or of a turnaround: {any_of(TURNAROUNDS, str)}",
         TEXT,
         metavar="NAME",
         needs=("views",),
@@ -93,6 +95,15 @@ class Source:
             posed = posed_views(self.views, self.cameras, up=self.up)
             return posed.views, posed
         from zero123pp.pipelines.inputs.read_image import read_image
+
+        if self.rig in TURNAROUNDS:
+            from zero123pp.pipelines.inputs.turnaround import turnaround_views
+
+            files, sides = view_files(self.views), TURNAROUNDS[self.rig]
+            if len(files) > 1:
+                files, sides = ordered(files, self.rig)
+            names = [str(file) if isinstance(file, str | Path) else "the picture" for file in files]
+            return turnaround_views([read_image(file) for file in files], sides, self.rig, names), None
         from zero123pp.pipelines.inputs.rig_choice import with_likely_rig
         from zero123pp.pipelines.inputs.sheets import views_from_sheet
 
@@ -114,6 +125,13 @@ def check_source(given: Mapping[str, Any], spelled: Spelling = str) -> None:
     is_path = isinstance(views, str | Path)
     if _is_multiview(views):
         idle, why = ("rig", "normals", "cameras", "up"), "a MultiView brings its own cameras"
+    elif given.get("rig") in TURNAROUNDS:
+        idle, why = ("normals", "cameras", "up"), "a turnaround is drawn without perspective from known sides"
+    elif len(view_files(views)) > 1:
+        raise BadInput(
+            f"{spelled('views')} names {len(view_files(views))} pictures; give {spelled('rig')} with them, "
+            f"{any_of(TURNAROUNDS, str)}, or one sheet"
+        )
     elif is_path and (is_folder(views) or "cameras" in given):
         idle, why = ("rig", "normals"), "posed pictures bring their own cameras"
     else:
@@ -127,6 +145,22 @@ def check_no_drawing(drawing: Iterable[str], spelled: Spelling = str) -> None:
     """BadInput for any option about drawing views, where they are given."""
     for name in drawing:
         raise BadInput(f"{spelled(name)} is about drawing views, but {spelled('views')} gives them; leave one out")
+
+
+def view_files(views: Any) -> list[Any]:
+    """The pictures that ``views`` names: those of a list, or of a text with commas that is no file itself."""
+    if isinstance(views, list | tuple):
+        return list(views)
+    if isinstance(views, str) and "," in views and "\0" not in views and not _exists(views):
+        return [part.strip() for part in views.split(",") if part.strip()]
+    return [views]
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # longer than a name can be
+        return False
 
 
 def is_folder(views: Any) -> bool:
