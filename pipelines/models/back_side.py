@@ -27,6 +27,8 @@ class BackConfig:
     """Strength (rms) above which fine texture is dropped, sRGB: a wood grain stays, the drawing of an eye goes."""
     shade: float = 0.95
     """Brightness of the back inside the rim, relative to the front."""
+    streaks: float = 0.012
+    """With a guess of the inside: what the rim has finer than this, in picture sides, would be streaks on the flanks."""
     reach: float = 0.08
     """With a guess of the inside: how far the colours of the rim are carried into it, in picture sides."""
 
@@ -56,7 +58,7 @@ def back_side(
     small = resize_planes(rgb, (work, work), Image.Resampling.BOX)
     inside = resize_planes(alpha, (work, work), Image.Resampling.BOX) > 0.5
     free = ndimage.distance_transform_edt(inside) > max(config.rim * work, 1)
-    rim = ndimage.median_filter(small, (_OUTLINE_PX, _OUTLINE_PX, 1))
+    rim, rgb_rim = ndimage.median_filter(small, (_OUTLINE_PX, _OUTLINE_PX, 1)), rgb
     if guess is None:
         carried = _membrane(rim, free, config.across)
         patches = ndimage.median_filter(small, (_FEATURE_PX, _FEATURE_PX, 1))
@@ -65,6 +67,7 @@ def back_side(
     else:
         patches = resize_planes(guess, (work, work), Image.Resampling.BILINEAR)
         patches = ndimage.gaussian_filter(ndimage.median_filter(patches, (_FEATURE_PX, _FEATURE_PX, 1)), (2, 2, 0))
+        rgb_rim = ndimage.gaussian_filter(rgb, (config.streaks * size, config.streaks * size, 0), truncate=2)
         carried = patches + _membrane(rim - patches, free, 1.0, screen=(config.reach * work) ** -2.0)
     smooth = ndimage.gaussian_filter(carried, (1.5, 1.5, 0))
     plain = resize_planes(smooth, (size, size), Image.Resampling.BICUBIC)
@@ -74,7 +77,7 @@ def back_side(
     mix = np.clip((depth / config.rim - 0.3) / 1.2, 0, 1)[..., None].astype(np.float32)
     mix = mix * mix * (3 - 2 * mix)
     shade = 1 - (1 - config.shade) * mix
-    return np.clip(shade * (rgb + mix * (plain + texture - rgb)), 0, 1).astype(np.float32)
+    return np.clip(shade * (rgb_rim + mix * (plain + texture - rgb_rim)), 0, 1).astype(np.float32)
 
 
 def _fine_texture(rgb: np.ndarray, amplitude: float) -> np.ndarray:

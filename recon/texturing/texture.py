@@ -27,8 +27,12 @@ FAINT, CLEAR = 0.03, 0.12
 """Clarity (trust x cosine x relative resolution) up to which a texel takes the colour of its neighbourhood, and from
 which it keeps its own."""
 
-TURNED, AWAY = 0.3, 0.12
+TURNED, AWAY = 0.4, 0.25
 """Cosines to the line of sight: up to the second a surface is on the side that its view guesses, from the first not."""
+
+STRETCHED, EVEN = 0.12, 0.4
+"""Take the place of `FAINT` and `CLEAR` where a view has such a guess: a picture that is drawn out along the line of sight
+shows streaks, and the guess has none."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,8 @@ def _filled(
     Unseen ones are guessed, by a view that has a guess of its other side or from the known surface around them; faintly
     seen ones are in between.
     """
-    faint = blended.view_score < CLEAR
+    least, clear = (FAINT, CLEAR) if behind is None else (STRETCHED, EVEN)
+    faint = blended.view_score < clear
     if not faint.any():
         return blended.color
     corners = mesh.faces[fragments.face[fragments.covered]]  # (n, 3) vertices before unwrapping
@@ -199,7 +204,7 @@ def _filled(
     guess = 0.0 if known.all() else _from_around(mesh, normals, corners, weights, known_color, known, faint)
     if is_behind is not None:
         guess = is_behind * known_color[faint] + (1 - is_behind) * guess
-    share = np.clip((blended.view_score[faint] - FAINT) / (CLEAR - FAINT), 0, 1)[:, None]
+    share = np.clip((blended.view_score[faint] - least) / (clear - least), 0, 1)[:, None]
     colors = blended.color.copy()
     colors[faint] = share * colors[faint] + (1 - share) * guess
     return colors

@@ -15,6 +15,13 @@ _THINNEST = 0.6
 _LEAST_HOLLOW = 0.06
 """Half sides of the crop: shorter gaps along a ray are none."""
 
+_LEAST_WALL = 2.0
+"""Steps; the least thickness before and behind a gap."""
+
+_EVEN_OUTLINE = 2.5
+"""Steps, standard deviation: what the outline has finer than this is no ridge along the line of sight, but as deep as it
+is wide."""
+
 _RIM = (2.0, 14.0)
 """Steps; least and greatest width of the round rim."""
 
@@ -45,20 +52,23 @@ def sheets_of(maps: Maps, alpha: np.ndarray, config: SolidConfig, thickness: flo
     hollow_front, hollow_back = (offset + (part - offset) * thickness for part in (hollow_front, hollow_back))
     if config.rounding > 0:
         half = _rounded(half, edge, step, config.rounding)
+    front, back, wall = middle - half, middle + half, _LEAST_WALL * step
+    hollow_front, hollow_back = np.maximum(hollow_front, front + wall), np.minimum(hollow_back, back - wall)
     hollow = (gap > config.least_gap) & (hollow_back - hollow_front > _LEAST_HOLLOW)
     far = np.float32(1e3)
-    return Sheets(
-        middle - half, middle + half, np.where(hollow, hollow_front, far), np.where(hollow, hollow_back, -far), edge
-    )
+    return Sheets(front, back, np.where(hollow, hollow_front, far), np.where(hollow, hollow_back, -far), edge)
 
 
 def _rounded(half: np.ndarray, edge: np.ndarray, step: float, rounding: float) -> np.ndarray:
-    """Half thicknesses (N, N) that end in a quarter of an ellipse at the outline."""
+    """Half thicknesses (N, N) that end in a quarter of an ellipse at the outline, evened out.
+
+    Nothing becomes less deep than it is wide by that: limbs and bumps of the outline are round.
+    """
     from scipy.ndimage import gaussian_filter
 
     width = np.clip(rounding * gaussian_filter(half, 3), _RIM[0] * step, _RIM[1] * step)
-    inwards = np.clip(-edge / width, 0, 1)
-    return half * np.sqrt(np.clip(1 - (1 - inwards) ** 2, 0, 1))
+    inwards = np.clip(-gaussian_filter(edge, _EVEN_OUTLINE) / width, 0, 1)
+    return np.maximum(half * np.sqrt(1 - (1 - inwards) ** 2), np.minimum(half, np.maximum(-edge, 0)))
 
 
 def _spread(maps: np.ndarray, known: np.ndarray, size: int) -> np.ndarray:

@@ -15,6 +15,9 @@ from zero123pp.types import ByContent
 _MOST = 3.0
 """Steps beyond which a distance from the surface is cut off."""
 
+_SLIT = 1.0
+"""Steps; half the width of a slit that opens no hollow."""
+
 _ROOM = 4
 """Empty layers before and behind."""
 
@@ -88,7 +91,19 @@ def filled(sheets: Sheets) -> Grid:
     parts = (sheets.front, sheets.back, sheets.hollow_front, sheets.hollow_back)
     cosines = (_cosine(sheets.front, step), _cosine(sheets.back, step))
     parts = [np.ascontiguousarray(part, np.float32) for part in (*parts, *cosines, sheets.edge)]
-    return Grid(interval_field(*parts, np.float32(first), np.float32(step), count, np.float32(_MOST)), first)
+    field = interval_field(*parts, np.float32(first), np.float32(step), count, np.float32(_MOST))
+    return Grid(_without_cavities(field) if (sheets.hollow_front < sheets.hollow_back).any() else field, first)
+
+
+def _without_cavities(field: np.ndarray) -> np.ndarray:
+    """Distances (N, N, K) without the hollows that are shut, or open by no more than a slit: nobody looks into them."""
+    from scipy.ndimage import binary_dilation, label
+
+    rooms, count = label(np.pad(field > _SLIT, 1, constant_values=True))
+    if count < 2:
+        return field
+    shut = ((rooms > 0) & (rooms != rooms[0, 0, 0]))[1:-1, 1:-1, 1:-1]
+    return np.where(binary_dilation(shut, iterations=2) & ~(rooms == rooms[0, 0, 0])[1:-1, 1:-1, 1:-1], np.float32(-_MOST), field)
 
 
 def _cosine(depth: np.ndarray, step: float) -> np.ndarray:
