@@ -70,8 +70,9 @@ class OneViewModel(MultiViewModel):
         "views from the official Zero123++ weights give a better object."
     )
 
-    def __init__(self, network: "Callable[[], OneViewNetwork]") -> None:
+    def __init__(self, network: "Callable[[], OneViewNetwork] | None" = None) -> None:
         self._network = network
+        """Loads it when it is wanted; None: the bundled one."""
 
     def generate(
         self,
@@ -92,7 +93,7 @@ class OneViewModel(MultiViewModel):
         if not (rgba[..., 3] > 0.5).any():
             raise BadInput("the silhouette is empty: no pixel is more than half opaque; check the cutout")
         try:
-            solid = one_view_solid(rgba, self._network(), preview.solid, preview.wishes)
+            solid = one_view_solid(rgba, (self._network or _bundled())(), preview.solid, preview.wishes)
         except StageFailed:
             return self._inflated(cutout)
         report(0.6)
@@ -114,6 +115,12 @@ class OneViewModel(MultiViewModel):
         from zero123pp.pipelines.models.inflated import InflatedModel
 
         return replace(InflatedModel(name=self.name).generate(cutout), note=_INFLATED_NOTE)
+
+
+def _bundled() -> "Callable[[], OneViewNetwork]":
+    from zero123pp.recon.prior import bundled_one_view
+
+    return bundled_one_view
 
 
 _INFLATED_NOTE = (

@@ -27,10 +27,10 @@ FAINT, CLEAR = 0.03, 0.12
 """Clarity (trust x cosine x relative resolution) up to which a texel takes the colour of its neighbourhood, and from
 which it keeps its own."""
 
-TURNED, AWAY = 0.4, 0.25
+TURNED, AWAY = 0.3, 0.15
 """Cosines to the line of sight: up to the second a surface is on the side that its view guesses, from the first not."""
 
-STRETCHED, EVEN = 0.12, 0.4
+STRETCHED, EVEN = 0.06, 0.22
 """Take the place of `FAINT` and `CLEAR` where a view has such a guess: a picture that is drawn out along the line of sight
 shows streaks, and the guess has none."""
 

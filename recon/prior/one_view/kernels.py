@@ -78,7 +78,7 @@ def interval_field(front, back, hollow_front, hollow_back, front_cosine, back_co
 
 
 @numba.njit(cache=True, nogil=True)
-def mirrored_mean(field, front, first, step, normal, offset, tan_half_fov, hidden_trust, mirrored_trust):
+def mirrored_mean(field, front, first, step, normal, offset, tan_half_fov, hidden_trust, filling):
     """Weighted mean (N, N, K) of distances and of those at each place's mirror image.
 
     A place counts 1 in front of the visible surface and up to a little behind it, ``hidden_trust`` farther behind, and
@@ -93,7 +93,7 @@ def mirrored_mean(field, front, first, step, normal, offset, tan_half_fov, hidde
         offset: of the mirror.
         tan_half_fov: of the crop.
         hidden_trust: see above.
-        mirrored_trust: factor for what the mirror image says, of places that are not seen themselves.
+        filling: steps; what is hidden, and solid on one side only, is solid on both.
     """
     size, _, count = field.shape
     result = field.copy()
@@ -123,8 +123,9 @@ def mirrored_mean(field, front, first, step, normal, offset, tan_half_fov, hidde
                 trust = hidden_trust + (1 - hidden_trust) * min(max((4 - behind) / 2, np.float32(0)), np.float32(1))
                 behind = (z - front[y, x]) / step
                 own = hidden_trust + (1 - hidden_trust) * min(max((4 - behind) / 2, np.float32(0)), np.float32(1))
-                trust *= mirrored_trust * (1 - own)
-                result[y, x, k] = (own * field[y, x, k] + trust * there) / (own + trust)
+                trust *= (1 - own) / (1 - hidden_trust)
+                mean = (own * field[y, x, k] + trust * there) / (own + trust)
+                result[y, x, k] = mean - filling * (1 - own) if abs(mean) < filling else mean
     return result
 
 

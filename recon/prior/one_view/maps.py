@@ -98,7 +98,10 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-6)
 
 
+BUNDLED = Path(__file__).parents[1] / "weights" / "one_view.onnx"
+
+
 @lru_cache(maxsize=1)
-def network_at(path: str) -> OneViewNetwork:
-    """The network of a file, loaded once."""
-    return OneViewNetwork(path)
+def bundled_one_view() -> OneViewNetwork:
+    """The one that ships with the package."""
+    return OneViewNetwork(BUNDLED)

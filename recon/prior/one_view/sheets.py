@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from zero123pp.errors import StageFailed
 from zero123pp.recon.prior.one_view.maps import Maps
 from zero123pp.recon.prior.one_view.relief import with_relief
 from zero123pp.recon.prior.one_view.solid import Sheets, SolidConfig
@@ -12,15 +13,24 @@ _KNOWN = 0.4
 _THINNEST = 0.6
 """Steps; half the least thickness inside the outline."""
 
+_DEEPEST = 3.0
+"""Half sides of the crop; depths beyond are cut off, which bounds time and memory."""
+
 _LEAST_HOLLOW = 0.06
 """Half sides of the crop: shorter gaps along a ray are none."""
 
 _LEAST_WALL = 2.0
 """Steps; the least thickness before and behind a gap."""
 
-_EVEN_OUTLINE = 2.5
+_EVEN_OUTLINE = 1.5
 """Steps, standard deviation: what the outline has finer than this is no ridge along the line of sight, but as deep as it
 is wide."""
+
+_BLUNT = 1.6
+"""Steps; half the thickness of the very edge, so that smoothing and simplifying leave the outline where it is."""
+
+_RIM_WINDOW = 13
+"""Steps; how far the thickness behind a rim is looked for."""
 
 _RIM = (2.0, 14.0)
 """Steps; least and greatest width of the round rim."""
@@ -34,12 +44,18 @@ def sheets_of(maps: Maps, alpha: np.ndarray, config: SolidConfig, thickness: flo
         alpha: (H, H) of the same crop, finer.
         config: see `SolidConfig`.
         thickness: factor of the object's depth.
+
+    Raises StageFailed for depths that are not numbers.
     """
     from zero123pp.recon.fitting import signed_distance
 
     size, step = config.rays, 2 / config.rays
+    if not np.isfinite(maps.depths).all():
+        raise StageFailed(
+            "the network's depths are not numbers; check the picture, and the weights if they are your own"
+        )
     known = _resized(alpha, maps.gap.shape[0]) > _KNOWN
-    front, hollow_front, hollow_back, back = maps.depths
+    front, hollow_front, hollow_back, back = np.clip(maps.depths, -_DEEPEST, _DEEPEST)
     if config.relief_px > 0:
         front = with_relief(front, maps.front_normal, known, config.relief_px)
         back = with_relief(back, maps.back_normal, known, config.relief_px)
@@ -64,11 +80,14 @@ def _rounded(half: np.ndarray, edge: np.ndarray, step: float, rounding: float) -
 
     Nothing becomes less deep than it is wide by that: limbs and bumps of the outline are round.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, maximum_filter
 
-    width = np.clip(rounding * gaussian_filter(half, 3), _RIM[0] * step, _RIM[1] * step)
+    # The thickness a rim's width inside: a ball, which is round already, stays what it is.
+    inner = gaussian_filter(maximum_filter(np.where(edge < 0, half, 0), _RIM_WINDOW), 2)
+    width = np.clip(rounding * inner, _RIM[0] * step, _RIM[1] * step)
     inwards = np.clip(-gaussian_filter(edge, _EVEN_OUTLINE) / width, 0, 1)
-    return np.maximum(half * np.sqrt(1 - (1 - inwards) ** 2), np.minimum(half, np.maximum(-edge, 0)))
+    rim = inner * np.sqrt(1 - (1 - inwards) ** 2)
+    return np.minimum(half, np.maximum(rim, np.maximum(-edge, _BLUNT * step)))
 
 
 def _spread(maps: np.ndarray, known: np.ndarray, size: int) -> np.ndarray:

@@ -15,6 +15,9 @@ from zero123pp.types import ByContent
 _MOST = 3.0
 """Steps beyond which a distance from the surface is cut off."""
 
+_SHEET = 0.8
+"""Steps; half the thickness that a smooth solid keeps at least."""
+
 _SLIT = 1.0
 """Steps; half the width of a slit that opens no hollow."""
 
@@ -35,7 +38,7 @@ class SolidConfig:
     """Finer details than this many pixels of the network's come from its normals; 0: none."""
     rounding: float = 0.35
     """Width of the round rim over half the thickness there; 0 leaves the rim as the network has it."""
-    blur: float = 0.9
+    blur: float = 0.8
     """Steps of the grid, standard deviation, over which the solid is smooth."""
     least_gap: float = 0.5
     """Probability from which a gap along a ray is one."""
@@ -43,8 +46,10 @@ class SolidConfig:
     """Holes of the cutout below this share of the object's area are closed."""
 
     def __post_init__(self) -> None:
-        if not (32 <= self.rays <= 512 and self.relief_px >= 0 and 0 <= self.rounding <= 1 and self.blur >= 0):
-            raise ConfigError(f"settings of the solid out of range: {self}")
+        bounds = {"rays": (32, 512), "relief_px": (0, 64), "rounding": (0, 1), "blur": (0, 4), "least_gap": (0, 1)}
+        for name, (least, most) in (bounds | {"smallest_hole": (0, 1)}).items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected {least} to {most}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +108,9 @@ def _without_cavities(field: np.ndarray) -> np.ndarray:
     if count < 2:
         return field
     shut = ((rooms > 0) & (rooms != rooms[0, 0, 0]))[1:-1, 1:-1, 1:-1]
-    return np.where(binary_dilation(shut, iterations=2) & ~(rooms == rooms[0, 0, 0])[1:-1, 1:-1, 1:-1], np.float32(-_MOST), field)
+    return np.where(
+        binary_dilation(shut, iterations=2) & ~(rooms == rooms[0, 0, 0])[1:-1, 1:-1, 1:-1], np.float32(-_MOST), field
+    )
 
 
 def _cosine(depth: np.ndarray, step: float) -> np.ndarray:
@@ -129,8 +136,22 @@ def smoothed(grid: Grid, edge: np.ndarray, blur: float) -> Grid:
     thin = np.clip(even.min(-1) - grid.field.min(-1) - 0.6, 0, 1)
     thin = gaussian_filter(thin * (grid.field.min(-1) < 0), 1.0)[..., None]
     even += np.clip(2 * thin, 0, 1) * (grid.field - even)
-    outline = np.clip(edge / grid.step, -_MOST, _MOST)[..., None].astype(np.float32)
-    return Grid(np.maximum(even, outline), grid.first)
+    outline = np.clip(edge / grid.step, -_MOST, _MOST).astype(np.float32)
+    return Grid(_with_outline(np.maximum(even, outline[..., None]), grid.field, outline), grid.first)
+
+
+def _with_outline(even: np.ndarray, field: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """The smooth distances (N, N, K), and on rays that they lost a sheet in the middle of what ``field`` has there."""
+    wanted = np.maximum(outline, -_SHEET)
+    lost = (wanted < 0) & (even.min(-1) > wanted)
+    if not lost.any():
+        return even
+    inside = field[lost] < 0
+    layers = np.arange(field.shape[2], dtype=np.float32)
+    middle = (inside * layers).sum(-1) / np.maximum(inside.sum(-1), 1)
+    sheet = np.maximum(np.abs(layers - middle[:, None]) - _SHEET, outline[lost][:, None])
+    even[lost] = np.where(inside.any(-1, keepdims=True), np.minimum(even[lost], sheet), even[lost])
+    return even
 
 
 def surface(grid: Grid, smallest_piece: float = 0.01) -> tuple[np.ndarray, np.ndarray]:

@@ -32,8 +32,8 @@ _LEAST_EVIDENCE = 0.3
 _HIDDEN_TRUST = 0.12
 """Weight of the distances behind the visible surface, over those in front of it."""
 
-_MIRRORED_TRUST = 0.6
-"""Weight of what is seen in the mirror, over what is seen."""
+_FILLING = 0.3
+"""Steps; where the hidden halves differ, solid wins by this much."""
 
 _BINS = 40
 """Heights at which a body of revolution has a radius."""
@@ -183,7 +183,7 @@ def with_mirror(grid: Grid, sheets: Sheets, plane: Plane, tan_half_fov: float) -
         np.float32(plane.offset),
         np.float32(tan_half_fov),
         np.float32(_HIDDEN_TRUST),
-        np.float32(_MIRRORED_TRUST),
+        np.float32(_FILLING),
     )
     outline = np.clip(sheets.edge / grid.step, -3, 3)[..., None].astype(np.float32)
     return replace(grid, field=np.maximum(field, outline))
