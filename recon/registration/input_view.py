@@ -70,7 +70,7 @@ def register_input_view(
         return None, {"used": False}
     from zero123pp.recon.metrics import likeness
     from zero123pp.recon.ops import resampled
-    from zero123pp.recon.render import render
+    from zero123pp.recon.render import render_picture
 
     flat = View(rgba[..., :3], rgba[..., 3], Camera(np.eye(4), 1.0, 1.0, 0.5, 0.5, *rgba.shape[:2]))
     coarse, middle, fine = (resampled(flat, size, size) for size in _SIZES_PX)
@@ -86,7 +86,7 @@ def register_input_view(
         descents.append(_descended(middle, mesh, np.array(start), _STEPS))
         report(0.2 + 0.5 * len(descents) / _STARTS)
     _, at = _descended(fine, mesh, min(descents, key=lambda descent: descent[0])[1], _STEPS // 2)
-    overlap, psnr = likeness(render(mesh, _camera(at, fine.camera.width)), fine)
+    overlap, psnr = likeness(render_picture(mesh, _camera(at, fine.camera.width)), fine)
     azimuth, elevation, distance = at[0] * _ANGLE_DEG, at[1] * _ANGLE_DEG, np.exp(at[2])
     used = (
         overlap >= config.least_overlap
@@ -147,10 +147,10 @@ def _framed(picture: View, mesh: Mesh, elevation: float, distance: float) -> np.
 def _difference(picture: View, mesh: Mesh, at: np.ndarray) -> float:
     """Mean absolute difference of premultiplied RGBA, over the area of the object in the picture."""
     from zero123pp.recon.ops import premultiplied
-    from zero123pp.recon.render import render
+    from zero123pp.recon.render import render_picture
 
     camera = _camera(at, picture.camera.width)
-    shown = render(mesh, camera, supersample=1)
+    shown = render_picture(mesh, camera, supersample=1)
     return float(np.abs(premultiplied(shown) - premultiplied(picture)).sum() / (4 * picture.alpha.sum()))
 
 
