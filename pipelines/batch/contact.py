@@ -81,5 +81,6 @@ def _figure(row: dict[str, Any], has_picture: Callable[[str], bool]) -> str:
     image = f'<img loading="lazy" alt="" src="{stem}.png">' if has_picture(glb) else ""
     facts = [f"{row['faces']} faces", f"IoU {row['iou']}", f"{row['seconds']} s"]
     links = f'<a href="{stem}.glb">{source}</a><br><a href="{stem}.json">report</a>'
-    caption = f"<figcaption>{links} {html.escape(', '.join(facts))}</figcaption>"
+    doubts = f"<br>{html.escape(str(row['warnings']))}" if row.get("warnings") else ""
+    caption = f"<figcaption>{links} {html.escape(', '.join(facts))}{doubts}</figcaption>"
     return f'<figure><a href="{stem}.glb">{image}</a>{caption}</figure>'

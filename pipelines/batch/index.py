@@ -26,6 +26,7 @@ COLUMNS = {
     "watertight": bool,
     "iou": float,
     "seconds": float,
+    "warnings": str,
     "reason": str,
 }
 """Column: type of its values; a value that is not known is empty. ``iou`` is the mean silhouette IoU of the views."""
@@ -75,6 +76,7 @@ def _of_result(result: dict[str, Any]) -> dict[str, Any]:
         "faces": mesh.get("faces"),
         "watertight": mesh.get("watertight"),
         "iou": round(float(np.mean(agreed)), 4) if agreed else None,
+        "warnings": "; ".join(report.get("warnings", ())) or None,
     }
 
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,9 +50,12 @@ def run(args: argparse.Namespace) -> int:
     )
     from zero123pp.pipelines.evaluation import truth as eval_truth
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
-    from zero123pp.pipelines.inputs import find_pictures
+    from zero123pp.pipelines.inputs import find_pictures, passed_over
 
     pictures, folder = find_pictures(args.images, args.skip), make_folder(args.out)
+    for images in filter(os.path.isdir, args.images):
+        if others := passed_over(os.listdir(images)):
+            sys.stderr.write(f"{others}\n")
     meshes = make_folder(args.meshes) if args.meshes else None
     pipe = ImageTo3D.from_pretrained(args.model, preset=args.preset, overrides=args.set)
     pipe(pictures[0], seed=args.seed)  # warm-up: compiled kernels and loaded networks

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["CutoutConfig"],
         "fringe": ["extended", "fringe_px", "without_fringe"],
         "methods": ["CUTOUTS", "choose", "cut_out"],
+        "stray": ["opacity"],
         "rembg_adapter": ["model_file", "rembg_alpha", "rembg_is_ready"],
     },
 )

@@ -14,6 +14,7 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, project
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_float
+from zero123pp.pipelines.cutout import opacity
 from zero123pp.pipelines.inputs.distortion import straightened
 from zero123pp.pipelines.inputs.find_file import find_file, spellings
 from zero123pp.pipelines.inputs.masks import mask_beside, with_mask
@@ -191,6 +192,8 @@ def _pixels(frame: Frame, path: Path, mask: Path | None) -> tuple[np.ndarray, Le
         pixels = with_mask(pixels, mask, name)
     if pixels.shape[2] != 4:
         raise BadInput(f"{name} has no alpha, and there is no mask of it; cut the object out, or give masks/NAME.png")
+    if (most := opacity(to_float(pixels[..., 3]))) < 1:  # see-through all over
+        pixels = np.dstack([pixels[..., :3], np.minimum(pixels[..., 3] / most, 255).round().astype(np.uint8)])
     lens = frame.lens(pixels.shape[1], pixels.shape[0])
     if lens.distortion is None:
         return pixels, lens

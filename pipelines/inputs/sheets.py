@@ -5,6 +5,7 @@ import numpy as np
 from zero123pp.errors import BadInput
 from zero123pp.images import to_float, untile_sheet
 from zero123pp.machine import in_threads
+from zero123pp.pipelines.cutout import opacity
 from zero123pp.pipelines.inputs.tile_lines import without_lines
 from zero123pp.rigs import get_rig
 from zero123pp.types import MultiView, View
@@ -35,7 +36,8 @@ def views_from_sheet(
     """The six posed views of a Zero123++ sheet.
 
     Args:
-        sheet: (3 S, 2 S, 3 or 4) uint8; alpha is used where given, else keyed from the plain background.
+        sheet: (3 S, 2 S, 3 or 4) uint8; alpha is used where given, and taken for opaque where it is see-through all
+            over; else it is keyed from the plain background.
         rig: name of the rig that made the sheet.
         normals: (3 S, 2 S, 3 or 4) uint8 sheet of view-space normals of the same views, n = 2 px / 255 - 1.
         source: name for reports.
@@ -57,7 +59,7 @@ def views_from_sheet(
             f"{sheet.shape[1]}x{sheet.shape[0]} px; expected the same size"
         )
     if tiles.shape[-1] == 4:
-        rgb, alpha = tiles[..., :3], tiles[..., 3]
+        rgb, alpha = tiles[..., :3], np.minimum(tiles[..., 3] / np.float32(opacity(tiles[..., 3])), 1)
     elif alpha_by == "rembg":
         rgb, alpha = tiles, _by_network(untile_sheet(sheet))
     else:

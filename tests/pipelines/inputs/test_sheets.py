@@ -39,6 +39,14 @@ def test_given_alpha_is_kept(bear_views):
         np.testing.assert_array_equal(view.camera.world_from_cam, truth.camera.world_from_cam)
 
 
+def test_what_is_see_through_all_over_is_taken_for_opaque(bear_views):
+    sheet = _sheet(bear_views)
+    veiled = sheet.copy()
+    veiled[..., 3] = np.round(0.4 * sheet[..., 3])
+    for view, truth in zip(views_from_sheet(veiled, "v1.2").views, bear_views):
+        np.testing.assert_allclose(view.alpha, truth.alpha, atol=0.02)
+
+
 @pytest.mark.parametrize(("background", "noise"), [(127 / 255, 0.0), (127 / 255, 0.01), (1.0, 0.0), (1.0, 0.01)])
 def test_plain_backgrounds_are_keyed(bear_views, background, noise):
     found = views_from_sheet(_sheet(bear_views, background, noise), "v1.2").views
