@@ -168,7 +168,8 @@ def clock(args: argparse.Namespace) -> dict[str, object]:
         home, out = Path(folder) / "in", Path(folder) / "out"
         write_items(home, ["ok"] * args.items)
         said = [start(home, out, before=JUMPING).communicate()[1].splitlines() for _ in range(2)]
-        return state(out, args.items) | {"said": [next(line for line in each if " found done, " in line) for each in said]}
+        totals = [next(line for line in each if " found done, " in line) for each in said]
+        return state(out, args.items) | {"said": totals}
 
 
 def memory(args: argparse.Namespace) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Fewer triangles by quadric edge collapse (Garland and Heckbert 1997), by one library or another."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -9,6 +10,10 @@ import numpy as np
 from zero123pp.errors import MissingBackend
 from zero123pp.recon.meshing import topology
 from zero123pp.types import Mesh
+
+
+_one_at_a_time = threading.Lock()
+"""fast_simplification keeps its mesh in global variables: two threads in it would get each other's."""
 
 
 class Attempt(NamedTuple):
@@ -23,9 +28,10 @@ class Attempt(NamedTuple):
 def _by_fast_simplification(mesh: Mesh, target: int, aggressiveness: int) -> Mesh:
     import fast_simplification
 
-    vertices, faces = fast_simplification.simplify(
-        np.array(mesh.vertices), np.array(mesh.faces), target_count=target, agg=aggressiveness
-    )
+    with _one_at_a_time:
+        vertices, faces = fast_simplification.simplify(
+            np.array(mesh.vertices), np.array(mesh.faces), target_count=target, agg=aggressiveness
+        )
     return topology.without_redundant_faces(Mesh(vertices, faces.astype(np.int32)))
 
 

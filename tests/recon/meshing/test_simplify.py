@@ -10,6 +10,7 @@ from shapes import icosphere, marching, noisy_ball, painted
 from zero123pp.errors import ConfigError, MissingBackend
 from zero123pp.images import to_uint8
 from zero123pp.recon.meshing.clean import CleanConfig, clean
+from zero123pp.recon.meshing.simplify import SIMPLIFIERS
 from zero123pp.recon.meshing.topology import face_areas
 from zero123pp.types import Mesh
 
@@ -64,3 +65,15 @@ def test_without_meshlab_the_extra_is_named(monkeypatch):
 def test_an_unknown_simplifier_is_refused():
     with pytest.raises(ConfigError, match=r"clean\.simplifier is 'magic'; expected one of fast, meshlab"):
         CleanConfig(simplifier="magic")
+
+
+def test_threads_do_not_get_each_others_meshes():
+    """The library that collapses edges has its mesh in global variables: without a lock a third of these differ."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    collapsed = SIMPLIFIERS["fast"][0].collapsed
+    balls = [icosphere(4, 0.3 + 0.05 * number) for number in range(4)]
+    alone = [collapsed(ball, 300) for ball in balls]
+    with ThreadPoolExecutor(8) as pool:
+        for number, found in enumerate(pool.map(lambda n: collapsed(balls[n % 4], 300), range(48))):
+            assert found == alone[number % 4]
