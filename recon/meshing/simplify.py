@@ -11,7 +11,6 @@ from zero123pp.errors import MissingBackend
 from zero123pp.recon.meshing import topology
 from zero123pp.types import Mesh
 
-
 _one_at_a_time = threading.Lock()
 """fast_simplification keeps its mesh in global variables: two threads in it would get each other's."""
 
