@@ -28,7 +28,7 @@ class BackConfig:
     shade: float = 0.95
     """Brightness of the back inside the rim, relative to the front."""
     streaks: float = 0.012
-    """With a guess of the inside: what the rim has finer than this, in picture sides, would be streaks on the flanks."""
+    """With a guess of the inside: detail of the rim finer than this, in picture sides, would be streaks on flanks."""
     reach: float = 0.08
     """With a guess of the inside: how far the colours of the rim are carried into it, in picture sides."""
 

@@ -31,8 +31,8 @@ TURNED, AWAY = 0.3, 0.15
 """Cosines to the line of sight: up to the second a surface is on the side that its view guesses, from the first not."""
 
 STRETCHED, EVEN = 0.06, 0.22
-"""Take the place of `FAINT` and `CLEAR` where a view has such a guess: a picture that is drawn out along the line of sight
-shows streaks, and the guess has none."""
+"""Take the place of `FAINT` and `CLEAR` where a view has such a guess: a picture that is drawn out along the line of
+sight shows streaks, and the guess has none."""
 
 
 @dataclass(frozen=True)

@@ -111,14 +111,14 @@ def mirrored_mean(field, front, first, step, normal, offset, tan_half_fov, hidde
                 layer = (mz - first) / step
                 if not (0 <= column < size - 1 and 0 <= row < size - 1 and 0 <= layer < count - 1):
                     continue
-                i, j, l = int(row), int(column), int(layer)
-                a, b, c = row - i, column - j, layer - l
+                i, j, below = int(row), int(column), int(layer)
+                a, b, c = row - i, column - j, layer - below
                 there = np.float32(0)
                 for di in range(2):
                     for dj in range(2):
                         weight = (a if di else 1 - a) * (b if dj else 1 - b)
                         line = field[i + di, j + dj]
-                        there += weight * ((1 - c) * line[l] + c * line[l + 1])
+                        there += weight * ((1 - c) * line[below] + c * line[below + 1])
                 behind = (mz - front[int(row + 0.5), int(column + 0.5)]) / step
                 trust = hidden_trust + (1 - hidden_trust) * min(max((4 - behind) / 2, np.float32(0)), np.float32(1))
                 behind = (z - front[y, x]) / step

@@ -1,5 +1,4 @@
-"""What the one-view network says of each pixel, and its runtime: an ONNX graph, asked about a picture and its mirror
-image."""
+"""What the one-view network says of each pixel, and its runtime: an ONNX graph, asked twice, once in the mirror."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -23,8 +23,8 @@ _LEAST_WALL = 2.0
 """Steps; the least thickness before and behind a gap."""
 
 _EVEN_OUTLINE = 1.5
-"""Steps, standard deviation: what the outline has finer than this is no ridge along the line of sight, but as deep as it
-is wide."""
+"""Steps, standard deviation: what the outline has finer than this is no ridge along the line of sight, but as deep as
+it is wide."""
 
 _BLUNT = 1.6
 """Steps; half the thickness of the very edge, so that smoothing and simplifying leave the outline where it is."""

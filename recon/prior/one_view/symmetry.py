@@ -1,8 +1,8 @@
 """Symmetry that a guessed solid nearly has: found, tested against what the picture shows, and used for what it hides.
 
-A mirror plane stands upright. It is tried on the visible surface alone: what is seen on one side must not, mirrored, stand
-in front of what is seen on the other or outside of the outline; where it meets the visible surface it is evidence, and
-where it lands behind, it shows the hidden side. A body of revolution is tried on radii: at each height the visible
+A mirror plane stands upright. It is tried on the visible surface alone: what is seen on one side must not, mirrored,
+stand in front of what is seen on the other or outside of the outline; where it meets the visible surface it is
+evidence, and where it lands behind, it shows the hidden side. A body of revolution is tried on radii: at each height the visible
 surface must be equally far from an upright axis all around.
 """
 
@@ -208,8 +208,8 @@ class Body:
 def found_body(visible: Visible, up: np.ndarray) -> Body:
     """The body of revolution inside the outline that fits the visible surface best, with an axis along ``up``.
 
-    At each height it is as wide as the outline allows on both sides of the axis, so a handle on one side does not count;
-    the axis is where that leaves the least deviation of the visible depths.
+    At each height it is as wide as the outline allows on both sides of the axis, so a handle on one side does not
+    count; the axis is where that leaves the least deviation of the visible depths.
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.optimize import minimize_scalar

@@ -110,7 +110,7 @@ def test_nothing_seen_is_said():
 def test_relief_follows_the_normals_and_keeps_the_depth_at_large():
     size = 64
     at = (np.arange(size) + 0.5) / size * 2 - 1
-    u, v = np.meshgrid(at, at)
+    u, _ = np.meshgrid(at, at)
     true = 0.3 * u + 0.02 * np.sin(20 * u)
     across = 0.3 + 0.4 * np.cos(20 * u)
     normal = np.stack([across, 0 * u, -np.ones_like(u)])
