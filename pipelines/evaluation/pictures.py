@@ -14,11 +14,11 @@ from zero123pp.recon.metrics import roughness_deg
 from zero123pp.recon.render import render
 from zero123pp.rigs import RIGS
 
-VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "side": (90, 10), "back": (180, 10)}
+VIEWS_DEG = {"front": (0, 0), "45": (45, 15), "right": (90, 10), "back": (180, 10), "left": (270, 10), "top": (0, 75)}
 """Columns of the contact sheet: azimuth and elevation."""
 
-TILE_PX = 120
-"""Side of a picture on it."""
+TILE_PX = 200
+"""Side of a picture on it: large enough to judge."""
 
 
 def measured(pipe: ImageTo3D, path: Path, seed: int) -> tuple[Row, Asset]:

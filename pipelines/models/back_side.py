@@ -9,6 +9,9 @@ from zero123pp.images import resize_planes
 _WORK_PX = 160  # the guess is smooth: a small grid holds it
 _OUTLINE_PX = 5  # of the small grid: median window that drops outlines drawn round an object
 _FEATURE_PX = 9  # of the small grid: median window that drops eyes, buttons and letters
+_GUESS_PX = (
+    56  # a guess of the inside is brought to this first: a network that is unsure draws the front's eyes faintly
+)
 _DETAIL_SIZE = 0.012  # picture sides; finer is texture (grain, fur, scales), coarser is drawing (eyes, letters)
 
 
@@ -65,8 +68,9 @@ def back_side(
         difference = patches - carried
         carried += np.exp(-(difference**2).sum(-1, keepdims=True) / config.agreement**2) * difference
     else:
-        patches = resize_planes(guess, (work, work), Image.Resampling.BILINEAR)
-        patches = ndimage.gaussian_filter(ndimage.median_filter(patches, (_FEATURE_PX, _FEATURE_PX, 1)), (2, 2, 0))
+        coarse = resize_planes(guess, 2 * (min(work, _GUESS_PX),), Image.Resampling.BOX)
+        coarse = ndimage.median_filter(coarse, (_FEATURE_PX, _FEATURE_PX, 1))
+        patches = resize_planes(coarse, (work, work), Image.Resampling.BICUBIC)
         rgb_rim = ndimage.gaussian_filter(rgb, (config.streaks * size, config.streaks * size, 0), truncate=2)
         carried = patches + _membrane(rim - patches, free, 1.0, screen=(config.reach * work) ** -2.0)
     smooth = ndimage.gaussian_filter(carried, (1.5, 1.5, 0))

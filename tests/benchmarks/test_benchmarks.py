@@ -162,3 +162,15 @@ def test_the_comparison_runs_as_a_command(brick, tmp_path, monkeypatch, capsys):
     by_method = {row["method"]: row for row in result["rows"]}
     assert by_method["ours"]["CD"] < by_method["visual hull"]["CD"] + 0.005 and by_method["ours"]["cpu_s"] > 0
     assert "## Means over 1 objects" in (tmp_path / "out" / "recon.md").read_text()
+
+
+def test_ten_illustrations_are_drawn_and_the_same_twice():
+    drawn = _script("illustrations").illustrations()
+    assert len(drawn) == 10
+    for name, picture in drawn.items():
+        share = (picture[..., 3] > 127).mean()
+        assert picture.shape == (640, 640, 4) and 0.03 < share < 0.8, name
+        assert picture[0, 0, 3] == 0
+        assert (picture[picture[..., 3] == 255][:, :3].max(1) < 60).mean() > 0.005, name  # ink
+    cap = drawn["mushroom"]
+    assert np.array_equal(cap, _script("illustrations").illustrations()["mushroom"])

@@ -1,4 +1,4 @@
-"""Depth that follows predicted normals: depth maps are right at large and soft in detail, normals the other way round."""
+"""Depth that follows predicted normals: depths are right at large and soft in detail, normals the other way round."""
 
 import numpy as np
 

@@ -5,7 +5,7 @@ import numpy as np
 from zero123pp.errors import StageFailed
 from zero123pp.recon.prior.one_view.maps import Maps
 from zero123pp.recon.prior.one_view.relief import with_relief
-from zero123pp.recon.prior.one_view.solid import Sheets, SolidConfig
+from zero123pp.recon.prior.one_view.solid import Sheets, SolidConfig, cosines
 
 _KNOWN = 0.4
 """Alpha from which a pixel of the network has depths of the object."""
@@ -20,7 +20,7 @@ _LEAST_HOLLOW = 0.06
 """Half sides of the crop: shorter gaps along a ray are none."""
 
 _LEAST_WALL = 2.0
-"""Steps; the least thickness before and behind a gap."""
+"""Steps; the least thickness of the wall before and behind a gap; twice that beside it."""
 
 _EVEN_OUTLINE = 1.5
 """Steps, standard deviation: what the outline has finer than this is no ridge along the line of sight, but as deep as
@@ -68,9 +68,10 @@ def sheets_of(maps: Maps, alpha: np.ndarray, config: SolidConfig, thickness: flo
     hollow_front, hollow_back = (offset + (part - offset) * thickness for part in (hollow_front, hollow_back))
     if config.rounding > 0:
         half = _rounded(half, edge, step, config.rounding)
-    front, back, wall = middle - half, middle + half, _LEAST_WALL * step
-    hollow_front, hollow_back = np.maximum(hollow_front, front + wall), np.minimum(hollow_back, back - wall)
-    hollow = (gap > config.least_gap) & (hollow_back - hollow_front > _LEAST_HOLLOW)
+    front, back = middle - half, middle + half
+    hollow_front = np.maximum(hollow_front, front + _LEAST_WALL * step / cosines(front, step))
+    hollow_back = np.minimum(hollow_back, back - _LEAST_WALL * step / cosines(back, step))
+    hollow = (edge < -2 * _LEAST_WALL * step) & (gap > config.least_gap) & (hollow_back - hollow_front > _LEAST_HOLLOW)
     far = np.float32(1e3)
     return Sheets(front, back, np.where(hollow, hollow_front, far), np.where(hollow, hollow_back, -far), edge)
 

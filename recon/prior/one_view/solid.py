@@ -94,8 +94,8 @@ def filled(sheets: Sheets) -> Grid:
     first = float(sheets.front[inside].min()) - _ROOM * step
     count = int(np.ceil((float(sheets.back[inside].max()) - first) / step)) + _ROOM
     parts = (sheets.front, sheets.back, sheets.hollow_front, sheets.hollow_back)
-    cosines = (_cosine(sheets.front, step), _cosine(sheets.back, step))
-    parts = [np.ascontiguousarray(part, np.float32) for part in (*parts, *cosines, sheets.edge)]
+    slants = (cosines(sheets.front, step), cosines(sheets.back, step))
+    parts = [np.ascontiguousarray(part, np.float32) for part in (*parts, *slants, sheets.edge)]
     field = interval_field(*parts, np.float32(first), np.float32(step), count, np.float32(_MOST))
     return Grid(_without_cavities(field) if (sheets.hollow_front < sheets.hollow_back).any() else field, first)
 
@@ -113,7 +113,7 @@ def _without_cavities(field: np.ndarray) -> np.ndarray:
     )
 
 
-def _cosine(depth: np.ndarray, step: float) -> np.ndarray:
+def cosines(depth: np.ndarray, step: float) -> np.ndarray:
     """Of the angle between the normals of a depth map and its rays."""
     down, across = np.gradient(depth, step)
     return np.maximum(1 / np.sqrt(1 + down**2 + across**2), _SLANTED)

@@ -32,6 +32,9 @@ _LEAST_EVIDENCE = 0.3
 _HIDDEN_TRUST = 0.12
 """Weight of the distances behind the visible surface, over those in front of it."""
 
+_THIN = 12.0
+"""Steps; things thinner than this along a ray are left as they are, which a mirror a little aside would dissolve."""
+
 _FILLING = 0.3
 """Steps; where the hidden halves differ, solid wins by this much."""
 
@@ -174,9 +177,10 @@ def with_mirror(grid: Grid, sheets: Sheets, plane: Plane, tan_half_fov: float) -
     """Distances averaged with those in the mirror; what is seen counts for more than what is hidden behind it."""
     from zero123pp.recon.prior.one_view.kernels import mirrored_mean
 
+    thin = sheets.back - sheets.front < _THIN * grid.step  # all of it is as good as seen
     field = mirrored_mean(
         grid.field,
-        sheets.front.astype(np.float32),
+        np.where(thin, 1e3, sheets.front).astype(np.float32),
         np.float32(grid.first),
         np.float32(grid.step),
         plane.normal.astype(np.float32),
