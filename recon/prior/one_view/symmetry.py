@@ -2,8 +2,8 @@
 
 A mirror plane stands upright. It is tried on the visible surface alone: what is seen on one side must not, mirrored,
 stand in front of what is seen on the other or outside of the outline; where it meets the visible surface it is
-evidence, and where it lands behind, it shows the hidden side. A body of revolution is tried on radii: at each height the visible
-surface must be equally far from an upright axis all around.
+evidence, and where it lands behind, it shows the hidden side. A body of revolution is as wide as the outline at each
+height; the visible surface must bulge as it does.
 """
 
 from dataclasses import dataclass, replace
