@@ -10,8 +10,6 @@ _WORK_PX = 160  # the guess is smooth: a small grid holds it
 _OUTLINE_PX = 5  # of the small grid: median window that drops outlines drawn round an object
 _FEATURE_PX = 9  # of the small grid: median window that drops eyes, buttons and letters
 _GUESS_PX = 56  # a guess is brought to this first: a network that is unsure draws the front's eyes faintly
-    56  # a guess of the inside is brought to this first: a network that is unsure draws the front's eyes faintly
-)
 _DETAIL_SIZE = 0.012  # picture sides; finer is texture (grain, fur, scales), coarser is drawing (eyes, letters)
 
 
