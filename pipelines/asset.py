@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from zero123pp.diffusion import depth_picture
 from zero123pp.errors import BadInput
 from zero123pp.files import whole_folder, write_json
 from zero123pp.images import GRAY_BACKGROUND, is_own_png, over, own_png, tile_sheet, to_uint8
+from zero123pp.pipelines.progress import StageProgress, Stages
 from zero123pp.rigs import get_rig
 from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh, View
 
@@ -40,20 +41,20 @@ class Asset(ByContent):
     """What is written to the GLB's ``asset.extras``: model, licence, seed, version and what is guessed."""
     cutout: Cutout | None = None
 
-    def save(self, path: str | Path, *, size: float | None = None) -> Path:
+    def save(self, path: str | Path, **options: Any) -> Path:
         """Write the asset; the suffix picks the format (`zero123pp.recon.export.EXPORTERS`).
 
         Args:
             path: the file; it appears whole or not at all.
-            size: scale the longest side of the object to this many metres; None keeps the frame of the contract.
+            options: size (of the longest side, metres), origin, axes, units, texture_format, name: the fields of
+                `zero123pp.recon.export.FileOptions`. Without them the file has the frame that its readers expect.
 
         Raises:
-            BadInput: unknown suffix, or a folder that is missing, full or cannot be written to.
+            BadInput: unknown suffix, a wrong option, or a folder that is missing, full or cannot be written to.
         """
-        from zero123pp.recon.export import save
+        from zero123pp.recon.export import FileOptions, save
 
-        textured = self.textured if size is None else _scaled(self.textured, size)
-        save(textured, path, extras=dict(self.extras))
+        save(self.textured, path, extras=dict(self.extras), options=FileOptions(**options))
         return Path(path)
 
     def to_trimesh(self) -> "trimesh.Trimesh":
@@ -61,6 +62,19 @@ class Asset(ByContent):
         from zero123pp.recon.export import to_trimesh
 
         return to_trimesh(self.textured)
+
+    def preview(self, path: str | Path) -> None:
+        """Draw the asset from four sides into a PNG; BadInput when the file is not ours or cannot be written."""
+        from zero123pp.recon.export import write_preview
+
+        write_preview(self.textured, path)
+
+    def turntable(self, path: str | Path, *, progress: StageProgress | None = None) -> None:
+        """Draw the asset turning, as .webp, .gif or .mp4; errors as `zero123pp.recon.export.write_turntable`."""
+        from zero123pp.recon.export import write_turntable
+
+        with Stages(progress).stage("turntable") as report:
+            write_turntable(self.textured, path, report)
 
     def save_stages(self, folder: str | Path) -> None:
         """Write what led to the asset into ``folder``: pictures, fit.ply and report.json.
@@ -71,13 +85,13 @@ class Asset(ByContent):
 
         Raises BadInput when the folder cannot be made or written to, or holds files of these names of somebody else's.
         """
-        from zero123pp.recon.export import save
+        from zero123pp.recon.export import FileOptions, save
 
         check_stages(folder)
         with whole_folder(folder, owned=STAGE_FILES) as fresh:
             for name, pixels in self._stage_pictures().items():
                 (fresh / name).write_bytes(own_png(pixels))
-            save(self.mesh, fresh / "fit.ply")
+            save(self.mesh, fresh / "fit.ply", options=FileOptions(axes="y-up"))  # as all stages, in the world frame
             write_json(self.report, fresh / REPORT_NAME)
 
     def _stage_pictures(self) -> dict[str, np.ndarray]:
@@ -116,11 +130,3 @@ def check_stages(folder: str | Path) -> None:
         file = Path(folder, name)
         if file.suffix == ".png" and os.path.lexists(file) and not is_own_png(file):
             raise BadInput(f"{file} was not written by this program and would be replaced; move it or choose a folder")
-
-
-def _scaled(textured: TexturedMesh, size: float) -> TexturedMesh:
-    if not size > 0:
-        raise BadInput(f"size is {size} metres; expected a positive length")
-    vertices = textured.mesh.vertices
-    factor = size / float(np.ptp(vertices, axis=0).max())
-    return replace(textured, mesh=textured.mesh.with_vertices(vertices * factor))

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -99,8 +100,8 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     add(
         "--out",
         metavar="FILE",
-        help="the mesh to write; the suffix picks the format: .glb, .obj and .ply in metres with Y up, .stl in "
-        "millimetres with Z up, as slicers read it",
+        help="the mesh to write; the suffix picks the format, each as its readers expect it: .glb, .gltf and .obj in "
+        "metres with Y up, .ply in metres with Z up, .stl and .3mf in millimetres with Z up",
     )
     add(
         "--model",
@@ -119,7 +120,9 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     common_flags.add_seed(parser)
     common_flags.add_drawing(parser)
     common_flags.add_mesh(parser)
-    add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
+    common_flags.add_file(parser)
+    add("--preview", metavar="FILE", help="also draw the mesh from four sides, as .png")
+    add("--turntable", metavar="FILE", help="also draw it turning: .webp, .gif or (zero123pp[film]) .mp4")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
     add("--quiet", action="store_true", help="say nothing but errors")
     add("--report", metavar="FILE", help="also write the report of the run as JSON")
@@ -128,9 +131,11 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
 
 
 def _image_to_mesh(args: argparse.Namespace) -> int:
-    _check_usage(args)
+    start = time.perf_counter()
+    options_of_file = _check_usage(args)
     from zero123pp.files import write_json
     from zero123pp.pipelines.commands.first_run import compiling_told
+    from zero123pp.pipelines.commands.result import result_line
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.progress import terminal_bars
 
@@ -146,7 +151,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     last = ["texture", "fit"] if args.normals is None else ["texture", "normals"]
     with terminal_bars(sys.stderr.isatty() and not args.quiet) as progress, compiling_told(say, last):
         asset = pipe(**generation_flags.typed(args, Source, Generation), seed=args.seed, progress=progress)
-    asset.save(args.out, size=args.size)
+    asset.save(args.out, **options_of_file)
     if "note" in asset.extras:
         say(f"{asset.extras['model']}: {asset.extras['note']}")
     for warning in asset.report["warnings"]:
@@ -155,6 +160,14 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         write_json(asset.report, args.report)
     if args.save_stages:
         asset.save_stages(args.save_stages)
+    if args.preview:
+        asset.preview(args.preview)
+    if args.turntable:
+        with terminal_bars(sys.stderr.isatty() and not args.quiet) as progress:
+            asset.turntable(args.turntable, progress=progress)
+    mesh = asset.report["mesh"]
+    others = [path for path in (args.preview, args.turntable) if path]
+    say(result_line(args.out, mesh["faces"], mesh["watertight"], time.perf_counter() - start, others))
     return 0
 
 
@@ -166,13 +179,14 @@ def _silent(line: str) -> None:
     pass
 
 
-def _check_usage(args: argparse.Namespace) -> None:
-    """Refuse at once what would only fail after the work is done."""
+def _check_usage(args: argparse.Namespace) -> dict:
+    """Refuse at once what would only fail after the work is done; returns the options of the file."""
     from zero123pp.pipelines.commands import outputs
 
     generation_flags.check(args)
     if args.out is None:
         raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
-    if args.size is not None and not args.size > 0:
-        raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
-    outputs.check(args)
+    given = args.image or args.views
+    options = common_flags.file_options(args, Path(given if given and "\0" not in given else args.out).stem or "object")
+    outputs.check(args, options)
+    return options

@@ -1,11 +1,13 @@
 """Flags that several commands have: one meaning, one help, one way into the config. Light."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands.generation_flags import add_flag
 from zero123pp.pipelines.models import Generation, ModelOptions
 from zero123pp.pipelines.options import options_of
+from zero123pp.recon.export import AXES, ORIGINS, TEXTURE_FORMATS, UNITS
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Lighting
@@ -39,6 +41,33 @@ def add_mesh(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--faces", type=positive_int, metavar="N", help="triangles of a mesh at most (default: the preset's)")
     add("--texture-size", type=positive_int, metavar="PX", help="side of a texture in px (default: the preset's)")
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """How the asset lies in its file: ``--size``, ``--origin``, ``--axes``, ``--units`` and ``--texture-format``."""
+    add = parser.add_argument
+    add("--size", type=float, metavar="METRES", help="scale the longest side to this length (default: leave unscaled)")
+    add("--origin", choices=ORIGINS, help="center: middle of the object; base: middle of its bottom (default: as made)")
+    add(
+        "--axes",
+        choices=AXES,
+        help="y-up or z-up (default: what readers expect: y-up in .glb, .gltf and .obj, z-up in .ply, .stl and .3mf)",
+    )
+    add("--units", choices=UNITS, help="what a length of 1 means (default: mm in .stl and .3mf, else m)")
+    add(
+        "--texture-format",
+        choices=TEXTURE_FORMATS,
+        help="of the texture: jpeg is small, png exact, webp smallest and not read by all (default: jpeg in .glb and "
+        ".gltf, png beside .obj)",
+    )
+
+
+def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """What `add_file` took, as fields of `zero123pp.recon.export.FileOptions`, for an object of that name."""
+    if args.size is not None and not args.size > 0:
+        raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
+    asked = {each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format")}
+    return asked | {"name": name}
 
 
 def add_hdri(parser: argparse.ArgumentParser) -> None:

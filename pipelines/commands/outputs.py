@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zero123pp.errors import BadInput
@@ -16,7 +16,7 @@ _READ = (
 """Flags that may name files or folders to read."""
 
 
-def check(args: argparse.Namespace) -> None:
+def check(args: argparse.Namespace, options: Mapping) -> None:
     """Refuse at once a file that cannot be written, or that would land on another one.
 
     Raises:
@@ -25,7 +25,13 @@ def check(args: argparse.Namespace) -> None:
     """
     from zero123pp.files import check_folder, check_new_folder
     from zero123pp.pipelines.asset import check_stages
-    from zero123pp.recon.export import check_target
+    from zero123pp.recon.export import (
+        PREVIEW_SUFFIXES,
+        TURNTABLE_SUFFIXES,
+        FileOptions,
+        check_picture,
+        check_target,
+    )
 
     if args.save_stages:
         check_new_folder(args.save_stages)
@@ -43,7 +49,10 @@ def check(args: argparse.Namespace) -> None:
         for given, source in _inputs(args):
             if _is_same(path, source):
                 raise BadInput(f"{words} would write over {source}, which {given} reads; choose another name")
-    check_target(args.out)
+    check_target(args.out, options=FileOptions(**options))
+    for picture, suffixes in ((args.preview, PREVIEW_SUFFIXES), (args.turntable, TURNTABLE_SUFFIXES)):
+        if picture:
+            check_picture(picture, suffixes)
     if args.save_stages:
         check_stages(args.save_stages)
 
@@ -55,8 +64,9 @@ def _outputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
 
     for path in written_by(args.out):
         yield f"--out {args.out}", path
-    if args.report:
-        yield f"--report {args.report}", Path(args.report)
+    for name in ("report", "preview", "turntable"):
+        if path := getattr(args, name):
+            yield f"--{name} {path}", Path(path)
     if args.save_stages:
         for name in ("", *STAGE_FILES):
             yield f"--save-stages {args.save_stages}", Path(args.save_stages, name)

@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "exporters": ["EXPORTERS", "check_target", "save", "written_by"],
+        "options": ["AXES", "ORIGINS", "TEXTURE_FORMATS", "UNITS", "FileOptions"],
+        "show": ["PREVIEW_SUFFIXES", "TURNTABLE_SUFFIXES", "check_picture", "write_preview", "write_turntable"],
         "glb": ["encode_glb", "to_trimesh"],
     },
 )

@@ -7,17 +7,33 @@ from pathlib import Path
 from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, write_files
 from zero123pp.images import is_own_png
-from zero123pp.recon.export.exchange import MATERIAL_HEAD, encode_obj, encode_ply, encode_stl, side_names
-from zero123pp.recon.export.glb import encode_glb
+from zero123pp.recon.export.exchange import (
+    MATERIAL_HEAD,
+    encode_3mf,
+    encode_obj,
+    encode_ply,
+    encode_stl,
+    side_names,
+)
+from zero123pp.recon.export.frame import check_frame, placed
+from zero123pp.recon.export.glb import encode_glb, encode_gltf
+from zero123pp.recon.export.options import FileOptions
 from zero123pp.types import Part, TexturedMesh
 
-EXPORTERS: dict[str, Callable[[Part, str, Mapping], dict[str, bytes]]] = {
+EXPORTERS: dict[str, Callable[[Part, str, Mapping, FileOptions], dict[str, bytes]]] = {
     ".glb": encode_glb,
+    ".gltf": encode_gltf,
     ".obj": encode_obj,
     ".ply": encode_ply,
     ".stl": encode_stl,
+    ".3mf": encode_3mf,
 }
-"""Suffix -> encoder of (asset, stem of the file name, extras): the bytes of each file by name, the main one last."""
+"""Suffix -> encoder of (asset in the file's frame, stem of the file name, extras, options): the bytes of each file by
+name, the main one last."""
+
+
+_TEXTURES = {".obj": (None, "png"), ".ply": (None,), ".stl": (None,), ".3mf": (None,)}
+_TEXTURE_HINT = "the texture beside an .obj is a PNG, and .ply, .stl and .3mf have none"
 
 
 def written_by(path: str | Path) -> list[Path]:
@@ -28,18 +44,22 @@ def written_by(path: str | Path) -> list[Path]:
     return [*(path.with_name(name) for name in beside), path]
 
 
-def check_target(path: str | Path, *, overwrite: bool = True) -> None:
+def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptions = FileOptions()) -> None:
     """Refuse early what `save` would refuse.
 
     Raises:
-        BadInput: unknown suffix, a folder in the way, a missing or read-only folder, a name that the file system does
-            not take, a texture or material of somebody else's in the place of ours, or (without ``overwrite``) a
-            file that exists.
+        BadInput: unknown suffix, options that the format cannot have, a folder in the way, a missing or read-only
+            folder, a name that the file system does not take, a texture or material of somebody else's in the place of
+            ours, or (without ``overwrite``) a file that exists.
     """
     path = Path(path)
     if path.suffix.lower() not in EXPORTERS:
         known = ", ".join(EXPORTERS)
         raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose one of {known}")
+    suffix = path.suffix.lower()
+    check_frame(options, suffix)
+    if options.texture_format not in _TEXTURES.get(suffix, (options.texture_format,)):
+        raise BadInput(f"--texture-format {options.texture_format} does not go with {suffix}; {_TEXTURE_HINT}")
     *beside, main = written_by(path)
     for file in (*beside, main):
         check_folder(file)
@@ -61,23 +81,31 @@ def _is_own(file: Path) -> bool:
         return False
 
 
-def save(asset: Part, path: str | Path, *, extras: Mapping | None = None, overwrite: bool = True) -> None:
+def save(
+    asset: Part,
+    path: str | Path,
+    *,
+    extras: Mapping | None = None,
+    overwrite: bool = True,
+    options: FileOptions = FileOptions(),
+) -> None:
     """Write an asset; the file appears whole or not at all.
 
     Args:
-        asset: in the world frame, which is that of the file (an STL: Z up, millimetres).
+        asset: in the world frame; that of the file is `zero123pp.recon.export.frame.FRAMES`, or as ``options`` say.
         path: its suffix picks the format. OBJ puts its material and texture beside it, under the same stem (or
             one of plain characters, see `zero123pp.recon.export.exchange.side_names`).
         extras: JSON-ready facts about the asset; a GLB carries them in ``asset.extras``, other formats have no place.
         overwrite: replace a file that exists.
+        options: origin, size, axes, units, the texture's format, and the name in the file.
 
     Raises:
         BadInput: as `check_target`; also for a full disk, an empty mesh, or extras that JSON cannot hold.
     """
-    check_target(path, overwrite=overwrite)
+    check_target(path, overwrite=overwrite, options=options)
     suffix, path = Path(path).suffix.lower(), written_by(path)[-1]
     if not len((asset.mesh if isinstance(asset, TexturedMesh) else asset).faces):
         raise BadInput(f"cannot write {path.name}: the mesh has no faces")
-    contents = EXPORTERS[suffix](asset, path.stem, extras or {})
+    contents = EXPORTERS[suffix](placed(asset, options, suffix), path.stem, extras or {}, options)
     main = contents.pop(path.stem + suffix)
     write_files(path.parent, contents | {path.name: main}, path.name)  # the name as given, "TOY.GLB" too

@@ -1,9 +1,10 @@
-"""Binary glTF 2.0 (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html): one mesh, one material, one file.
+"""glTF 2.0 (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html): one mesh, one material, one file.
 
 Written here and not by trimesh, because importing trimesh costs more time than the whole export, and it writes vertex
 colours as they are where glTF wants them linear.
 """
 
+import base64
 import json
 import struct
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ import numpy as np
 
 from zero123pp import __version__
 from zero123pp.errors import BadInput, StageFailed
-from zero123pp.images import encode_png, srgb_to_linear
+from zero123pp.images import srgb_to_linear
+from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.texture_file import MIME, encode_texture
 from zero123pp.recon.meshing import smooth_normals
 from zero123pp.types import Mesh, Part, TexturedMesh
 
@@ -26,42 +29,77 @@ METALLIC, ROUGHNESS = 0.0, 1.0
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125
 _VERTICES, _INDICES = 34962, 34963
 _LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP_TO_EDGE = 9729, 9987, 33071
+_WEBP = "EXT_texture_webp"
 _JSON, _BIN = b"JSON", b"BIN\0"
 
 
-def encode_glb(asset: Part, stem: str, extras: Mapping) -> dict[str, bytes]:
-    """One file, equal bytes for equal input; see `zero123pp.recon.export.EXPORTERS`."""
+def encode_glb(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:
+    """One binary file, equal bytes for equal input; see `zero123pp.recon.export.EXPORTERS`."""
+    builder, document = _document(asset, extras, options)
+    content = builder.glb(document)
+    check_glb(content)
+    return {f"{stem}.glb": content}
+
+
+def encode_gltf(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:
+    """One JSON file with its buffer in it, so that nothing has to lie beside it."""
+    builder, document = _document(asset, extras, options)
+    return {f"{stem}.gltf": builder.gltf(document)}
+
+
+def _document(asset: Part, extras: Mapping, options: FileOptions) -> tuple["_Builder", dict]:
+    """The scene of one node, and the builder that has its buffer."""
     mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
     builder = _Builder()
+    name = {"name": options.name}
     attributes = {"POSITION": builder.vertices(mesh.vertices, bounds=True)}
-    material = {"pbrMetallicRoughness": {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}}
+    material = name | {"pbrMetallicRoughness": {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}}
     document = {}
     if isinstance(asset, TexturedMesh):
         normals = smooth_normals(mesh) if asset.normals is None else asset.normals
         attributes["NORMAL"] = builder.vertices(_unit(normals))
         attributes["TEXCOORD_0"] = builder.vertices(asset.uvs * [1, -1] + [0, 1])
         material["pbrMetallicRoughness"] |= {"baseColorTexture": {"index": 0}}
-        document = {
-            "textures": [{"source": 0, "sampler": 0}],
-            "images": [{"bufferView": builder.view(encode_png(asset.base_color)), "mimeType": "image/png"}],
-            "samplers": [
-                {
-                    "magFilter": _LINEAR,
-                    "minFilter": _LINEAR_MIPMAP_LINEAR,
-                    "wrapS": _CLAMP_TO_EDGE,
-                    "wrapT": _CLAMP_TO_EDGE,
-                }
-            ],
-        }
+        document = _texture(builder, asset, options.texture_format or "jpeg", name)
     else:
         attributes["NORMAL"] = builder.vertices(_unit(smooth_normals(mesh)))
         if mesh.colors is not None:
             # Floats: 8 bits merge dark shades of linear light, and trimesh reads 16 bits wrongly.
             attributes["COLOR_0"] = builder.vertices(srgb_to_linear(mesh.colors / 255))
     primitive = {"attributes": attributes, "indices": builder.indices(_proper_faces(mesh)), "material": 0}
-    content = builder.glb({"meshes": [{"primitives": [primitive]}], "materials": [material]} | document, extras)
-    check_glb(content)
-    return {f"{stem}.glb": content}
+    node = {"mesh": 0} | name
+    if "licence" in extras:  # Blender drops what stands under "asset"
+        node["extras"] = {"licence": extras["licence"]}
+    meshes = [name | {"primitives": [primitive]}]
+    asset_words = {"version": "2.0", "generator": f"zero123pp {__version__}"}
+    return builder, {
+        "asset": asset_words | ({"extras": dict(extras)} if extras else {}),
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [node],
+        "meshes": meshes,
+        "materials": [material],
+        **document,
+    }
+
+
+def _texture(builder: "_Builder", asset: TexturedMesh, texture_format: str, name: Mapping) -> dict:
+    """The parts of the document about the texture; WebP is no core glTF and needs a reader of its extension."""
+    content = encode_texture(asset.base_color, texture_format)
+    is_webp = texture_format == "webp"
+    texture = {"sampler": 0} | ({"extensions": {_WEBP: {"source": 0}}} if is_webp else {"source": 0})
+    sampler = {
+        "magFilter": _LINEAR,
+        "minFilter": _LINEAR_MIPMAP_LINEAR,
+        "wrapS": _CLAMP_TO_EDGE,
+        "wrapT": _CLAMP_TO_EDGE,
+    }
+    return {
+        "textures": [texture],
+        "images": [{"bufferView": builder.view(content), "mimeType": MIME[texture_format], **name}],
+        "samplers": [sampler],
+        **({"extensionsUsed": [_WEBP], "extensionsRequired": [_WEBP]} if is_webp else {}),
+    }
 
 
 class _Builder:
@@ -98,27 +136,25 @@ class _Builder:
         flat = np.ascontiguousarray(faces.reshape(-1), "<u2" if small else "<u4")
         return self.accessor(flat, _INDICES, _UINT16 if small else _UINT32, "SCALAR")
 
-    def glb(self, document: Mapping, extras: Mapping) -> bytes:
-        """The whole file."""
-        asset = {"version": "2.0", "generator": f"zero123pp {__version__}"}
-        tree = {
-            "asset": asset | ({"extras": dict(extras)} if extras else {}),
-            "scene": 0,
-            "scenes": [{"nodes": [0]}],
-            "nodes": [{"mesh": 0, "name": "object"}],
-            **document,
-            "accessors": self.accessors,
-            "bufferViews": self.views,
-            "buffers": [{"byteLength": len(self.binary)}],
-        }
-        try:
-            text = json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"extras cannot be written as JSON: {error}") from error
+    def glb(self, document: Mapping) -> bytes:
+        """The whole file, binary."""
+        text = self._json(document, {"byteLength": len(self.binary)})
         text += b" " * (-len(text) % 4)
         binary = bytes(self.binary) + b"\0" * (-len(self.binary) % 4)
         chunks = struct.pack("<I4s", len(text), _JSON) + text + struct.pack("<I4s", len(binary), _BIN) + binary
         return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+    def gltf(self, document: Mapping) -> bytes:
+        """The whole file, as text."""
+        uri = "data:application/octet-stream;base64," + base64.b64encode(self.binary).decode("ascii")
+        return self._json(document, {"byteLength": len(self.binary), "uri": uri})
+
+    def _json(self, document: Mapping, buffer: Mapping) -> bytes:
+        tree = {**document, "accessors": self.accessors, "bufferViews": self.views, "buffers": [buffer]}
+        try:
+            return json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"extras cannot be written as JSON: {error}") from error
 
 
 def check_glb(content: bytes) -> dict:

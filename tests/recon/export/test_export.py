@@ -14,7 +14,7 @@ from shapes import icosphere, painted
 from zero123pp import __version__
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_uint8
-from zero123pp.recon.export import EXPORTERS, check_target, save
+from zero123pp.recon.export import EXPORTERS, FileOptions, check_target, save
 from zero123pp.recon.export.glb import check_glb, to_trimesh
 from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing.normals import smooth_normals
@@ -75,11 +75,11 @@ def test_glb_material_is_matt_opaque_and_single_sided(tmp_path, textured):
     assert pbr["metallicFactor"] == 0.0 and pbr["roughnessFactor"] == 1.0
     assert "baseColorFactor" not in pbr and not material.get("doubleSided") and "alphaMode" not in material
     assert set(tree["meshes"][0]["primitives"][0]["attributes"]) == {"POSITION", "NORMAL", "TEXCOORD_0"}
-    assert tree["images"][0]["mimeType"] == "image/png" and "extensionsUsed" not in tree
+    assert tree["images"][0]["mimeType"] == "image/jpeg" and "extensionsUsed" not in tree
 
 
 def test_textured_glb_round_trip_keeps_the_frame_and_every_texel(tmp_path, textured):
-    save(textured, tmp_path / "asset.glb")
+    save(textured, tmp_path / "asset.glb", options=FileOptions(texture_format="png"))
     (part,) = load_parts(tmp_path / "asset.glb")
     assert np.array_equal(part.mesh.vertices, textured.mesh.vertices)
     assert np.array_equal(part.mesh.faces, textured.mesh.faces)
@@ -90,7 +90,7 @@ def test_textured_glb_round_trip_keeps_the_frame_and_every_texel(tmp_path, textu
 @pytest.mark.parametrize("suffix", [".glb", ".ply", ".obj"])
 def test_vertex_colors_round_trip(tmp_path, colored, suffix):
     path = tmp_path / f"asset{suffix}"
-    save(colored, path)
+    save(colored, path, options=FileOptions(axes="y-up"))
     (part,) = load_parts(path)
     order = np.lexsort(part.vertices.T), np.lexsort(colored.vertices.T)
     assert np.allclose(part.vertices[order[0]], colored.vertices[order[1]], atol=1e-6)
@@ -226,7 +226,7 @@ def test_permissions_follow_the_umask(tmp_path, colored):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("asset.fbx", "unknown suffix '.fbx'; choose one of .glb, .obj, .ply, .stl"),
+        ("asset.fbx", "unknown suffix '.fbx'; choose one of .glb, .gltf, .obj, .ply, .stl, .3mf"),
         ("asset", "unknown suffix ''"),
         ("folder.glb", "is a folder"),
         ("missing/asset.glb", "does not exist"),
@@ -312,3 +312,22 @@ def test_png_has_no_profile(tmp_path, textured):
     save(textured, tmp_path / "asset.obj")
     with Image.open(tmp_path / "asset_texture.png") as picture:
         assert picture.mode == "RGB" and not {"icc_profile", "gamma"} & set(picture.info)
+
+
+@pytest.mark.parametrize("texture_format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("suffix", [".glb", ".gltf"])
+def test_textures_of_every_format_are_valid_and_look_the_same(tmp_path, textured, validate_glb, texture_format, suffix):
+    """A smooth texture, as baked ones are: JPEG and WebP keep it to more than 40 dB."""
+    waves = np.sin(np.arange(64)[:, None, None] / 9 + np.arange(64)[None, :, None] / 7 + np.arange(3)) * 0.4 + 0.5
+    smooth = TexturedMesh(textured.mesh, textured.uvs, to_uint8(waves), textured.normals)
+    path = tmp_path / f"a{suffix}"
+    options = FileOptions(texture_format=texture_format, name="my toy")
+    save(smooth, path, options=options, extras={"licence": "CC-BY-NC 4.0", "seed": 1})
+    tree = document(path) if suffix == ".glb" else json.loads(path.read_text())
+    validate_glb(path, totalTriangleCount=len(smooth.mesh.faces), hasTextures=True)
+    assert tree.get("extensionsRequired") == (["EXT_texture_webp"] if texture_format == "webp" else None)
+    assert {tree[kind][0]["name"] for kind in ("nodes", "meshes", "materials", "images")} == {"my toy"}
+    assert tree["nodes"][0]["extras"] == {"licence": "CC-BY-NC 4.0"} and tree["asset"]["extras"]["seed"] == 1
+    (part,) = load_parts(path)
+    error = np.mean((part.base_color.astype(float) - smooth.base_color) ** 2)
+    assert 10 * np.log10(255**2 / max(error, 1e-9)) > (99 if texture_format == "png" else 40)

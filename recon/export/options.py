@@ -1,0 +1,43 @@
+"""How an asset lies in its file, and how its texture is kept. Imports nothing heavy."""
+
+import math
+from dataclasses import dataclass
+
+from zero123pp.errors import BadInput
+
+ORIGINS = ("center", "base")
+"""Middle of the bounding box; middle of its bottom, the point that stands on a floor."""
+AXES = ("y-up", "z-up")
+"""Y up and front to +Z, as glTF has it; Z up and front to -Y, as Blender and slicers have it."""
+UNITS = ("m", "mm")
+TEXTURE_FORMATS = ("jpeg", "png", "webp")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """Choices for `zero123pp.recon.export.save`; None is what readers of the format expect (`FRAMES`)."""
+
+    origin: str | None = None
+    """One of `ORIGINS`; None leaves it where the asset has it."""
+    size: float | None = None
+    """Length of the longest side, metres; None leaves the asset's."""
+    axes: str | None = None
+    """One of `AXES`."""
+    units: str | None = None
+    """One of `UNITS`: what a length of 1 in the file means."""
+    texture_format: str | None = None
+    """One of `TEXTURE_FORMATS`; None is JPEG in a .glb and a .gltf, PNG beside an .obj."""
+    name: str = "object"
+    """Of node, mesh, material and picture."""
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("origin", self.origin, ORIGINS),
+            ("axes", self.axes, AXES),
+            ("units", self.units, UNITS),
+            ("texture format", self.texture_format, TEXTURE_FORMATS),
+        ):
+            if value is not None and value not in known:
+                raise BadInput(f"{what} is {value!r}; expected {' or '.join(known)}")
+        if self.size is not None and not (self.size > 0 and math.isfinite(self.size)):
+            raise BadInput(f"size is {self.size} metres; expected a positive length")
