@@ -318,7 +318,7 @@ def test_png_has_no_profile(tmp_path, textured):
 @pytest.mark.parametrize("suffix", [".glb", ".gltf"])
 def test_textures_of_every_format_are_valid_and_look_the_same(tmp_path, textured, validate_glb, texture_format, suffix):
     """A smooth texture, as baked ones are: JPEG and WebP keep it to more than 40 dB."""
-    waves = np.sin(np.arange(64)[:, None, None] / 9 + np.arange(64)[None, :, None] / 7 + np.arange(3)) * 0.4 + 0.5
+    waves = np.sin(np.arange(64)[:, None, None] / 30 + np.arange(64)[None, :, None] / 20 + np.arange(3)) * 0.4 + 0.5
     smooth = TexturedMesh(textured.mesh, textured.uvs, to_uint8(waves), textured.normals)
     path = tmp_path / f"a{suffix}"
     options = FileOptions(texture_format=texture_format, name="my toy")
