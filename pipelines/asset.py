@@ -57,6 +57,28 @@ class Asset(ByContent):
         save(self.textured, path, extras=dict(self.extras), options=FileOptions(**options))
         return Path(path)
 
+    def export(
+        self,
+        path: str | Path,
+        *,
+        faces: int | None = None,
+        lods: int = 1,
+        collision: str | None = None,
+        texture_size: int | None = None,
+        **options: Any,
+    ) -> list[Path]:
+        """Like `save`, with fewer triangles, levels of detail, a convex hull or a smaller texture beside the file.
+
+        See `zero123pp.recon.export.export`, which does the same for a .glb of ours; returns the files.
+        """
+        from zero123pp.recon.export import FileOptions, export
+
+        written = export(
+            self.textured, path, faces=faces, lods=lods, collision=collision, texture_size=texture_size,
+            extras=dict(self.extras), options=FileOptions(**options),
+        )  # fmt: skip
+        return [each.path for each in written]
+
     def to_trimesh(self) -> "trimesh.Trimesh":
         """The textured mesh as a `trimesh.Trimesh`."""
         from zero123pp.recon.export import to_trimesh

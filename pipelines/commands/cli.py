@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "render multiview": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
     "render solids": ("render_solids", "meshes decoded for the training of the one-picture network"),
     "render shapes": ("render_shapes", "views and distances of meshes, to train the shape prior"),
+    "export": ("export", "other files of a finished .glb: fewer triangles, levels of detail, a hull, other formats"),
     "warm": ("warm", "compile all kernels now, so that the first run is as fast as all others"),
     "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),
     "train matting": ("train_matting", "train the bundled cutout network"),

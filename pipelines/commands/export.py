@@ -1,0 +1,46 @@
+"""A finished .glb to other files without a new fit: `run.py export toy.glb --out small.glb --faces 2000`."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from zero123pp.pipelines.commands import common_flags
+from zero123pp.recon.export import COLLISIONS, FileOptions, export
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``export`` to ``parser``."""
+    add = parser.add_argument
+    add("asset", metavar="IN.glb", help="an asset of this program, .glb or .gltf")
+    add("--out", required=True, metavar="FILE", help="the file to write; the suffix picks the format")
+    add("--faces", type=common_flags.positive_int, metavar="N", help="triangles at most (default: all)")
+    add(
+        "--lods",
+        type=common_flags.positive_int,
+        default=1,
+        metavar="N",
+        help="levels of detail, each with half the triangles of the one before, same texture, beside --out as "
+        "toy_lod1.glb, toy_lod2.glb, ... (default: 1)",
+    )
+    add("--collision", choices=COLLISIONS, help="also write toy_collision.glb: hull, a convex one")
+    add("--texture-size", type=common_flags.positive_int, metavar="PX", help="side of the texture (default: as it is)")
+    common_flags.add_file(parser)
+    add("--quiet", action="store_true", help="say nothing but errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files; 0."""
+    from zero123pp.pipelines.commands.result import result_line
+
+    start = time.perf_counter()
+    options = FileOptions(**common_flags.file_options(args, Path(args.asset).stem))
+    written = export(
+        args.asset, args.out, faces=args.faces, lods=args.lods, collision=args.collision,
+        texture_size=args.texture_size, options=options,
+    )  # fmt: skip
+    if not args.quiet:
+        seconds = time.perf_counter() - start
+        for each in written:
+            sys.stderr.write(f"{result_line(each.path, each.faces, each.watertight, seconds)}\n")
+    return 0

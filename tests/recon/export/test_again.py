@@ -1,0 +1,195 @@
+"""From a finished .glb to other files of it: levels of detail, hulls, smaller textures, all formats."""
+
+import json
+import os
+from functools import cache
+
+import numpy as np
+import pytest
+import trimesh
+from read_3mf import read_3mf
+from shapes import icosphere, painted
+from toy import toy_mesh
+
+from zero123pp.cameras import orbit_camera
+from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.images import to_uint8
+from zero123pp.recon.export import EXPORTERS, FileOptions, export, save
+from zero123pp.recon.export.fewer_faces import HULL_CORNERS, hull, with_faces
+from zero123pp.recon.export.frame import FRAMES
+from zero123pp.recon.export.glb import check_glb
+from zero123pp.recon.load import load_parts
+from zero123pp.recon.meshing import is_sound, welded
+from zero123pp.recon.render import render
+from zero123pp.types import Mesh, TexturedMesh
+
+pytestmark = pytest.mark.quick
+
+OBJECTS = ("ball", "egg", "disc", "bear", "wave")
+
+
+@cache
+def shape(kind) -> Mesh:
+    if kind == "bear":
+        return toy_mesh(40)
+    ball = icosphere(4)
+    x, y, _ = ball.vertices.T
+    points = {
+        "ball": ball.vertices,
+        "egg": ball.vertices * [0.6, 1, 0.5],
+        "disc": ball.vertices * [1, 0.1, 0.8],
+        "wave": ball.vertices * (1 + 0.2 * np.sin(9 * x) * np.cos(7 * y))[:, None],
+    }[kind]
+    return Mesh(points, ball.faces)
+
+
+@cache
+def asset(kind) -> TexturedMesh:
+    """Cut in two charts, front and back, with a texture painted by place."""
+    mesh = shape(kind)
+    side = mesh.vertices[mesh.faces].mean(1)[:, 2] > 0
+    front, back = mesh.faces[side], mesh.faces[~side]
+    used = [np.unique(front), np.unique(back)]
+    count = len(used[0])
+    faces = np.concatenate([np.searchsorted(used[0], front), np.searchsorted(used[1], back) + count])
+    vertices = np.concatenate([mesh.vertices[each] for each in used])
+    flat = (vertices[:, :2] - vertices.min(0)[:2]) / np.ptp(vertices, axis=0)[:2]
+    uvs = flat * [0.46, 0.92] + [0.02, 0.04] + np.where(np.arange(len(vertices))[:, None] < count, 0, [0.5, 0])
+    v, u = np.meshgrid(1 - (np.arange(256) + 0.5) / 256, (np.arange(256) + 0.5) / 256, indexing="ij")
+    texture = painted(np.stack([u * 2 - (u > 0.5), v, u > 0.5], -1).reshape(-1, 3)).reshape(256, 256, 3)
+    return TexturedMesh(Mesh(vertices, faces.astype(np.int32)), uvs, to_uint8(texture))
+
+
+@pytest.fixture(params=OBJECTS)
+def glb(request, tmp_path):
+    save(asset(request.param), tmp_path / "in.glb", extras={"licence": "CC0", "seed": 3})
+    return tmp_path / "in.glb"
+
+
+def drawn(parts, azimuth):
+    return render(parts, orbit_camera(azimuth, 15, 2.6, 30, 96))
+
+
+def read_back(path):
+    """What a reader of the format has in the world frame, drawable."""
+    if path.suffix == ".3mf":
+        vertices, faces, colors = read_3mf(path)
+        part = Mesh(vertices[faces].reshape(-1, 3), np.arange(faces.size).reshape(-1, 3), colors.reshape(-1, 3))
+    else:
+        (part,) = load_parts(path)
+    mesh = part.mesh if isinstance(part, TexturedMesh) else part
+    vertices = mesh.vertices / (1000 if FRAMES[path.suffix].units == "mm" else 1)
+    if FRAMES[path.suffix].axes == "z-up":
+        x, y, z = vertices.T
+        vertices = np.stack([x, z, -y], 1)
+    mesh = mesh.with_vertices(vertices)
+    return TexturedMesh(mesh, part.uvs, part.base_color) if isinstance(part, TexturedMesh) else mesh
+
+
+@pytest.mark.parametrize("suffix", EXPORTERS)
+def test_the_object_looks_the_same_out_of_every_format(glb, suffix):
+    """Rendered from four sides; an STL has no colours, so its depth is compared."""
+    out = glb.with_name(f"out{suffix}")
+    (written,) = export(glb, out)
+    assert written.path == out and written.watertight
+    (given,), found = load_parts(glb), read_back(out)
+    for azimuth in (0, 90, 180, 270):
+        want, got = drawn(given, azimuth), drawn(found, azimuth)
+        assert np.abs(want.alpha - got.alpha).mean() < 0.002
+        assert np.abs(want.depth - got.depth)[(want.depth > 0) & (got.depth > 0)].max() < 1e-3
+        seen = (want.alpha == 1) & (got.alpha == 1)
+        error = np.abs(want.rgb - got.rgb)[seen].mean()
+        if suffix != ".stl":
+            assert error < (0.03 if suffix in (".ply", ".3mf") else 0.01)
+
+
+def test_levels_of_detail_share_one_texture_and_stay_closed(glb, validate_glb):
+    pytest.importorskip("meshoptimizer", reason="the extra lods")
+    out = glb.with_name("toy.glb")
+    written = export(glb, out, faces=2000, lods=3)
+    assert [each.path.name for each in written] == ["toy.glb", "toy_lod1.glb", "toy_lod2.glb"]
+    (given,) = load_parts(glb)
+    textures = []
+    for each, wanted in zip(written, (2000, 1000, 500)):
+        assert wanted * 0.99 <= each.faces <= wanted and each.watertight
+        validate_glb(each.path, totalTriangleCount=each.faces)
+        (part,) = load_parts(each.path)
+        assert is_sound(welded(Mesh(part.mesh.vertices, part.mesh.faces)))
+        textures.append(part.base_color.tobytes())
+        want, got = drawn(given, 30), drawn(part, 30)
+        assert np.abs(want.alpha - got.alpha).mean() < 0.01
+        seen = (want.alpha == 1) & (got.alpha == 1)
+        assert np.abs(want.rgb - got.rgb)[seen].mean() < 0.03
+    assert len(set(textures)) == 1
+    assert check_glb(out.read_bytes())["asset"]["extras"] == {"licence": "CC0", "seed": 3}
+
+
+def test_a_hull_is_convex_and_has_the_object_inside(glb):
+    export(glb, glb.with_name("toy.glb"), collision="hull")
+    solid = trimesh.load(glb.with_name("toy_collision.glb"), force="mesh")
+    solid.merge_vertices(merge_norm=True)
+    assert solid.is_watertight and solid.is_convex and solid.volume > 0 and len(solid.vertices) <= HULL_CORNERS
+    (given,) = load_parts(glb)
+    out = (given.mesh.vertices[:, None] - solid.triangles_center[None]) * solid.face_normals[None]
+    assert out.sum(-1).max() < 1e-5
+    assert solid.volume < 1.1 * trimesh.convex.convex_hull(given.mesh.vertices).volume
+
+
+def test_origin_and_size_are_those_of_the_whole(glb):
+    export(glb, glb.with_name("toy.glb"), collision="hull", options=FileOptions(origin="base", size=0.2))
+    toy, solid = (trimesh.load(glb.with_name(name), force="mesh") for name in ("toy.glb", "toy_collision.glb"))
+    assert toy.extents.max() == pytest.approx(0.2, rel=1e-5) and toy.bounds[0][1] == pytest.approx(0, abs=1e-6)
+    assert np.abs(toy.bounds - solid.bounds).max() < 0.01
+
+
+def test_a_smaller_texture(glb):
+    export(glb, glb.with_name("toy.glb"), texture_size=64, options=FileOptions(texture_format="png"))
+    (part,) = load_parts(glb.with_name("toy.glb"))
+    assert part.base_color.shape == (64, 64, 3)
+    (given,) = load_parts(glb)
+    means = given.base_color.reshape(64, 4, 64, 4, 3).mean((1, 3))
+    assert np.abs(part.base_color - means).max() <= 1
+    export(glb, glb.with_name("toy.glb"), texture_size=4096, options=FileOptions(texture_format="png"))
+    assert load_parts(glb.with_name("toy.glb"))[0].base_color.shape == (256, 256, 3)  # never enlarged
+
+
+def test_a_hull_of_something_flat_is_refused():
+    with pytest.raises(BadInput, match="flat"):
+        hull(Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2], [1, 3, 2]]))
+
+
+def test_without_its_library_fewer_triangles_are_refused_by_name(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "meshoptimizer", None)
+    with pytest.raises(MissingBackend, match=r"zero123pp\[lods\]"):
+        with_faces(asset("ball"), 100)
+
+
+@pytest.mark.parametrize(
+    ("out", "more", "words"),
+    [
+        ("in.glb", {}, "would write over"),
+        ("toy.glb", {"lods": 0}, "0 levels of detail"),
+        ("toy.glb", {"faces": 3}, "at least 4"),
+        ("toy.glb", {"texture_size": 0}, "expected 1 to 8192"),
+        ("toy.glb", {"collision": "boxes"}, "expected hull"),
+        ("toy.fbx", {}, "unknown suffix"),
+        ("theirs.glb", {"collision": "hull"}, "theirs_collision.glb was not written by this program"),
+        ("toy.glb", {"lods": 2, "options": FileOptions(axes="z-up")}, "--axes z-up does not go with .glb"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_written(tmp_path, out, more, words):
+    save(asset("ball"), tmp_path / "in.glb")
+    (tmp_path / "theirs_collision.glb").write_bytes(b"theirs")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(BadInput, match=words):
+        export(tmp_path / "in.glb", tmp_path / out, **more)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", [b"", b"glTF", b"glTF" + b"\xff" * 60, json.dumps({"asset": 3}).encode()])
+def test_broken_sources_are_refused(tmp_path, content):
+    (tmp_path / "in.glb").write_bytes(content)
+    for source in ("in.glb", "missing.glb", "toy.ply"):
+        with pytest.raises(BadInput):
+            export(tmp_path / source, tmp_path / "out.glb")
+    assert os.listdir(tmp_path) == ["in.glb"]
