@@ -39,6 +39,8 @@ class FitConfig:
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
     """Weight of distances staying distances: squared deviation of their slope from 1, per node near the surface."""
+    vessel_wall: float = 1.0
+    """Wall of the vessel, open above, that the first level tries as a start beside the hull, in its voxels; 0: none."""
     hull_tolerance_px: float = 3.0
     """How far the surface may leave the visual hull, px of a 320 px picture."""
     hull_outlier_views: int = 0
@@ -66,6 +68,8 @@ class FitConfig:
                 raise ConfigError(
                     f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"
                 )
+        if not 0 <= self.vessel_wall < np.inf:
+            raise ConfigError(f"vessel_wall is {self.vessel_wall}; expected a number of voxels of at least 0")
         if not 0 <= self.hull_tolerance_px < np.inf:
             raise ConfigError(f"hull_tolerance_px is {self.hull_tolerance_px}; expected a number of at least 0")
         if not 0 <= self.radius < np.inf:

@@ -10,6 +10,7 @@ import numpy as np
 from zero123pp.recon.field import Field, resize_grid
 from zero123pp.recon.fitting.config import FitConfig
 from zero123pp.recon.fitting.frame import Frame
+from zero123pp.recon.fitting.vessels import BETTER, hollowed
 from zero123pp.types import View
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class FittedLevel:
 
 def fit_levels(
     views: Sequence[View], frame: Frame, config: FitConfig, rng: np.random.Generator, pool: Executor,
-    workers: int, progress: Callable[[int], None],
+    workers: int, progress: Callable[[float], None],
 ) -> FittedLevel:  # fmt: skip
     """Fit all levels, each from where the one before it ended.
 
@@ -46,10 +47,17 @@ def fit_levels(
     shares, ended = _steps_of_levels(config), None
     for level, coarse in enumerate(config.levels):
         solver, hull = _begin(views, frame, round(coarse * frame.finer), ended, config, pool, workers)
-        draw = _batches(solver.ray_count, round(config.rays * (coarse / 64) ** 2), rng)
-        for index in range(shares[level]):
-            _advance(solver, next(draw), level, index / shares[level], config)
-            progress(sum(shares[:level]) + index + 1)
+        before, state = sum(shares[:level]), rng.bit_generator.state
+        races = level == 0 and config.vessel_wall > 0
+        part = 0.5 if races else 1.0
+        loss = _run(solver, level, shares[level], config, rng, lambda step: progress(before + part * step))  # noqa: B023
+        if races:
+            hollow, _ = _begin(views, frame, len(hull), None, config, pool, workers, wall=config.vessel_wall)
+            rng.bit_generator.state = state  # the same rays for both
+            hollow_loss = _run(
+                hollow, level, shares[level], config, rng, lambda step: progress((shares[0] + step) / 2)
+            )  # fmt: skip
+            solver = hollow if hollow_loss < BETTER * loss else solver
         voxel = frame.voxel(len(hull))
         field = Field(solver.sdf * voxel, solver.color, frame.half_extent)
         ended = FittedLevel(field, (solver.sdf - hull) * voxel)
@@ -58,9 +66,12 @@ def fit_levels(
 
 def _begin(
     views: Sequence[View], frame: Frame, resolution: int, before: FittedLevel | None, config: FitConfig, pool: Executor,
-    workers: int,
+    workers: int, wall: float = 0.0,
 ) -> tuple["Solver", np.ndarray]:  # fmt: skip
-    """The solver of a level that begins where the one ``before`` ended, and the hull (n, n, n) in its voxels."""
+    """The solver of a level that begins where the one ``before`` ended, and the hull (n, n, n) in its voxels.
+
+    The first level begins from the hull, or with a ``wall`` from the hollow one.
+    """
     from zero123pp.recon.fitting.solver import Solver
     from zero123pp.recon.fitting.targets import REACH, level_targets, seen_colors
 
@@ -68,12 +79,27 @@ def _begin(
     hull = frame.hull(resolution) / voxel
     wanted = level_targets(views, hull, frame.half_extent, config)
     if before is None:
-        start, color = hull, seen_colors(wanted.views, hull, frame.half_extent)
+        start = hollowed(hull, wall) if wall else hull
+        color = seen_colors(wanted.views, start, frame.half_extent)
     else:
         # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
         start = hull + resize_grid(before.carved, resolution) / voxel
         color = resize_grid(before.field.color, resolution)
     return Solver(start, color, wanted.floor, wanted.rays, REACH, pool, workers), hull
+
+
+def _run(
+    solver: "Solver", level: int, steps: int, config: FitConfig, rng: np.random.Generator,
+    progress: Callable[[int], None],
+) -> float:  # fmt: skip
+    """All steps of a level; returns the mean loss of its rays over the last quarter of them."""
+    draw = _batches(solver.ray_count, round(config.rays * (config.levels[level] / 64) ** 2), rng)
+    losses = [0.0]
+    for index in range(steps):
+        _advance(solver, next(draw), level, index / steps, config)
+        losses.append(solver.losses["rgb"] + solver.losses["mask"])
+        progress(index + 1)
+    return float(np.mean(losses[-max(steps // 4, 1) :]))
 
 
 def _steps_of_levels(config: FitConfig) -> list[int]:
