@@ -15,6 +15,8 @@ from zero123pp.types import Mesh
 _NODES = 112
 _ROUNDNESS = 2.5
 """Exponent of the superellipse: 2 is an ellipse, infinity the box of the outlines alone."""
+_LEAST_NODES = 1.5
+"""Half the width of the thinnest part, nodes: thinner ones would fall through the grid. The outlines limit them."""
 _SMOOTH = 0.8
 """Standard deviation of the blur that takes out the steps between rows, nodes."""
 
@@ -46,7 +48,7 @@ def inflated(alpha: np.ndarray, per_px: float) -> Mesh:
 
 
 def _between(front: np.ndarray, side: np.ndarray, per_px: float) -> Mesh:
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter1d
 
     from zero123pp.recon.field import Field
     from zero123pp.recon.meshing import extract
@@ -58,7 +60,7 @@ def _between(front: np.ndarray, side: np.ndarray, per_px: float) -> Mesh:
     z, z_half = _positions(side, axis / per_px, rows)
     power = (x[:, :, None] ** _ROUNDNESS + z[:, None, :] ** _ROUNDNESS) ** (1 / _ROUNDNESS)
     level = (power - 1) * np.minimum(x_half[:, :, None], z_half[:, None, :]) * per_px  # about a distance
-    level = gaussian_filter(np.clip(level, -0.2, 0.2), _SMOOTH)
+    level = gaussian_filter1d(np.clip(level, -0.2, 0.2), _SMOOTH, axis=0)
     sdf = np.ascontiguousarray(level.transpose(1, 0, 2), np.float32)  # y, x, z to x, y, z
     return extract(Field(sdf, np.full((*sdf.shape, 3), 0.5, np.float32), half_extent))
 
@@ -71,6 +73,7 @@ def _positions(alpha: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> tupl
     height, width = alpha.shape
     place = np.full((len(rows), len(columns)), 3.0)
     half = np.full(place.shape, 4.0)
+    least = _LEAST_NODES * (columns[1] - columns[0])
     at = columns + width / 2
     for number, row in enumerate(rows):
         if not 0 <= row < height:
@@ -78,7 +81,7 @@ def _positions(alpha: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> tupl
         edges = np.flatnonzero(np.diff(np.concatenate([[False], alpha[row] > 0.5, [False]]).astype(np.int8)))
         if not len(edges):
             continue
-        middles, halves = (edges[::2] + edges[1::2]) / 2, (edges[1::2] - edges[::2]) / 2
+        middles, halves = (edges[::2] + edges[1::2]) / 2, np.maximum((edges[1::2] - edges[::2]) / 2, least)
         beside = np.abs(at[:, None] - middles) - halves  # below 0 inside
         nearest = beside.argmin(1)
         half[number] = halves[nearest]

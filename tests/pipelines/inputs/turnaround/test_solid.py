@@ -35,3 +35,9 @@ def test_without_a_side_the_front_is_inflated():
     assert np.ptp(found, axis=0)[:2] == pytest.approx([0.8, 0.8], abs=0.03)
     assert 0.3 < np.ptp(found[:, 2]) < 0.9
     np.testing.assert_allclose(found.max(0) + found.min(0), 0, atol=0.01)
+
+
+def test_a_thin_plate_stays():
+    plate = solid_of({"front": disc(100, 90), "left": np.ones((100, 2), np.float32)}, 0.008).vertices
+    assert np.ptp(plate, axis=0)[:2] == pytest.approx([0.72, 0.8], abs=0.04)
+    assert 0 < np.ptp(plate[:, 2]) < 0.05
