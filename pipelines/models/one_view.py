@@ -65,6 +65,8 @@ class OneViewModel(MultiViewModel):
     licence = "Apache-2.0"
     rig = "v1.2"
     settings = "preview"
+    overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
+    """As of `InflatedModel`, which stands in where the network sees nothing."""
     note = (
         "The shape, and the colours of what the picture does not show, are guessed by a small network; "
         "views from the official Zero123++ weights give a better object."
