@@ -14,7 +14,7 @@ RENAMED = {
 }
 """Old path to new path; the path of a group stands for all keys below it that are not listed themselves."""
 
-_NO_HELP = "the shape prior did not help the fit of several views (docs/prior.md)"
+_NO_HELP = "the guess of a network did not help the fit of several views (docs/reconstruction.md)"
 _UNMEASURED = "no measurement spoke for it (docs/gpu.md)"
 REMOVED: dict[str, str] = {
     "fit.prior": _NO_HELP,

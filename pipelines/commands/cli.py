@@ -22,14 +22,12 @@ SUBCOMMANDS = {
     "render objects": ("render_objects", "lit pictures of meshes, to train the cutout network"),
     "render multiview": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
     "render solids": ("render_solids", "meshes decoded for the training of the one-picture network"),
-    "render shapes": ("render_shapes", "views and distances of meshes, to train the shape prior"),
     "export": ("export", "other files of a finished .glb: fewer triangles, levels of detail, a hull, other formats"),
     "warm": ("warm", "compile all kernels now, so that the first run is as fast as all others"),
     "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),
     "train matting": ("train_matting", "train the bundled cutout network"),
     "train multiview": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
     "train one-view": ("train_one_view", "train the network that reads one picture of an object"),
-    "train prior": ("train_prior", "train the shape prior"),
 }
 """Subcommand: the module beside this one that has its ``add_arguments(parser)`` and ``run(args)``; one line of help."""
 

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hold-out", default="", metavar="NAMES", help="comma-separated panoramas kept for validation, without suffix")
     add("--out", required=True, metavar="DIR", help="folder of checkpoint.pt, log.jsonl and bundled.onnx; resumed from")
     add("--steps", type=int, metavar="N", help="optimiser steps in all (default: the recipe's)")
-    add("--size-px", type=int, metavar="PX", help="side of the training pictures, a multiple of 32 (default: 160)")
+    add("--size-px", type=int, metavar="PX", help="side of the training pictures, a multiple of 32 (default: 224)")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")

@@ -30,7 +30,7 @@ class OneViewConfig:
     up: float | None = None
     """Where the object's top points in the picture, degrees clockwise from the picture's top, -180 to 180; null: what
     the network sees."""
-    symmetry: Literal["auto", "off", "mirror", "lathe"] = "auto"
+    symmetry: Literal["auto", "off", "mirror", "lathe"] = "off"
     """auto: one that holds is used; off: none; mirror: both sides of the best upright plane are made alike; lathe: the
     body becomes one of revolution about the upright axis."""
     back: str | None = None

@@ -11,7 +11,7 @@ NEWEST = "zero123plus-v1.2"
 """Of the official checkpoints: what 'auto' looks for."""
 
 MODELS: dict[str, str | type[MultiViewModel]] = {
-    "preview": "zero123pp.pipelines.models.preview:PreviewModel",
+    "preview": "zero123pp.pipelines.models.one_view:OneViewModel",
     "inflated": "zero123pp.pipelines.models.inflated:InflatedModel",
     "zero123plus-v1.1": "zero123pp.pipelines.models.zero123plus:Zero123PlusModel",
     "zero123plus-v1.2": "zero123pp.pipelines.models.zero123plus:Zero123PlusModel",

@@ -5,14 +5,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "framing": ["REACH_MARGIN", "picture_outline", "projection", "single_view_matrix"],
         "inflate": ["InflateConfig", "Inflated", "behind_picture", "inflate"],
         "one_view.crop": ["without_small_holes"],
         "one_view.guess": ["OneViewSolid", "Wishes", "one_view_solid"],
         "one_view.maps": ["Maps", "OneViewNetwork", "bundled_one_view", "mean_of_mirrored"],
         "one_view.solid": ["SolidConfig"],
-        "network": ["INPUT_CHANNELS", "OUTLINES", "ShapePrior"],
-        "runtime": ["ELEVATION_UNIT_DEG", "SOFTNESS", "WEIGHTS_NAME", "bundled_prior"],
-        "single": ["SingleConfig", "SingleGuess", "guess_solid"],
     },
 )

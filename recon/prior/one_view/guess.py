@@ -26,7 +26,7 @@ class Wishes:
     """Of the camera over the object; None: what the network says."""
     roll_deg: float | None = None
     """Of the object's top, clockwise from the top of the picture; None: what the network says."""
-    symmetry: str = "auto"
+    symmetry: str = "off"
     """'off', 'mirror', 'lathe', or 'auto': what holds."""
 
 

@@ -1,11 +1,10 @@
-"""The cutout network: a small residual U-Net that gives one alpha logit a pixel."""
+"""The cutout network: a U-net over a pretrained encoder that gives one alpha logit a pixel."""
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-MEAN, SCALE = 0.5, 0.25
-"""The network normalises its input itself, so that the exported graph takes colours in [0, 1]."""
+from zero123pp.train import ENCODER_CHANNELS, Encoder
 
 
 def _norm(channels: int) -> nn.GroupNorm:
@@ -59,38 +58,40 @@ class GlobalAttention(nn.Module):
 
 
 class MattingNetwork(nn.Module):
-    """Encoder to 1/32 of the picture and decoder back to 1/2, with pixel shuffle to full size.
+    """EfficientNet-Lite0 as the encoder, self-attention at 1/32 of the picture, a decoder back to its full size.
 
     Args:
-        widths: channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture; multiples of 8.
+        widths: channels of the decoder at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture; multiples of 8.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128)) -> None:
+    def __init__(self, widths: tuple[int, int, int, int, int] = (32, 48, 64, 96, 128)) -> None:
         super().__init__()
         a, b, c, d, e = widths
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), Convolution(12, a))
-        self.down4 = nn.Sequential(Convolution(a, b, 2), Residual(b))
-        self.down8 = nn.Sequential(Convolution(b, c, 2), Residual(c), Residual(c))
-        self.down16 = nn.Sequential(Convolution(c, d, 2), Residual(d), Residual(d))
-        self.down32 = nn.Sequential(Convolution(d, e, 2), Residual(e), GlobalAttention(e), Residual(e))
-        self.up16 = nn.Sequential(Convolution(e + d, d), Residual(d))
-        self.up8 = nn.Sequential(Convolution(d + c, c), Residual(c))
-        self.up4 = nn.Sequential(Convolution(c + b, b), Residual(b))
-        self.up2 = Convolution(b + a, a)
+        x2, x4, x8, x16, x32 = ENCODER_CHANNELS
+        self.encoder = Encoder()
+        self.at32 = nn.Sequential(nn.Conv2d(x32, e, 1), GlobalAttention(e), Residual(e))
+        self.up16 = nn.Sequential(Convolution(e + x16, d), Residual(d))
+        self.up8 = nn.Sequential(Convolution(d + x8, c), Residual(c))
+        self.up4 = nn.Sequential(Convolution(c + x4, b), Residual(b))
+        self.up2 = Convolution(b + x2 + 12, a)
         self.head = nn.Sequential(nn.Conv2d(a, 4, 3, 1, 1), nn.PixelShuffle(2))
         self.coarse_head = nn.Conv2d(c, 1, 1)
 
+    @classmethod
+    def pretrained(cls) -> "MattingNetwork":
+        """With ImageNet's weights in its encoder."""
+        network = cls()
+        network.encoder.load_imagenet()
+        return network
+
     def forward(self, rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Colours (B, 3, H, W) in [0, 1], sides multiples of 32, to alpha logits at H x W and at H/8 x W/8."""
-        x2 = self.stem((rgb - MEAN) / SCALE)
-        x4 = self.down4(x2)
-        x8 = self.down8(x4)
-        x16 = self.down16(x8)
-        y = self.down32(x16)
+        x2, x4, x8, x16, x32 = self.encoder((rgb * 255 - 127) / 128)
+        y = self.at32(x32)
         y = self.up16(_joined(y, x16))
         y = coarse = self.up8(_joined(y, x8))
         y = self.up4(_joined(y, x4))
-        y = self.up2(_joined(y, x2))
+        y = self.up2(torch.cat([_joined(y, x2), functional.pixel_unshuffle(rgb - 0.5, 2)], 1))
         return self.head(y), self.coarse_head(coarse)
 
 

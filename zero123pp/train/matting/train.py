@@ -12,17 +12,21 @@ from zero123pp.train import Recipe, TrainedWeights, append_log
 from zero123pp.train.matting.losses import matting_loss
 from zero123pp.train.matting.network import MattingNetwork
 
+ENCODER_PACE = 0.3
+"""Of the pretrained encoder's learning rate."""
+
 
 @dataclass(frozen=True)
 class MattingTrainConfig(Recipe):
     """Recipe of the cutout network. Checkpoints and validations come together."""
 
-    steps: int = 6000
+    steps: int = 2000
     batch: int = 16
-    learning_rate: float = 2e-3
-    warmup: int = 200
+    learning_rate: float = 1e-3
+    warmup: int = 100
+    decay: float = 0.6
     save_every: int = 200
-    size_px: int = 160
+    size_px: int = 224
     """Side of the training pictures, px; a multiple of 32."""
 
 
@@ -51,9 +55,12 @@ def train(
     config = config or MattingTrainConfig()
     folder = make_folder(folder)
     state = TrainedWeights(
-        MattingNetwork, folder / "checkpoint.pt", seed=config.seed, precision=getattr(torch, config.precision),
-        weight_decay=config.weight_decay, ema=config.ema, clip=config.clip, device=device,
+        MattingNetwork.pretrained, folder / "checkpoint.pt", seed=config.seed,
+        precision=getattr(torch, config.precision), weight_decay=config.weight_decay, ema=config.ema,
+        clip=config.clip, device=device,
+        pace=lambda name: ENCODER_PACE if name.startswith("encoder.") else 1.0,
     )  # fmt: skip
+    state.running.to(memory_format=torch.channels_last)
     if state.step < config.steps:
         pairs = make_pairs(state.step * config.batch, (config.steps - state.step) * config.batch)
         losses = []
@@ -76,7 +83,7 @@ def train(
 def _train_step(
     weights: TrainedWeights, rgb: torch.Tensor, alpha: torch.Tensor, config: MattingTrainConfig, device: str
 ) -> float:
-    rgb = rgb.to(device, getattr(torch, config.precision)) / 255
+    rgb = rgb.to(device, getattr(torch, config.precision)).contiguous(memory_format=torch.channels_last) / 255
     loss = matting_loss(*weights.running(rgb), alpha.to(device, torch.float32) / 255)
     loss.backward()
     weights.update(config.rate(weights.step))

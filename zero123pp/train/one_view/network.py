@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zero123pp.train.one_view.encoder import CHANNELS, Encoder
+from zero123pp.train import ENCODER_CHANNELS, Encoder
 
 OUTPUTS = 16
 _WIDTHS = (128, 96, 64, 40)
@@ -73,19 +73,21 @@ class OneViewNet(nn.Module):
             return _Convolution(before, after, kernel, is_folded)
 
         c16, c8, c4, c2 = _WIDTHS
-        self.encoder = Encoder()
-        self.whole = nn.Linear(CHANNELS[4], c16)
-        self.at32 = _convolution(CHANNELS[4], c16, 1)
-        self.at16 = nn.Sequential(_convolution(c16 + CHANNELS[3], c16), _convolution(c16, c16))
+        self.encoder = Encoder(guides=2)
+        self.whole = nn.Linear(ENCODER_CHANNELS[4], c16)
+        self.at32 = _convolution(ENCODER_CHANNELS[4], c16, 1)
+        self.at16 = nn.Sequential(_convolution(c16 + ENCODER_CHANNELS[3], c16), _convolution(c16, c16))
         self.to8 = _convolution(c16, c8, 1)
-        self.at8 = nn.Sequential(_convolution(c8 + CHANNELS[2], c8), _convolution(c8, c8))
+        self.at8 = nn.Sequential(_convolution(c8 + ENCODER_CHANNELS[2], c8), _convolution(c8, c8))
         self.to4 = _convolution(c8, c4, 1)
-        self.at4 = nn.Sequential(_convolution(c4 + CHANNELS[1], c4), _convolution(c4, c4))
+        self.at4 = nn.Sequential(_convolution(c4 + ENCODER_CHANNELS[1], c4), _convolution(c4, c4))
         self.to2 = _convolution(c4, c2, 1)
-        self.at2 = _convolution(c2 + CHANNELS[0] + 20, c2)
+        self.at2 = _convolution(c2 + ENCODER_CHANNELS[0] + 20, c2)
         self.out = nn.Conv2d(c2, OUTPUTS * 4, 1)
         self.places = _convolution(c16, 32, 1)
-        self.pose = nn.Sequential(nn.Linear(32 * _GRID * _GRID + CHANNELS[4], 160), nn.ReLU(), nn.Linear(160, 4))
+        self.pose = nn.Sequential(
+            nn.Linear(32 * _GRID * _GRID + ENCODER_CHANNELS[4], 160), nn.ReLU(), nn.Linear(160, 4)
+        )
         nn.init.zeros_(self.out.bias)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.pose[2].bias)
@@ -94,7 +96,7 @@ class OneViewNet(nn.Module):
     def forward(self, x: torch.Tensor) -> Reading:
         """Read pictures."""
         f2, f4, f8, f16, f32 = self.encoder(x)
-        whole = functional.layer_norm(f32.mean((2, 3)), (CHANNELS[4],))
+        whole = functional.layer_norm(f32.mean((2, 3)), (ENCODER_CHANNELS[4],))
         y = self.at32(f32) + self.whole(whole)[:, :, None, None]
         y = self.at16(torch.cat([_twice(y), f16], 1))
         places = _pooled(self.places(y)).flatten(1)

@@ -131,7 +131,7 @@ def _started(start: str | Path) -> OneViewNet:
 
 
 def _is_pretrained(name: str) -> bool:
-    return name.startswith("encoder.") and not name.startswith("encoder.outline")
+    return name.startswith("encoder.") and not name.startswith("encoder.guide")
 
 
 def _staged(

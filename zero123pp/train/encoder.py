@@ -24,8 +24,8 @@ _BLOCKS = (
 _TAPS = (0, 2, 4, 10, 15)
 """The last block at each stride."""
 _INJECTED = 2
-"""The block after which what the outline says is added."""
-CHANNELS = (16, 24, 40, 112, 320)
+"""The block after which what the guides say is added."""
+ENCODER_CHANNELS = (16, 24, 40, 112, 320)
 """Of the features at strides 2, 4, 8, 16, 32."""
 _STEM = 32
 _SMALL = 4
@@ -43,9 +43,10 @@ class _Same(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve (B, C, S, S)."""
-        if self.depthwise and torch.is_grad_enabled() and x.shape[-1] // self.convolution.stride[0] <= _SMALL:
+        side = x.shape[-1] if x.shape[-1] == x.shape[-2] else _SMALL * 4
+        if self.depthwise and torch.is_grad_enabled() and side // self.convolution.stride[0] <= _SMALL:
             return self._by_matrices(x)
-        if self.convolution.stride[0] == 2:  # sides are multiples of 32, so k - 2 samples are missing in all
+        if self.convolution.stride[0] == 2:  # sides are even, so k - 2 samples are missing in all
             before = (self.convolution.kernel_size[0] - 2) // 2
             after = self.convolution.kernel_size[0] - 2 - before
             x = functional.pad(x, (before, after, before, after))
@@ -75,17 +76,19 @@ class _Same(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pictures (B, 5, S, S), S a multiple of 32, to five maps of `CHANNELS`.
+    """Pictures (B, 3 + guides, H, W), sides multiples of 32, to five maps of `ENCODER_CHANNELS`.
 
-    The first three channels are the colours as ImageNet's network wants them; the other two say where the object is
-    and enter at stride 4, so that the pretrained weights see only what they know.
+    The first three channels are the colours as ImageNet's network wants them, (255 x - 127) / 128. What else is known
+    of each pixel enters at stride 4, so that the pretrained weights see only what they know.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, guides: int = 0) -> None:
         super().__init__()
-        self.outline = nn.Sequential(
-            nn.Conv2d(2, 24, 5, padding=2), nn.ReLU(), nn.Conv2d(24, CHANNELS[1], 3, padding=1)
-        )
+        self.guide = None
+        if guides:
+            self.guide = nn.Sequential(
+                nn.Conv2d(guides, 24, 5, padding=2), nn.ReLU(), nn.Conv2d(24, ENCODER_CHANNELS[1], 3, padding=1)
+            )
         self.stem = _Same(3, _STEM, 3, 2)
         self.blocks, self.adds, before = nn.ModuleList(), [], _STEM
         for kernel, stride, expansion, after in _BLOCKS:
@@ -107,8 +110,8 @@ class Encoder(nn.Module):
                 z = functional.relu6(layer(z))
             z = layers[-1](z)
             y = y + z if adds else z
-            if number == _INJECTED:
-                y = y + self.outline(functional.avg_pool2d(x[:, 3:], 4))
+            if number == _INJECTED and self.guide is not None:
+                y = y + self.guide(functional.avg_pool2d(x[:, 3:], 4))
             if number in _TAPS:
                 features.append(y)
         return features

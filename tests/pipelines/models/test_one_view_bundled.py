@@ -14,12 +14,11 @@ from zero123pp.pipelines.evaluation.truth import turned
 from zero123pp.pipelines.inputs.read_image import read_image
 from zero123pp.pipelines.models.inflated import InflatedModel
 from zero123pp.pipelines.models.loading import load_model
-from zero123pp.pipelines.models.preview import PreviewModel
+from zero123pp.pipelines.models.one_view import OneViewModel
 from zero123pp.recon.fitting.fit import FitConfig, fit
 from zero123pp.recon.meshing.clean import CleanConfig, clean
 from zero123pp.recon.meshing.extract import extract
-from zero123pp.recon.prior.runtime import FOLDER, bundled_prior
-from zero123pp.recon.prior.single import guess_solid
+from zero123pp.recon.prior.one_view.maps import BUNDLED
 from zero123pp.recon.render import render
 from zero123pp.rigs import RIGS
 from zero123pp.types import Cutout, Mesh
@@ -50,21 +49,22 @@ def _picture(mesh: Mesh, elevation_deg: float) -> Cutout:
 
 
 def test_it_is_there_and_small() -> None:
-    sizes = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
-    assert {"prior.safetensors", "encoder.onnx", "grid.onnx", "decoder.onnx", "README.md"} == set(sizes)
-    assert sum(sizes.values()) <= 10e6
+    sizes = {path.name: path.stat().st_size for path in BUNDLED.parent.iterdir()}
+    assert {"one_view.safetensors", "one_view.onnx", "README.md"} == set(sizes)
+    assert sum(sizes.values()) <= 12e6
 
 
 def test_preview_is_the_learned_one() -> None:
-    assert isinstance(load_model("preview"), PreviewModel)
+    assert isinstance(load_model("preview"), OneViewModel)
 
 
 @pytest.mark.parametrize("elevation_deg", [0.0, 30.0])
 def test_it_sees_how_high_the_camera_stands(elevation_deg: float) -> None:
-    found = [
-        guess_solid(to_float(_picture(_solid(SOLIDS[name]), elevation_deg).rgba), bundled_prior()).elevation_deg
-        for name in ("crate", "slab", "drum")
-    ]
+    found = []
+    for name in ("crate", "slab", "drum"):
+        drawn = load_model("preview").generate(_picture(_solid(SOLIDS[name]), elevation_deg))
+        forward = drawn.views[0].camera.world_from_cam[:3, 2]
+        found.append(np.rad2deg(np.arcsin(-forward[1])))
     assert abs(np.mean(found) - elevation_deg) < 10
 
 
@@ -74,17 +74,18 @@ def test_solids_that_it_never_saw_come_nearer_than_inflated_ones() -> None:
     for name in ("crate", "slab"):
         mesh = _solid(SOLIDS[name])
         truth, cutout = TrueObject(turned([mesh], 30), PROTOCOLS["sphere"]), _picture(mesh, 20.0)
-        for model in (PreviewModel(), InflatedModel()):
-            made, _ = clean(extract(fit(model.generate(cutout), config)), CleanConfig())
-            distance[model.name].append(truth.measure_surface(made)["CD"])
+        for model in (load_model("preview"), InflatedModel()):
+            drawn = model.generate(cutout)
+            made = extract(fit(drawn, config)) if drawn.surface is None else drawn.surface
+            distance[model.name].append(truth.measure_surface(clean(made, CleanConfig())[0])["CD"])
     assert np.mean(distance["preview"]) < 0.8 * np.mean(distance["inflated"])
 
 
 def test_a_bear_has_no_face_on_its_back() -> None:
     cutout = cut_out(read_image(Path(__file__).parents[3] / "docs" / "toy.png"), CutoutConfig())
     rgba = to_float(cutout.rgba)
-    solid = guess_solid(rgba, bundled_prior())
-    back = render(solid.mesh, orbit_camera(180, 0, RIG.distance, RIG.fov_deg, 128))
+    surface = load_model("preview").generate(cutout).surface
+    back = render(surface, orbit_camera(180, 0, RIG.distance, RIG.fov_deg, 128))
     darkest = [np.quantile(shown[alpha > 0.99].mean(-1), 0.02) for shown, alpha in (
         (back.rgb, back.alpha), (rgba[..., :3], rgba[..., 3])
     )]  # fmt: skip
