@@ -103,7 +103,7 @@ def test_the_library_face(toy_png, tmp_path):
     pipe = ImageTo3D.from_pretrained("preview", preset="fast", overrides=["texture.size=256"])
     asset = pipe(Image.open(toy_png), seed=0, progress=lambda stage, fraction: seen.append((stage, fraction)))
     done = list(dict.fromkeys(stage for stage, fraction in seen if fraction == 1.0))
-    assert done == ["cutout", "views", "align", "fit", "mesh", "texture", "check"]
+    assert done == ["cutout", "views", "mesh", "texture", "check"]
     assert asset.save(tmp_path / "toy.glb").stat().st_size > 10_000
     assert asset.to_trimesh().visual.uv is not None
     assert pipe(np.asarray(Image.open(toy_png)), seed=0).report["mesh"] == asset.report["mesh"]
