@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zero123pp.pipelines.cutout.config import CutoutConfig
 
 WEIGHTS = Path(__file__).with_name("bundled.onnx")
-FIND_PX, LOOK_PX = 224, 288
+FIND_PX, LOOK_PX = 192, 288
 """Longer side that the network sees, px: of the whole picture to find the object, of its surroundings to cut it."""
 MARGIN = 0.2
 """Room round the object in the closer look, relative to its longer side."""
