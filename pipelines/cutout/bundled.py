@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).with_name("bundled.onnx")
 FIND_PX, LOOK_PX = 192, 288
 """Longer side that the network sees, px: of the whole picture to find the object, of its surroundings to cut it."""
+LEAST_PX = 64
+"""Shorter side that it sees at least: of a strip two of its coarsest cells high it makes nothing."""
 MARGIN = 0.2
 """Room round the object in the closer look, relative to its longer side."""
 LOOK_WEIGHT = 2 / 3
@@ -48,12 +50,12 @@ def bundled_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray
 
 
 def network_alpha(rgb: np.ndarray, longer_px: int) -> np.ndarray:
-    """What the network makes of a picture (H, W, 3) uint8 scaled to ``longer_px``: alpha (h, w) float32.
+    """What the network makes of a picture (H, W, 3) uint8 scaled to about ``longer_px``: alpha (h, w) float32.
 
     The picture and its mirror image are both shown, and the mean is taken.
     """
     height, width = rgb.shape[:2]
-    scale = longer_px / max(height, width)
+    scale = max(longer_px / max(height, width), LEAST_PX / min(height, width))
     size = tuple(max(32, 32 * round(side * scale / 32)) for side in (width, height))
     filter_ = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
     small = to_float(np.asarray(Image.fromarray(rgb).resize(size, filter_)))
