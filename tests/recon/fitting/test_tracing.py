@@ -52,7 +52,7 @@ def test_the_largest_share_of_a_worker_falls_as_workers_are_added(workers, monke
     with monkeypatch.context() as patched:
         counted = Counted(patched)
         patched.setattr(fit_module, "processors", lambda: range(workers))
-        fit(views, FitConfig(levels=(48,), steps=1))
+        fit(views, FitConfig(levels=(48,), steps=1, vessel_wall=0))
     traced, by_grid = counted.traced, Counter()
     for grid, samples in counted.added:
         by_grid[grid] += samples
@@ -70,6 +70,6 @@ def test_every_ray_is_traced_once_and_every_sample_is_added(monkeypatch):
         with monkeypatch.context() as patched:
             counted = Counted(patched)
             patched.setattr(fit_module, "processors", lambda workers=workers: range(workers))
-            fit(ball_views(size=48), FitConfig(levels=(24,), steps=1))
+            fit(ball_views(size=48), FitConfig(levels=(24,), steps=1, vessel_wall=0))
         found[workers] = sum(counted.traced), sum(counted.owned)
     assert len(set(found.values())) == 1
