@@ -30,13 +30,13 @@ def _depth(solid) -> float:
 
 def test_a_lathed_thing_gets_its_hidden_half():
     halved = one_view_solid(disc(), Answers(flat_behind, elevation=0), SMALL, Wishes(symmetry="off"))
-    whole = one_view_solid(disc(), Answers(flat_behind, elevation=0), SMALL)
+    whole = one_view_solid(disc(), Answers(flat_behind, elevation=0), SMALL, Wishes(symmetry="auto"))
     assert whole.symmetry == "lathe" and halved.symmetry == "none"
     assert _depth(halved) < 0.65 and _depth(whole) == pytest.approx(1, abs=0.12)
 
 
 def test_what_is_not_symmetric_stays_so():
-    assert one_view_solid(disc(), Answers(lopsided, elevation=0), SMALL).symmetry == "none"
+    assert one_view_solid(disc(), Answers(lopsided, elevation=0), SMALL, Wishes(symmetry="auto")).symmetry == "none"
 
 
 def test_a_mirror_makes_both_sides_alike():
