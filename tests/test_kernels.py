@@ -142,10 +142,16 @@ def test_the_same_bytes_whatever_lies_in_the_cache(inputs, tmp_path):
     batch = ["batch", "--images", tmp_path / "list.jsonl", "--out", tmp_path / "out", "--workers", 2]
     _command([*batch, "--model", "preview", *FLAGS], cache)
     with open(tmp_path / "out" / "index.csv", newline="") as file:
-        assert [row["sha256"] for row in csv.DictReader(file)] == [image, sheet]
+        batched = [row["sha256"] for row in csv.DictReader(file)]
 
     pipe = ImageTo3D.from_pretrained("preview", overrides=SMALL)
     with ThreadPoolExecutor(2) as pool:
-        assets = pool.map(lambda item: pipe(**{item[0]: item[1]}), inputs.items())
-        saved = [asset.save(tmp_path / f"thread{index}.glb") for index, asset in enumerate(assets)]
-    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in saved] == [image, sheet]
+        assets = list(pool.map(lambda item: pipe(**{item[0]: item[1]}), inputs.items()))
+
+    def digests(names):
+        saved = [asset.save(tmp_path / "thread.glb", **name).read_bytes() for asset, name in zip(assets, names)]
+        return [hashlib.sha256(content).hexdigest() for content in saved]
+
+    # The command line names the object after its picture; a batch does not, since equal pictures share a result.
+    assert digests([{"name": path.stem} for path in inputs.values()]) == [image, sheet]
+    assert digests([{}, {}]) == batched
