@@ -27,6 +27,8 @@ _INJECTED = 2
 """The block after which what the guides say is added."""
 ENCODER_CHANNELS = (16, 24, 40, 112, 320)
 """Of the features at strides 2, 4, 8, 16, 32."""
+ENCODER_PACE = 0.3
+"""Learning rate of pretrained weights over that of what is trained on top of them."""
 _STEM = 32
 _SMALL = 4
 """Side of the maps that a depthwise convolution takes as matrices."""

@@ -8,12 +8,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from zero123pp.files import make_folder
-from zero123pp.train import Recipe, TrainedWeights, append_log
+from zero123pp.train import ENCODER_PACE, Recipe, TrainedWeights, append_log
 from zero123pp.train.matting.losses import matting_loss
 from zero123pp.train.matting.network import MattingNetwork
-
-ENCODER_PACE = 0.3
-"""Of the pretrained encoder's learning rate."""
 
 
 @dataclass(frozen=True)

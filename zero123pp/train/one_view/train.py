@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder
-from zero123pp.train import Recipe, TrainedWeights, append_log, load_checkpoint, parameters_of
+from zero123pp.train import ENCODER_PACE, Recipe, TrainedWeights, append_log, load_checkpoint, parameters_of
 from zero123pp.train.one_view.batches import Batches, as_batch, held_out_samples
 from zero123pp.train.one_view.export import NAME, export_one_view
 from zero123pp.train.one_view.losses import losses, weighted
@@ -20,8 +20,6 @@ from zero123pp.train.one_view.pool import Collected
 from zero123pp.train.one_view.samples import Sample
 from zero123pp.train.one_view.store import SolidStore
 
-ENCODER_PACE = 0.3
-"""Of the pretrained encoder's learning rate."""
 _CALIBRATION = 24
 """Batches over which the normalisations of averaged weights are measured."""
 
