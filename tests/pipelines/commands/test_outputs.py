@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refused
 
 from zero123pp.images import own_png
-from zero123pp.pipelines.commands.cli import main
 
 pytestmark = pytest.mark.quick
 
@@ -31,16 +31,6 @@ def home(tmp_path, monkeypatch):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     yield tmp_path
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-
-
-def refused(capsys, *arguments):
-    try:
-        code = main(list(map(str, arguments)))
-    except SystemExit as left:
-        code = left.code
-    out, err = capsys.readouterr()
-    assert code == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err, err
-    return err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from paths import ROOT
 from PIL import Image
+from refusals import refused
 from toy import toy_mesh, toy_picture
 
 pytest.importorskip("diffusers")
@@ -52,16 +53,6 @@ def toy_obj(tmp_path_factory):
     mesh = toy_mesh(48)
     trimesh.Trimesh(mesh.vertices * 7 + 2, mesh.faces).export(path)
     return path
-
-
-def refused(capsys, *arguments):
-    try:
-        code = main(list(map(str, arguments)))
-    except SystemExit as left:
-        code = left.code
-    out, err = capsys.readouterr()
-    assert code == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err, err
-    return err
 
 
 @pytest.fixture
