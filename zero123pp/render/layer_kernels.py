@@ -18,69 +18,94 @@ def _pixels(faces, f, u, v, side):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _edge(a, b, u, v, x, y):  # pragma: no cover - compiled
-    """Twice the signed area of a place and an edge: for the triangle on its other side exactly the opposite."""
-    if a < b:
-        return (u[b] - u[a]) * (y - v[a]) - (v[b] - v[a]) * (x - u[a])
-    return -((u[a] - u[b]) * (y - v[b]) - (v[a] - v[b]) * (x - u[b]))
+def _edge(a, b, u, v, sign):  # pragma: no cover - compiled
+    """(p, q, r, own) of an edge from a to b: p x + q y + r is above 0 on the triangle's side of it.
+
+    It is exactly the opposite for the triangle on the other side; ``own``: which of the two the edge itself belongs to.
+    """
+    turn = sign if a < b else -sign
+    first, second = min(a, b), max(a, b)
+    du, dv = u[second] - u[first], v[second] - v[first]
+    own = -dv * turn > 0 or (dv == 0 and du * turn > 0)
+    return -dv * turn, du * turn, (dv * u[first] - du * v[first]) * turn, own
 
 
 @njit(cache=True)
-def _covers(e, a, b, u, v, sign):  # pragma: no cover - compiled
-    """Whether a place lies on the triangle's side of an edge from a to b; on the edge itself for one of its two."""
-    if e != 0:
-        return e * sign > 0
-    du, dv = (u[b] - u[a]) * sign, (v[b] - v[a]) * sign
-    return dv < 0 or (dv == 0 and du > 0)
-
-
-@njit(cache=True)
-def _meet(faces, f, u, v, inverse_z, px, py, weight):  # pragma: no cover - compiled
-    """Whether a pixel's ray meets a triangle, how deep, on which side; ``weight`` (3,) gets its corners' shares."""
-    a, b, c, x, y = faces[f, 0], faces[f, 1], faces[f, 2], px + 0.5, py + 0.5
-    e0, e1, e2 = _edge(b, c, u, v, x, y), _edge(c, a, u, v, x, y), _edge(a, b, u, v, x, y)
-    area = e0 + e1 + e2
-    if area == 0:
-        return False, 0.0, False
+def _triangle(faces, f, u, v, edges, owns):  # pragma: no cover - compiled
+    """Twice the signed area; ``edges`` (3, 3) and ``owns`` (3,) get what `_edge` says of the sides facing a, b, c."""
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    area = (u[b] - u[a]) * (v[c] - v[a]) - (v[b] - v[a]) * (u[c] - u[a])
     sign = 1.0 if area > 0 else -1.0
-    if not (_covers(e0, b, c, u, v, sign) and _covers(e1, c, a, u, v, sign) and _covers(e2, a, b, u, v, sign)):
-        return False, 0.0, False
-    w0, w1, w2 = e0 * inverse_z[a], e1 * inverse_z[b], e2 * inverse_z[c]
-    total = w0 + w1 + w2
-    weight[0], weight[1], weight[2] = w0 / total, w1 / total, w2 / total
-    return True, area / total, area < 0  # y points down: what faces the viewer turns against the clock, area below 0
+    edges[0, 0], edges[0, 1], edges[0, 2], owns[0] = _edge(b, c, u, v, sign)
+    edges[1, 0], edges[1, 1], edges[1, 2], owns[1] = _edge(c, a, u, v, sign)
+    edges[2, 0], edges[2, 1], edges[2, 2], owns[2] = _edge(a, b, u, v, sign)
+    return area
 
 
 @njit(cache=True)
-def count_crossings(faces, u, v, inverse_z, count):  # pragma: no cover - compiled
+def _covers(edges, owns, x, y):  # pragma: no cover - compiled
+    """Whether a place lies in a triangle; on an edge in one of its two triangles."""
+    area = 0.0
+    for k in range(3):
+        e = edges[k, 0] * x + (edges[k, 1] * y + edges[k, 2])
+        if e < 0 or (e == 0 and not owns[k]):
+            return False
+        area += e
+    return area > 0
+
+
+@njit(cache=True)
+def _inverse_depth(faces, f, inverse_z, edges, x, y, weight):  # pragma: no cover - compiled
+    """Of a triangle on the ray of a place in it; ``weight`` (3,) gets its corners' shares there."""
+    total = area = 0.0
+    for k in range(3):
+        e = edges[k, 0] * x + (edges[k, 1] * y + edges[k, 2])
+        weight[k] = e * inverse_z[faces[f, k]]
+        area += e
+        total += weight[k]
+    for k in range(3):
+        weight[k] /= total
+    return total / area
+
+
+@njit(cache=True)
+def count_crossings(faces, u, v, count):  # pragma: no cover - compiled
     """How many triangles each pixel's ray crosses, into ``count`` (S, S) int32; ``u``, ``v`` in px."""
-    weight = np.empty(3)
+    edges, owns = np.empty((3, 3)), np.empty(3, np.bool_)
     for f in range(len(faces)):
         x0, x1, y0, y1 = _pixels(faces, f, u, v, len(count))
+        if x0 >= x1 or y0 >= y1 or _triangle(faces, f, u, v, edges, owns) == 0:
+            continue
         for py in range(y0, y1):
             for px in range(x0, x1):
-                if _meet(faces, f, u, v, inverse_z, px, py, weight)[0]:
+                if _covers(edges, owns, px + 0.5, py + 0.5):
                     count[py, px] += 1
 
 
 @njit(cache=True)
 def list_crossings(faces, u, v, inverse_z, start, fill, depth, face, facing, weights):  # pragma: no cover - compiled
     """The crossings themselves, in each pixel's part of the lists that begins at ``start`` (S, S), nearest first."""
-    weight = np.empty(3)
+    edges, owns, weight = np.empty((3, 3)), np.empty(3, np.bool_), np.empty(3)
     for f in range(len(faces)):
         x0, x1, y0, y1 = _pixels(faces, f, u, v, len(start))
+        if x0 >= x1 or y0 >= y1:
+            continue
+        area = _triangle(faces, f, u, v, edges, owns)
+        if area == 0:
+            continue
         for py in range(y0, y1):
             for px in range(x0, x1):
-                met, z, front = _meet(faces, f, u, v, inverse_z, px, py, weight)
-                if not met:
+                if not _covers(edges, owns, px + 0.5, py + 0.5):
                     continue
+                z = 1 / _inverse_depth(faces, f, inverse_z, edges, px + 0.5, py + 0.5, weight)
                 k = start[py, px] + fill[py, px]
                 while k > start[py, px] and depth[k - 1] > z:
                     depth[k], face[k], facing[k] = depth[k - 1], face[k - 1], facing[k - 1]
                     for corner in range(3):
                         weights[k, corner] = weights[k - 1, corner]
                     k -= 1
-                depth[k], face[k], facing[k] = z, f, front
+                # y points down: what faces the viewer turns against the clock, its area is below 0.
+                depth[k], face[k], facing[k] = z, f, area < 0
                 for corner in range(3):
                     weights[k, corner] = weight[corner]
                 fill[py, px] += 1
@@ -121,14 +146,33 @@ def first_and_last(start, count, depth, facing, layers, first, last):  # pragma:
 
 @njit(cache=True)
 def nearest(faces, u, v, inverse_z, depth, face, weights):  # pragma: no cover - compiled
-    """The nearest crossing of each pixel's ray; ``depth`` begins at infinity, ``face`` at -1."""
-    weight = np.empty(3)
+    """The nearest crossing of each pixel's ray; ``face`` begins at -1, what is met nowhere stays as it is."""
+    edges, owns, weight = np.empty((3, 3)), np.empty(3, np.bool_), np.empty(3)
+    closest = np.zeros(depth.shape)
     for f in range(len(faces)):
         x0, x1, y0, y1 = _pixels(faces, f, u, v, len(depth))
+        if x0 >= x1 or y0 >= y1:
+            continue
+        area = abs(_triangle(faces, f, u, v, edges, owns))
+        if area == 0:
+            continue
+        # Inverse depth is linear over the picture, so what is hidden is told without a division.
+        p = q = r = 0.0
+        for k in range(3):
+            share = inverse_z[faces[f, k]] / area
+            p, q, r = p + edges[k, 0] * share, q + edges[k, 1] * share, r + edges[k, 2] * share
         for py in range(y0, y1):
+            y = py + 0.5
             for px in range(x0, x1):
-                met, z, _ = _meet(faces, f, u, v, inverse_z, px, py, weight)
-                if met and z < depth[py, px]:
-                    depth[py, px], face[py, px] = z, f
-                    for corner in range(3):
-                        weights[py, px, corner] = weight[corner]
+                near = p * (px + 0.5) + (q * y + r)
+                if near > closest[py, px] and _covers(edges, owns, px + 0.5, y):
+                    closest[py, px], face[py, px] = near, f
+    for py in range(len(depth)):
+        for px in range(len(depth)):
+            f = face[py, px]
+            if f < 0:
+                continue
+            _triangle(faces, f, u, v, edges, owns)
+            depth[py, px] = 1 / _inverse_depth(faces, f, inverse_z, edges, px + 0.5, py + 0.5, weight)
+            for corner in range(3):
+                weights[py, px, corner] = weight[corner]

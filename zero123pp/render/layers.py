@@ -42,7 +42,7 @@ def ray_layers(points: np.ndarray, faces: np.ndarray, tan_half_fov: float, side:
     """The layers of a mesh with vertices (N, 3) in the camera's frame, all in front of it."""
     u, v, inverse = project(points, tan_half_fov, side)
     count = np.zeros((side, side), np.int32)
-    layer_kernels.count_crossings(faces, u, v, inverse, count)
+    layer_kernels.count_crossings(faces, u, v, count)
     start = np.concatenate([[0], np.cumsum(count.ravel())[:-1]]).astype(np.int64).reshape(side, side)
     total = int(count.sum())
     depth, face, facing = np.empty(total, np.float32), np.empty(total, np.int32), np.empty(total, np.bool_)

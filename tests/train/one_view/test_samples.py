@@ -37,21 +37,6 @@ def test_light_changes_the_picture_and_not_the_shape(view):
     np.testing.assert_allclose(mirrored[0].normals[:3, :, ::-1].transpose(1, 2, 0), view.normals[..., :3] * flip)
 
 
-def test_the_input_tells_the_outline():
-    """Inside, the fifth channel is twice the distance to the outline in half sides of the crop; negative outside."""
-    from zero123pp.train.one_view.samples import network_input
-
-    alpha = np.zeros((64, 64), np.float32)
-    alpha[16:48, 16:48] = 1
-    given = network_input(np.full((64, 64, 3), 0.25, np.float32), alpha)
-    assert given[4, 32, 32] == pytest.approx(2 * 16 * 2 / 64, abs=0.07) and given[4, 0, 32] == pytest.approx(
-        -2 * 16 / 32
-    )
-    np.testing.assert_allclose(given[:3, 32, 32], (0.25 * 255 - 127) / 128, rtol=1e-5)
-    np.testing.assert_allclose(given[:3, 2, 2], 0.5 / 128, atol=1e-5)
-    assert np.isfinite(network_input(np.zeros((32, 32, 3), np.float32), np.zeros((32, 32), np.float32))).all()
-
-
 def test_bad_cutouts_stay_cutouts(view):
     from zero123pp.train.one_view.damage import cut_badly, photographed
 

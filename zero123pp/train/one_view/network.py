@@ -59,7 +59,7 @@ class _Convolution(nn.Sequential):
 
 
 class OneViewNet(nn.Module):
-    """Pictures (B, 5, S, S) as `zero123pp.train.one_view.samples.network_input` makes them, S a multiple of 32.
+    """Pictures (B, 5, S, S) as `zero123pp.recon.prior.network_input` makes them, S a multiple of 32.
 
     It begins with normalisations in its decoder. Exported weights are folded, as the encoder's are from the beginning;
     training that goes on from them goes on without normalisations.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
+from zero123pp.recon.prior import network_input
 from zero123pp.train.one_view.damage import cut_badly, photographed
 from zero123pp.train.one_view.lit import lit
 from zero123pp.train.one_view.view import UnlitView
@@ -29,19 +29,6 @@ class Sample(NamedTuple):
     tan_half_fov: np.float32
     usual: np.float32
     """1 where the object stands as it was made to."""
-
-
-def network_input(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """(5, S, S) float32 of colours (S, S, 3) sRGB 0..1 and alpha (S, S): colours on gray, alpha, outline distance."""
-    on_gray = rgb * alpha[..., None] + 0.5 * (1 - alpha[..., None])
-    inside = alpha > 0.5
-    if inside.any():
-        distance = distance_transform_edt(inside) - distance_transform_edt(~inside)
-    else:
-        distance = np.full(alpha.shape, -len(alpha))
-    distance = np.clip(distance * (2 / len(alpha)), -1, 1)
-    given = np.dstack([(on_gray * 255 - 127) / 128, alpha * 2 - 1, distance * 2])
-    return np.ascontiguousarray(given.transpose(2, 0, 1), np.float32)
 
 
 def make_sample(view: UnlitView, lights: Sequence[np.ndarray], rng: np.random.Generator) -> Sample:

@@ -37,13 +37,13 @@ class OneViewTrainConfig(Recipe):
     ema: float = 0.999
     clip: float = 4.0
     save_every: int = 250
-    stages: tuple[tuple[float, int], ...] = ((0.6, 96), (1.0, 128))
+    stages: tuple[tuple[float, int], ...] = ((0.3, 96), (1.0, 128))
     """Share of the steps up to which each size of pictures, px, is trained at; sizes are multiples of 32."""
     generated: float = 0.5
     """Share of the samples whose object comes from the generator."""
     pool: int = 3000
     """Views that a worker keeps; 130 kB (96 px) to 590 kB (128 px) each."""
-    reuse: int = 9
+    reuse: int = 3
     """Samples drawn for each view that is rendered."""
     validate_every: int = 500
     """Steps between looks at the held-out views."""
