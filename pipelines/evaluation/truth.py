@@ -10,7 +10,7 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.inputs import find_meshes
-from zero123pp.recon.meshing import geometry, load_normalised
+from zero123pp.recon.meshing import geometry, load_normalised, normalise
 from zero123pp.recon.metrics import grid_winding_numbers
 from zero123pp.types import Mesh, Part, TexturedMesh
 
@@ -34,8 +34,12 @@ def turned(parts: Sequence[Part], azimuth_deg: float) -> list[Part]:
 
 
 def truth_of(folder: str | Path, name: str, azimuth_deg: float) -> TrueObject:
-    """The true object ``name``.glb of a folder, turned to the camera; BadInput when there is none."""
-    return TrueObject(turned(load_normalised(Path(folder) / f"{name}.glb"), azimuth_deg), PROTOCOLS["sphere"])
+    """The true object ``name``.glb of a folder, turned to the camera; BadInput when there is none.
+
+    It fills the sphere of the world frame, as a guess of one picture does: nothing tells either how large the object is.
+    """
+    parts = normalise(load_normalised(Path(folder) / f"{name}.glb"), OBJECT_RADIUS)
+    return TrueObject(turned(parts, azimuth_deg), PROTOCOLS["sphere"])
 
 
 def distances(mesh: Mesh, truth: TrueObject, prefix: str = "") -> dict[str, float]:

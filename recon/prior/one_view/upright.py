@@ -6,9 +6,6 @@ from zero123pp.cameras import OBJECT_RADIUS
 from zero123pp.recon.prior.one_view.crop import Crop
 from zero123pp.types import Camera
 
-FILL = 0.95
-"""Radius of the object over that of the frame's sphere; above 0.966 it can leave a view of the rig v1.2."""
-
 _LEAST_HORIZON = 0.15
 """Sine of the angle between up and the line of sight, below which the picture's own up decides where the front is."""
 
@@ -46,7 +43,7 @@ def placed(
 ) -> tuple[np.ndarray, Camera]:
     """The points in the world frame, and the camera of the cutout.
 
-    The box of the points is in the middle of the sphere, the farthest point at `FILL` of its radius.
+    The box of the points is in the middle of the sphere, the farthest point on it: that is what the frame means.
 
     Args:
         points: (V, 3) of `in_camera`.
@@ -58,7 +55,7 @@ def placed(
     rotation = world_axes(up)
     turned = points @ rotation.T
     centre = (turned.min(0) + turned.max(0)) / 2
-    scale = FILL * OBJECT_RADIUS / np.linalg.norm(turned - centre, axis=1).max()
+    scale = OBJECT_RADIUS / np.linalg.norm(turned - centre, axis=1).max()
     pose = np.eye(4)
     pose[:3, :3] = rotation
     pose[:3, 3] = scale * (rotation @ [0, 0, -1 / tan_half_fov] - centre)
