@@ -42,7 +42,7 @@ def load(cls: type[Config], preset: str | Path = "default", overrides: Iterable[
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {override!r} is not of the form key=value, for example fit.steps=200")
-        config = _merge(config, _nested(key.strip(), _parse(text, f"--set {override}")), where="--set", path="")
+        config = _merge(config, _nested(key.strip(), _parse(text, f"--set {override}")), f"--set {override}", "")
     return config
 
 
@@ -64,7 +64,9 @@ def _read_preset(preset: str | Path) -> Mapping[str, Any]:
     elif str(preset) in preset_names():
         text = resources.files("zero123pp.configs").joinpath(f"{preset}.yaml").read_text(encoding="utf-8")
     else:
-        raise ConfigError(f"unknown preset {str(preset)!r}; choose one of {', '.join(preset_names())} or a .yaml file")
+        near = get_close_matches(str(preset), preset_names(), 1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(preset_names())} or a .yaml file"
+        raise ConfigError(f"unknown preset {str(preset)!r}; {hint}")
     values = _parse(text, f"preset {preset}") or {}
     if not isinstance(values, Mapping):
         raise ConfigError(f"preset {preset} holds {type(values).__name__}; expected a mapping of stages to values")
@@ -105,7 +107,8 @@ def _merge(config: Any, values: Mapping[str, Any], where: str, path: str) -> Any
     try:
         return replace(config, **changed)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {path}{error}") from error
+        said = str(error)  # of the key, or of its whole path
+        raise ConfigError(f"{where}: {said if said.startswith(path) else path + said}") from error
 
 
 def _first_path(path: str, value: Any) -> str:

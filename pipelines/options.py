@@ -42,6 +42,12 @@ def whole(lowest: int, highest: int) -> Kind:
     return Kind(f"a whole number from {lowest} to {highest}", lambda value: _is(value, Integral, lowest, highest), int)
 
 
+MAX_SEED = 2**63 - 1
+
+SEED = whole(0, MAX_SEED)
+"""What fixes random choices, wherever one is asked for."""
+
+
 def number(lowest: float, highest: float) -> Kind:
     """A number within bounds."""
     return Kind(f"a number from {lowest} to {highest}", lambda value: _is(value, Real, lowest, highest), float)

@@ -56,6 +56,39 @@ def terminal_bars(enabled: bool) -> Iterator[StageProgress | None]:
         yield report
 
 
+_LINE_SECONDS = 5.0
+"""Between two lines where there is no terminal to draw bars on."""
+
+
+@contextmanager
+def told_progress(quiet: bool = False) -> Iterator[StageProgress | None]:
+    """Bars on a terminal, now and then a line elsewhere; yields None when it shall be ``quiet``."""
+    if quiet or sys.stderr.isatty():
+        with terminal_bars(not quiet) as bars:
+            yield bars
+    else:
+        yield progress_lines(lambda line: sys.stderr.write(f"{line}\n"))
+
+
+def progress_lines(say: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> StageProgress:
+    """Tells the progress in lines such as ``fit 40 %, 12 s``, a few seconds apart; short runs say nothing.
+
+    Args:
+        say: gets each line.
+        clock: seconds.
+    """
+    start = last = clock()
+
+    def report(name: str, fraction: float) -> None:
+        nonlocal last
+        now = clock()
+        if fraction < 1 and now - last >= _LINE_SECONDS:  # an end is told by what begins after it
+            last = now
+            say(f"{name} {100 * fraction:.0f} %, {now - start:.0f} s")
+
+    return report
+
+
 def tell_training(done: float) -> None:
     """How far a training is, 0 to 1, in place on a terminal; silent elsewhere."""
     if sys.stderr.isatty():

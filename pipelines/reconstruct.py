@@ -9,7 +9,7 @@ from typing import Any
 
 from zero123pp.pipelines.cutout import without_fringe
 from zero123pp.pipelines.progress import Stages
-from zero123pp.recon.consistency import AlignConfig, align_views
+from zero123pp.recon.consistency import AlignConfig, align_views, may_align
 from zero123pp.recon.fitting import FitConfig, fit
 from zero123pp.recon.meshing import CleanConfig, ExtractConfig, clean, extract, facts, is_watertight, welded
 from zero123pp.recon.metrics import agreement
@@ -130,9 +130,9 @@ def aligned_views(
 ) -> tuple[MultiView, dict[str, Any]]:
     """The views as the other stages take them, see `align_views`; arguments and errors as of `reconstruct`.
 
-    Views that come with their surface agree with it.
+    Views that come with their surface agree with it; no stage is told where none is to be aligned.
     """
-    if views.surface is not None:
+    if views.surface is not None or not may_align(views, config.align):
         return views, {}
     with stages.stage("align") as report:
         return align_views(views, config.align, config.fit, seed=seed, progress=report)

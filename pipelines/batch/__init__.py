@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "driver": ["Batch"],
         "identity": ["common_identity"],
         "index": ["rows", "table_name", "write_index"],
-        "items": ["Item", "MAX_SEED", "Shard", "read_items"],
+        "items": ["Item", "Shard", "read_items"],
         "job": ["BatchSettings"],
         "local": ["Engine", "LocalEngine"],
         "places": ["FLAT_ITEMS", "LAYOUTS"],

@@ -24,13 +24,12 @@ from zero123pp.pipelines.inputs import (
     text_lines,
 )
 from zero123pp.pipelines.models import Generation
-from zero123pp.pipelines.options import Kind, options_of, whole
+from zero123pp.pipelines.options import SEED, Kind, options_of
 
 LIST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
 MAX_ROWS = 2_000_000
 """Rows that one run keeps; larger lists are split by ``--shard``, about 1 kB of memory a row."""
-MAX_SEED = 2**63 - 1
 DRAWING = {each.name: each.kind for each in options_of(Generation) if each.is_column}
 """Columns about how views are drawn, and what values they take."""
 
@@ -258,7 +257,7 @@ _COLUMNS: dict[str, Callable[[object], Any]] = {
     "prompt": _text,
     "rig": _text,
     "model": _text,
-    "seed": _value_of(whole(0, MAX_SEED)),
+    "seed": _value_of(SEED),
     **{name: _value_of(kind) for name, kind in DRAWING.items()},
 }
 """What a list may say, and how each value is read."""

@@ -179,8 +179,6 @@ def _of_model(item: object, model: str) -> object:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from zero123pp.pipelines.batch import MAX_SEED
-
     if args.workers < 0:
         raise BadInput(f"--workers is {args.workers}; expected a number of workers, or 0 for one a processor")
     if not 1 <= args.together <= 1000:
@@ -189,8 +187,6 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput(f"--deadline is {args.deadline}; expected seconds above 0")
     if args.memory is not None and args.memory < 100:
         raise BadInput(f"--memory is {args.memory} MB; a worker needs 100 MB before it does anything")
-    if not 0 <= args.seed <= MAX_SEED:
-        raise BadInput(f"--seed is {args.seed}; expected 0 to {MAX_SEED}")
     if not 0 <= args.thumbnail <= 2048:
         raise BadInput(f"--thumbnail is {args.thumbnail}; expected 0 to 2048 px")
     if args.engine != "ray" and (args.ray_address or args.gpus):

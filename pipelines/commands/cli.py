@@ -6,57 +6,38 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
 
+from zero123pp import __version__
 from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
-from zero123pp.pipelines.commands import common_flags, generation_flags
+from zero123pp.pipelines.commands import common_flags, generation_flags, subcommands
+from zero123pp.pipelines.commands.parser import EXIT_BAD_INPUT, Parser
 from zero123pp.pipelines.inputs import Source
 from zero123pp.pipelines.models import Generation, ModelOptions
 
-SUBCOMMANDS = {
-    "batch": ("batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
-    "eval recon": ("eval_recon", "quality and speed of the reconstruction on a folder of meshes"),
-    "eval views": ("eval_views", "how well models draw the six views of a folder of meshes"),
-    "eval pictures": ("eval_pictures", "the main job over a folder of pictures"),
-    "eval cutout": ("eval_cutout", "quality of the cutout on photos with known alphas"),
-    "render objects": ("render_objects", "lit pictures of meshes, to train the cutout network"),
-    "render multiview": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
-    "render solids": ("render_solids", "meshes decoded for the training of the one-picture network"),
-    "export": ("export", "other files of a finished .glb: fewer triangles, levels of detail, a hull, other formats"),
-    "warm": ("warm", "compile all kernels now, so that the first run is as fast as all others"),
-    "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),
-    "train matting": ("train_matting", "train the bundled cutout network"),
-    "train multiview": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
-    "train one-view": ("train_one_view", "train the network that reads one picture of an object"),
-}
-"""Subcommand: the module beside this one that has its ``add_arguments(parser)`` and ``run(args)``; one line of help."""
-
-OLD_NAMES = {"render views": "render multiview", "train views": "train multiview"}
-"""Subcommands of earlier releases: they still run, under what they are called now."""
-
-EXIT_BAD_INPUT = 2
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-_EPILOG = """subcommands:
+EXAMPLES = """  {name} toy.png                                   a picture to toy.glb beside it
+  {name} toy.png --out toy.obj --faces 5000        another format, fewer triangles
+  {name} batch --images pictures/ --out results/   many pictures"""
+
+_USAGE = """{name} PICTURE [--out FILE] [options]
+       {name} SUBCOMMAND ... (each has its own --help)"""
+
+_DESCRIPTION = """One picture in, one textured 3D mesh out.
+
+subcommands:
 {subcommands}
 
 examples:
-  run.py --image toy.png --out toy.glb
-  run.py --views sheet.png --rig v1.2 --out toy.glb
-  run.py --prompt "a toy robot" --model zero123plus-v1.2 --with-normals --out robot.glb
-  run.py --image toy.png --model zero123plus-v1.1 --depth-from rough.obj --out toy.glb
-  run.py --image toy.png --out toy.glb --preset quality --set fit.steps=200 --report toy.json
+{examples}
+  {name} --views sheet.png --rig v1.2 --out toy.glb
+  {name} --prompt "a toy robot" --model zero123plus-v1.2 --with-normals --out robot.glb
+  {name} toy.png --preset quality --set fit.steps=200 --report toy.json"""
 
-The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled source
-'preview' guesses the shape by a small bundled network.
+_EPILOG = """The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled
+source 'preview' guesses the shape by a small bundled network.
 exit codes: 0 done, 2 bad usage or bad input, 1 anything else."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One clear line instead of the whole usage."""
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,12 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     name = Path(sys.argv[0]).name or "zero123pp"
     try:
-        if " ".join(argv[:2]) in OLD_NAMES:
-            argv[:2] = OLD_NAMES[" ".join(argv[:2])].split()
-        subcommand = next((known for known in SUBCOMMANDS if argv[: len(known.split())] == known.split()), None)
+        if not argv:
+            examples = EXAMPLES.format(name=name)
+            sys.stdout.write(f"One picture in, one textured 3D mesh out:\n{examples}\n{name} --help tells the rest.\n")
+            return 0
+        subcommand = subcommands.asked_for(argv)
         if subcommand is not None:
-            module, help_line = SUBCOMMANDS[subcommand]
-            parser = _Parser(prog=f"{name} {subcommand}", description=help_line)
+            module, help_line = subcommands.SUBCOMMANDS[subcommand]
+            parser = Parser(prog=f"{name} {subcommand}", description=help_line)
             handler = import_module(f"zero123pp.pipelines.commands.{module}")
             handler.add_arguments(parser)
             return handler.run(parser.parse_args(argv[len(subcommand.split()) :]))
@@ -88,19 +71,23 @@ def _fail(name: str, message: object, code: int) -> int:
 
 
 def _main_parser(name: str) -> argparse.ArgumentParser:
-    lines = "\n".join(f"  {command:<16}{help_line}" for command, (_, help_line) in SUBCOMMANDS.items())
-    parser = _Parser(
+    listed, examples = subcommands.listed(), EXAMPLES.format(name=name)
+    parser = Parser(
         prog=name,
-        description="One picture in, one textured 3D mesh out.",
-        epilog=_EPILOG.format(subcommands=lines),
+        usage=_USAGE.format(name=name),
+        description=_DESCRIPTION.format(name=name, subcommands=listed, examples=examples),
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
+    add("pictures", nargs="*", metavar="PICTURE", help="the picture of one object, as --image")
+    add("--version", action="version", version=f"zero123pp {__version__}")
     add(
         "--out",
         metavar="FILE",
-        help="the mesh to write; the suffix picks the format, each as its readers expect it: .glb, .gltf and .obj in "
-        "metres with Y up, .ply in metres with Z up, .stl and .3mf in millimetres with Z up",
+        help="the mesh to write (default: NAME.glb beside the picture, where there is no such file yet); the suffix "
+        "picks the format, each as its readers expect it: .glb, .gltf and .obj in metres with Y up, "
+        ".ply in metres with Z up, .stl and .3mf in millimetres with Z up",
     )
     add(
         "--model",
@@ -133,10 +120,11 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     options_of_file = _check_usage(args)
     from zero123pp.files import write_json
+    from zero123pp.pipelines.commands import outputs
     from zero123pp.pipelines.commands.first_run import compiling_told
     from zero123pp.pipelines.commands.result import result_line
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
-    from zero123pp.pipelines.progress import terminal_bars
+    from zero123pp.pipelines.progress import told_progress
 
     options = generation_flags.typed(args, ModelOptions) | {"device": args.device}
     pipe = ImageTo3D.from_pretrained(
@@ -148,8 +136,10 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     )
     say = _silent if args.quiet else _say
     last = ["texture", "fit"] if args.normals is None else ["texture", "normals"]
-    with terminal_bars(sys.stderr.isatty() and not args.quiet) as progress, compiling_told(say, last):
+    with told_progress(args.quiet) as progress, compiling_told(say, last):
         asset = pipe(**generation_flags.typed(args, Source, Generation), seed=args.seed, progress=progress)
+    if args.is_new:
+        outputs.refuse_existing(args.out)  # again: it may have come meanwhile
     asset.save(args.out, **options_of_file)
     if "note" in asset.extras:
         say(f"{asset.extras['model']}: {asset.extras['note']}")
@@ -162,7 +152,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     if args.preview:
         asset.preview(args.preview)
     if args.turntable:
-        with terminal_bars(sys.stderr.isatty() and not args.quiet) as progress:
+        with told_progress(args.quiet) as progress:
             asset.turntable(args.turntable, progress=progress)
     mesh = asset.report["mesh"]
     others = [path for path in (args.preview, args.turntable) if path]
@@ -182,9 +172,8 @@ def _check_usage(args: argparse.Namespace) -> dict:
     """Refuse at once what would only fail after the work is done; returns the options of the file."""
     from zero123pp.pipelines.commands import outputs
 
+    outputs.complete(args)
     generation_flags.check(args)
-    if args.out is None:
-        raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
     given = args.image or args.views
     options = common_flags.file_options(args, Path(given if given and "\0" not in given else args.out).stem or "object")
     outputs.check(args, options)

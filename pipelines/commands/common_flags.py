@@ -1,16 +1,23 @@
 """Flags that several commands have: one meaning, one help, one way into the config. Light."""
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from zero123pp.errors import BadInput
-from zero123pp.pipelines.commands.generation_flags import add_flag
+from zero123pp.errors import BadInput, ConfigError
+from zero123pp.pipelines.commands.generation_flags import add_flag, reader
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.pipelines.options import options_of
+from zero123pp.pipelines.options import SEED, options_of
 from zero123pp.recon.export import AXES, ORIGINS, TEXTURE_FORMATS, UNITS
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Lighting
+
+MESH = {
+    "--faces": ("clean.faces", "N", "triangles of a mesh at most; 0 keeps all"),
+    "--texture-size": ("texture.size", "PX", "side of a texture in px, a power of two"),
+}
+"""Flags that stand for a value of the config: its key, what the help calls it, and its line there."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +32,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_seed(parser: argparse.ArgumentParser, help: str = "fixes every random choice") -> None:
     """``--seed``."""
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"{help} (default: 0)")
+    parser.add_argument("--seed", type=reader(SEED), default=0, metavar="N", help=f"{help} (default: 0)")
 
 
 def add_drawing(parser: argparse.ArgumentParser, of: str = "") -> None:
@@ -39,8 +46,8 @@ def add_drawing(parser: argparse.ArgumentParser, of: str = "") -> None:
 def add_mesh(parser: argparse.ArgumentParser) -> None:
     """``--faces`` and ``--texture-size``."""
     add = parser.add_argument
-    add("--faces", type=positive_int, metavar="N", help="triangles of a mesh at most (default: the preset's)")
-    add("--texture-size", type=positive_int, metavar="PX", help="side of a texture in px (default: the preset's)")
+    for name, (key, metavar, what) in MESH.items():
+        add(name, type=_setting(key), metavar=metavar, help=f"{what} (default: the preset's)")
 
 
 def add_file(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +71,8 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 
 def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """What `add_file` took, as fields of `zero123pp.recon.export.FileOptions`, for an object of that name."""
-    if args.size is not None and not args.size > 0:
-        raise BadInput(f"--size is {args.size}; expected a length in metres above 0")
+    if args.size is not None and not 1e-6 <= args.size <= 1e6:
+        raise BadInput(f"--size is {args.size}; expected a length in metres above 0, at most a million")
     asked = {each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format")}
     return asked | {"name": name}
 
@@ -90,11 +97,30 @@ def lighting(folder: str | None) -> "Lighting | None":
 def overrides(args: argparse.Namespace) -> list[str]:
     """Everything that `add_config` and `add_mesh` took, as values to lay over the preset."""
     chosen = list(args.set)
-    if args.faces is not None:
-        chosen.append(f"clean.faces={args.faces}")
-    if args.texture_size is not None:
-        chosen.append(f"texture.size={args.texture_size}")
+    for name, (key, _, _) in MESH.items():
+        if (value := getattr(args, name[2:].replace("-", "_"))) is not None:
+            chosen.append(f"{key}={value}")
     return chosen
+
+
+def _setting(key: str) -> Callable[[str], int]:
+    """Reads the whole number that the config has under ``key``, for argparse; refuses what the config refuses."""
+
+    def read(text: str) -> int:
+        from zero123pp.configs import load
+        from zero123pp.pipelines.image_to_mesh import PipelineConfig
+
+        try:
+            load(PipelineConfig, overrides=[f"{key}={int(text)}"])
+        except ConfigError as error:
+            _, ours, why = str(error).partition(f"{key} is ")
+            if ours:  # else it does not go with other values, which may be given too
+                raise argparse.ArgumentTypeError(why) from error
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+        return int(text)
+
+    return read
 
 
 def positive_int(text: str) -> int:

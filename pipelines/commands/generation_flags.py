@@ -34,15 +34,15 @@ def add_flag(parser: Any, each: Option, of: str = "") -> None:
     words = f"{each.help}{of}" + (f" (default: {default})" if default is not None and default != "" else "")
     parser.add_argument(
         each.flag,
-        type=_reader(each.kind),
+        type=reader(each.kind),
         choices=each.kind.choices or None,
         metavar=each.metavar,
         help=words.replace("%", "%%"),
     )
 
 
-def _reader(kind: Kind) -> Callable[[str], Any]:
-    """Reads a value for argparse; texts are left to `check`, and choices to argparse itself."""
+def reader(kind: Kind) -> Callable[[str], Any]:
+    """Reads a value of that kind for argparse; texts are left to `check`, and choices to argparse itself."""
 
     def read(text: str) -> Any:
         try:

@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zero123pp.errors import BadInput
@@ -14,6 +14,55 @@ _READ = (
     *("model", "text_model", "unet", "controlnet", "normal_controlnet"),
 )
 """Flags that may name files or folders to read."""
+
+
+_MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".3mf", ".fbx")
+
+
+def complete(args: argparse.Namespace) -> None:
+    """Take the picture that was named without a flag, and name the output after it where none was.
+
+    Sets ``args.image``, ``args.out`` and ``args.is_new``, whether that file must not be there yet.
+
+    Raises BadInput for what is no picture, and for an output that nobody named and that is there already.
+    """
+    if args.pictures:
+        args.image = _the_picture(args.pictures, args.image)
+    args.is_new = args.out is None
+    if not args.is_new:
+        return
+    given = args.image or args.views
+    name = "" if not given or "\0" in given or "," in given else Path(given).name
+    if not name or name == "..":
+        raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
+    stem = name if Path(given).is_dir() else Path(given).stem
+    args.out = str(Path(given).with_name(f"{stem}.glb"))
+    refuse_existing(args.out)
+
+
+def refuse_existing(path: str) -> None:
+    """BadInput when there is a file at ``path`` that the user has not named as the output."""
+    if os.path.lexists(path):
+        raise BadInput(f"{path} is there already; give --out another name, or --out {path} to write over it")
+
+
+def _the_picture(named: Sequence[str], flagged: str | None) -> str:
+    first = named[0]
+    if len(named) > 1:
+        raise BadInput(
+            f"{len(named)} pictures named; a run makes one mesh of one: 'batch --images FOLDER --out results' takes "
+            "many, and --views several pictures of one object"
+        )
+    if flagged is not None:
+        raise BadInput(f"both {first} and --image {flagged} given; name one picture")
+    if "\0" not in first and os.path.isdir(first):
+        raise BadInput(
+            f"{first} is a folder: 'batch --images {first} --out results' makes a mesh of each picture in it, and "
+            f"--views {first} one of posed pictures"
+        )
+    if first.lower().endswith(_MESHES):
+        raise BadInput(f"{first} is a mesh, not a picture: 'view {first}' shows it, 'export {first}' writes more of it")
+    return first
 
 
 def check(args: argparse.Namespace, options: Mapping) -> None:

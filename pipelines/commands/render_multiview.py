@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Renders what is missing; 0, or 1 when no mesh gave a sample."""
     from zero123pp.configs import load
     from zero123pp.pipelines.inputs import Shard, find_meshes, read_manifest
-    from zero123pp.pipelines.progress import terminal_bars
+    from zero123pp.pipelines.progress import told_progress
     from zero123pp.pipelines.training_data.multiview import Job, keep_settings
     from zero123pp.render import ViewsConfig, find_hdr
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         keep_settings(folder, job.settings(args.layout))
         wall, cpu = time.perf_counter(), time.process_time()
-        with terminal_bars(sys.stderr.isatty()) as bars:
+        with told_progress() as bars:
             tally = job.run(layout, shard, None if bars is None else lambda fraction: bars("render", fraction))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         failures = _finish(layout, folder)

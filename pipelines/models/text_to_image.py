@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zero123pp.diffusion import is_hub_id
+from zero123pp.diffusion import is_hub_id, quiet_libraries
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.models.licences import announce
 from zero123pp.recon.ops import device_of
@@ -55,7 +55,8 @@ def draw_picture(
     try:
         import torch
 
-        pipeline = _load(torch, source, device, allow_download)
+        with quiet_libraries():
+            pipeline = _load(torch, source, device, allow_download)
     except ImportError as error:
         if isinstance(error, MissingBackend):
             raise

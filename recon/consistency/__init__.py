@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "align_views": ["AlignConfig", "align_views"],
+        "align_views": ["AlignConfig", "align_views", "may_align"],
         "silhouettes": ["inconsistency_px"],
         "warp": ["warped"],
     },

@@ -44,6 +44,11 @@ class AlignConfig:
             raise ConfigError(f"align.inconsistency_px is {self.inconsistency_px}; expected a number of at least 0")
 
 
+def may_align(views: MultiView, config: AlignConfig) -> bool:
+    """Whether such views are looked at at all."""
+    return config.use == "always" or (config.use == "auto" and not views.captured)
+
+
 def align_views(
     views: MultiView,
     config: AlignConfig = AlignConfig(),
@@ -68,7 +73,7 @@ def align_views(
     Raises:
         StageFailed: as `fit`.
     """
-    if config.use == "never" or (config.use == "auto" and views.captured):
+    if not may_align(views, config):
         return views, {}
     from zero123pp.recon.consistency.silhouettes import inconsistency_px
     from zero123pp.recon.consistency.warp import warped

@@ -37,3 +37,18 @@ def test_views_that_contradict_each_other_are_told():
 def test_a_picture_that_the_mesh_does_not_cover_is_told():
     (line,) = told([0.6, 0.6], picture=0.6)
     assert "overlap by 60% only" in line
+
+
+@pytest.mark.parametrize(("use", "captured", "told"), [("never", False, 0), ("auto", True, 0), ("auto", False, 2)])
+def test_where_nothing_is_to_be_aligned_no_such_stage_is_told(monkeypatch, use, captured, told):
+    from zero123pp.pipelines import reconstruct
+    from zero123pp.pipelines.progress import Stages
+    from zero123pp.recon.consistency import AlignConfig
+
+    monkeypatch.setattr(reconstruct, "align_views", lambda views, *rest, **more: (views, {}))
+    camera = orbit_camera(0, 0, 2, 30, 32)
+    views = MultiView((View(np.zeros((32, 32, 3)), np.ones((32, 32)), camera),) * 2, "sheet", captured=captured)
+    seen = []
+    config = reconstruct.ReconstructionConfig(align=AlignConfig(use=use))
+    assert reconstruct.aligned_views(views, config, 0, Stages(lambda *tick: seen.append(tick))) == (views, {})
+    assert len(seen) == told

@@ -171,11 +171,11 @@ def pause():
     time.sleep(600)
 
 @contextlib.contextmanager
-def bars(enabled):
+def bars(quiet):
     yield lambda stage, done: pause() if stage == sys.argv[1] and done > 0 else None
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
-progress.terminal_bars = bars
+progress.told_progress = bars
 if sys.argv[1] == "writing":
     os.fsync = lambda file: pause()
 sys.exit(cli.main(sys.argv[2:]))

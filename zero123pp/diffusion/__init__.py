@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "latents": ["scale_image", "scale_latents", "unscale_latents"],
         "pipeline": ["Zero123PlusPipeline"],
         "preprocess": ["ImagePreprocessor", "on_gray"],
+        "quiet": ["quiet_libraries"],
         "reference": ["install_reference_attention", "noised_reference", "read_reference", "write_reference"],
         "schedule": ["shipped_euler_ancestral", "trailing_euler_ancestral", "trailing_sampler", "training_sigmas"],
     },

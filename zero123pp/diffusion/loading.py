@@ -19,6 +19,7 @@ import transformers
 
 from zero123pp.diffusion import hub
 from zero123pp.diffusion.preprocess import ImagePreprocessor
+from zero123pp.diffusion.quiet import quiet_libraries
 from zero123pp.errors import BadInput, Zero123ppError
 from zero123pp.images import GRAY_BACKGROUND
 from zero123pp.rigs import get_rig
@@ -134,7 +135,7 @@ def load_model(model: type, folder: Path, weights: tuple[str, ...], dtype: torch
             read_pickle(shard)
     # Only transformers can go on past tensors of a wrong shape, and only so does it name them (below).
     tolerant = {"ignore_mismatched_sizes": True} if issubclass(model, transformers.PreTrainedModel) else {}
-    with _explained(folder.name, folder), _quiet():
+    with _explained(folder.name, folder), quiet_libraries():
         network, info = model.from_pretrained(
             str(folder),
             torch_dtype=dtype,
@@ -250,24 +251,6 @@ def _explained(part: str, folder: Path) -> Iterator[None]:
         raise
     except Exception as error:  # the libraries raise nearly every type there is on malformed files
         raise BadInput(f"{folder}: the {part} cannot be loaded ({_one_line(error)})") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no key reports from the libraries meanwhile; what matters in them is checked here."""
-    logs = (transformers.utils.logging, diffusers.utils.logging)
-    verbosity = [log.get_verbosity() for log in logs]
-    bars = [log.is_progress_bar_enabled() for log in logs]
-    for log in logs:
-        log.set_verbosity_error()
-        log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for log, level, bar in zip(logs, verbosity, bars):
-            log.set_verbosity(level)
-            if bar:
-                log.enable_progress_bar()
 
 
 def _one_line(error: BaseException) -> str:

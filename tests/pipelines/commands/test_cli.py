@@ -90,7 +90,7 @@ def test_bad_usage(tmp_path, capsys):
     good = ["--image", picture, "--out", out]
     assert "neither" in _refused(capsys, "--out", out)
     assert "both" in _refused(capsys, *good, "--views", picture)
-    assert "--out is missing" in _refused(capsys, "--image", picture)
+    assert "--out is missing" in _refused(capsys, "--prompt", "a robot")
     assert ".xyz" in _refused(capsys, "--image", picture, "--out", tmp_path / "toy.xyz")
     assert "nowhere" in _refused(capsys, "--image", picture, "--out", tmp_path / "nowhere" / "toy.glb")
     assert "toy.png" in _refused(capsys, "--image", picture, "--out", picture / "toy.glb")
@@ -110,10 +110,45 @@ def test_bad_usage(tmp_path, capsys):
     assert "--unet-background belongs to --unet" in _refused(capsys, *good, "--unet-background", "white")
     assert "--no-such-flag" in _refused(capsys, *good, "--no-such-flag")
     assert "--seed" in _refused(capsys, *good, "--seed", "x")
-    assert "--faces" in _refused(capsys, *good, "--faces", "0")
+    for flag, value in (("--faces", "3"), ("--faces", "-1"), ("--texture-size", "7"), ("--texture-size", "x")):
+        line = _refused(capsys, *good, flag, value)
+        assert f"error: {flag}: " in line and value in line and "clean" not in line and "texture." not in line
+    assert "--set clean.faces=3: clean.faces is 3" in _refused(capsys, *good, "--set", "clean.faces=3")
+    assert "padding" in _refused(capsys, *good, "--texture-size", "16")  # with the preset's padding
+    for flag in ("--seed", "--size"):
+        assert flag in _refused(capsys, *good, flag, "-1")
+    assert "--size is inf" in _refused(capsys, *good, "--size", "inf")
+    assert "did you mean fast?" in _refused(capsys, *good, "--preset", "fsat")
+    assert "did you mean --faces?" in _refused(capsys, *good, "--fases", "300")
     assert "is a file" in _refused(capsys, *good, "--save-stages", picture)
     assert "is a file" in _refused(capsys, *good, "--save-stages", picture / "stages")
     assert not out.exists()
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("bacth --images x", "did you mean batch?"),
+        ("evla recon", "did you mean eval recon?"),
+        ("eval recn --meshes x", "'eval recn' is no subcommand; did you mean eval recon?"),
+        ("eval --help", "'eval' is no subcommand; there are eval recon, eval views"),
+        ("zzz", "'zzz' is neither a subcommand nor a file; --help lists"),
+        ("batch --imgaes x --out y", "did you mean --images?"),
+    ],
+)
+def test_a_slip_gets_the_right_word(words, meant, capsys):
+    assert meant in _refused(capsys, *words.split())
+
+
+@pytest.mark.quick
+def test_no_words_at_all_get_three_examples(capsys):
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.count("  __main__.py " if "__main__.py " in out else "  pytest ") == 3, out
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0 and capsys.readouterr().out.startswith("zero123pp 0.")
 
 
 def test_bad_sheets(tmp_path, capsys):
@@ -156,6 +191,7 @@ def test_bad_checkpoints(tmp_path, capsys):
 def test_help_is_whole_and_loads_nothing():
     done = subprocess.run([sys.executable, ROOT / "run.py", "--help"], capture_output=True, text=True, check=True)
     assert "CC-BY-NC" in done.stdout and "--texture-size" in done.stdout
+    assert done.stdout.index("subcommands:") < done.stdout.index("\n  batch ") < done.stdout.index("options:") < 3000
     loaded = "import sys, zero123pp.pipelines.commands.cli; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False", "the command line must not load numpy before it knows what to do"

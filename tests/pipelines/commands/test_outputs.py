@@ -8,6 +8,7 @@ from PIL import Image
 from refusals import refused
 
 from zero123pp.images import own_png
+from zero123pp.pipelines.commands import outputs
 
 pytestmark = pytest.mark.quick
 
@@ -72,6 +73,66 @@ def home(tmp_path, monkeypatch):
 )
 def test_files_that_would_meet_are_told_before_any_work(home, capsys, arguments, words):
     assert words in refused(capsys, *arguments.split(" "))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "out"),
+    [
+        ("toy.png", "toy.glb"),
+        ("--image inner/../toy.png", "inner/../toy.glb"),
+        ("--quiet --faces 300 toy_texture.png --seed 1", "toy_texture.glb"),
+        ("--seed 1 --quiet toy.png", "toy.glb"),
+        ("--views views.png", "views.glb"),
+        ("--views capture/", "capture.glb"),
+        ("toy.png --out b.ply", "b.ply"),
+    ],
+)
+def test_the_output_is_named_after_the_input(home, monkeypatch, arguments, out):
+    from zero123pp.pipelines.commands import cli
+
+    seen = []
+    monkeypatch.setattr(cli, "_image_to_mesh", seen.append)
+    cli.main(arguments.split(" "))
+    outputs.complete(seen[0])
+    assert seen[0].out == out and (seen[0].image or seen[0].views) in arguments
+    assert seen[0].is_new == ("--out" not in arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("toy_texture.png toy.png", "2 pictures named"),
+        ("toy.png --image views.png", "both toy.png and --image views.png"),
+        ("toy.png --views views.png", "both of --image and --views"),
+        ("capture", "capture is a folder: 'batch --images capture"),
+        ("rough.obj", "rough.obj is a mesh, not a picture: 'view rough.obj'"),
+        ("--views .", "--out is missing"),
+        ("--views toy.png,views.png --rig frontback", "--out is missing"),
+        ("--prompt robot", "--out is missing"),
+        ("taken.png", "taken.glb is there already; give --out another name, or --out taken.glb"),
+        ("gone.png", "gone.glb is there already"),
+    ],
+)
+def test_what_can_be_no_picture_or_no_output(home, capsys, arguments, words):
+    (home / "taken.glb").write_bytes(b"theirs")
+    (home / "gone.glb").symlink_to("nowhere")
+    try:
+        assert words in refused(capsys, *arguments.split(" "))
+        assert (home / "taken.glb").read_bytes() == b"theirs"
+    finally:
+        (home / "taken.glb").unlink()
+
+
+def test_a_file_that_came_meanwhile_stays(home, capsys, monkeypatch):
+    from zero123pp import ImageTo3D
+
+    def made(*args, **kwargs):
+        (home / "toy.glb").write_bytes(b"theirs")
+
+    monkeypatch.setattr(ImageTo3D, "__call__", made)
+    assert "toy.glb is there already" in refused(capsys, "toy.png", "--model", "inflated")
+    assert (home / "toy.glb").read_bytes() == b"theirs"
+    (home / "toy.glb").unlink()
 
 
 def test_targets_that_cannot_be_written_are_told_before_any_work(home, capsys):
