@@ -10,7 +10,6 @@ from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.asset import Asset
-from zero123pp.pipelines.cancel import Cancel, cancellable, turn
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.inputs import Source, check_no_drawing, read_image
 from zero123pp.pipelines.models import (
@@ -24,7 +23,7 @@ from zero123pp.pipelines.models import (
     prepare,
 )
 from zero123pp.pipelines.options import given_of, record_from
-from zero123pp.pipelines.progress import StageProgress, Stages, peak_memory_mb
+from zero123pp.pipelines.progress import Cancel, StageProgress, Stages, cancellable, peak_memory_mb, turn
 from zero123pp.pipelines.reconstruct import (
     ReconstructionConfig,
     aligned_views,

@@ -1,12 +1,19 @@
-"""Progress and cost of the stages: a callback for libraries, bars for a terminal, silence elsewhere; time, memory."""
+"""Progress, cost and cancelling of the stages: a callback for libraries, bars for a terminal; time, memory."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from zero123pp.errors import BadInput, Cancelled
+
 StageProgress = Callable[[str, float], None]
 """Called with the stage's name and the fraction done, 0 to 1."""
+Cancel = Callable[[], bool] | threading.Event
+"""Says whether to stop: a function, or an event that is set from another thread."""
+
+_LOOK_SECONDS = 0.1
 
 
 class Stages:
@@ -114,3 +121,29 @@ def peak_memory_mb() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 1e6) if sys.platform == "darwin" else round(peak / 1e3)
+
+
+def cancellable(progress: StageProgress | None, cancel: Cancel | None) -> StageProgress:
+    """``progress`` (or nothing) that raises Cancelled once ``cancel`` says so. Raises BadInput for another type."""
+    asked = getattr(cancel, "is_set", cancel)
+    if asked is not None and not callable(asked):
+        raise BadInput(f"cancel is a {type(cancel).__name__}; give a function or a threading.Event")
+
+    def tick(stage: str, fraction: float) -> None:
+        if asked is not None and asked():
+            raise Cancelled(f"cancelled in stage {stage!r}")
+        if progress is not None:
+            progress(stage, fraction)
+
+    return tick
+
+
+@contextmanager
+def turn(lock: threading.Lock, tick: StageProgress, stage: str) -> Iterator[None]:
+    """Hold the lock; waiting for it can be cancelled too."""
+    while not lock.acquire(timeout=_LOOK_SECONDS):
+        tick(stage, 0.0)
+    try:
+        yield
+    finally:
+        lock.release()
