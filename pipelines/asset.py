@@ -10,8 +10,9 @@ import numpy as np
 
 from zero123pp.diffusion import depth_picture
 from zero123pp.errors import BadInput
-from zero123pp.files import whole_folder, write_json
+from zero123pp.files import check_folder, whole_folder, write_file, write_json
 from zero123pp.images import GRAY_BACKGROUND, is_own_png, over, own_png, tile_sheet, to_uint8
+from zero123pp.pages import check_page
 from zero123pp.pipelines.progress import StageProgress, Stages
 from zero123pp.rigs import get_rig
 from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh, View
@@ -85,6 +86,26 @@ class Asset(ByContent):
 
         return to_trimesh(self.textured)
 
+    def save_report(self, path: str | Path, *, name: str = "object") -> None:
+        """Write how the asset was made: as JSON, or (.html) as one page with the object to turn, without a network.
+
+        Args:
+            path: replaced where it is a report of ours.
+            name: of the object, for the page.
+
+        Raises BadInput when the file is somebody else's page or cannot be written.
+        """
+        check_report(path)
+        if not is_page(path):
+            write_json(self.report, path)
+            return
+        from zero123pp.pipelines.viewer import report_page
+        from zero123pp.recon.export import encode_glb
+
+        glb = encode_glb(self.textured, name, dict(self.extras))
+        pictures = {file.removesuffix(".png"): pixels for file, pixels in self._stage_pictures().items()}
+        write_file(path, report_page(name, next(iter(glb.values())), self.report, pictures))
+
     def preview(self, path: str | Path) -> None:
         """Draw the asset from four sides into a PNG; BadInput when the file is not ours or cannot be written."""
         from zero123pp.recon.export import write_preview
@@ -152,3 +173,15 @@ def check_stages(folder: str | Path) -> None:
         file = Path(folder, name)
         if file.suffix == ".png" and os.path.lexists(file) and not is_own_png(file):
             raise BadInput(f"{file} was not written by this program and would be replaced; move it or choose a folder")
+
+
+def is_page(path: str | Path) -> bool:
+    """Whether a report of that name is a page to look at."""
+    return Path(path).suffix.lower() in (".html", ".htm")
+
+
+def check_report(path: str | Path) -> None:
+    """BadInput when no report can be written at ``path``, or a page of somebody else's is there."""
+    check_folder(Path(path))
+    if is_page(path):
+        check_page(path)

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from zero123pp.pages import MARK, check_page
 from zero123pp.pipelines.batch.index import table_name
 from zero123pp.pipelines.batch.items import Shard
 
 PAGE = 500
 """Objects a page; a browser shows more only slowly."""
-
-MARK = '<meta name="generator" content="zero123pp">'
-"""In every page, so that one of somebody else's is not taken for one of ours and replaced."""
 
 _HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">{mark}<title>{title}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file:;
@@ -38,7 +36,6 @@ def write_contact_sheets(
     Returns:
         The files. Raises BadInput when the disk refuses, or a page of somebody else's is in the way.
     """
-    from zero123pp.errors import BadInput
     from zero123pp.files import write_file
 
     shown = [row for row in table if row["status"] != "open"]
@@ -47,8 +44,7 @@ def write_contact_sheets(
     counts = {status: sum(row["status"] == status for row in table) for status in ("done", "failed", "open")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     for file in names:
-        if (out / file).is_file() and MARK not in (out / file).read_text("utf-8", "replace")[:400]:
-            raise BadInput(f"{out / file} was not written by this program and would be replaced; move it away")
+        check_page(out / file)
     for page, file in enumerate(names):
         text = _page(shown[page * PAGE : (page + 1) * PAGE], names, page, summary, has_picture)
         write_file(out / file, text.encode("utf-8", "backslashreplace"))

@@ -111,7 +111,12 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     add("--turntable", metavar="FILE", help="also draw it turning: .webp, .gif or (zero123pp[film]) .mp4")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
     add("--quiet", action="store_true", help="say nothing but errors")
-    add("--report", metavar="FILE", help="also write the report of the run as JSON")
+    add(
+        "--report",
+        metavar="FILE",
+        help="also write how it went: .json, or .html, one page "
+        "with the object to turn, its stages and every warning, which opens without a network",
+    )
     generation_flags.add_table(parser, Source, *generation_flags.DRAWING, under_headings=True)
     return parser
 
@@ -119,7 +124,6 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
 def _image_to_mesh(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     options_of_file = _check_usage(args)
-    from zero123pp.files import write_json
     from zero123pp.pipelines.commands import outputs
     from zero123pp.pipelines.commands.first_run import compiling_told
     from zero123pp.pipelines.commands.result import result_line
@@ -146,7 +150,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     for warning in asset.report["warnings"]:
         say(f"warning: {warning}")
     if args.report:  # before the stages: it is what one looks at when those cannot be written
-        write_json(asset.report, args.report)
+        asset.save_report(args.report, name=options_of_file["name"])
     if args.save_stages:
         asset.save_stages(args.save_stages)
     if args.preview:
@@ -155,7 +159,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         with told_progress(args.quiet) as progress:
             asset.turntable(args.turntable, progress=progress)
     mesh = asset.report["mesh"]
-    others = [path for path in (args.preview, args.turntable) if path]
+    others = [path for path in (args.preview, args.turntable, args.report) if path]
     say(result_line(args.out, mesh["faces"], mesh["watertight"], time.perf_counter() - start, others))
     return 0
 

@@ -72,8 +72,8 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
         BadInput: two of the outputs are one file (also where a file system does not tell capitals), an output is one of
             the inputs, or a file beside the asset or a stage would replace one that this program did not write.
     """
-    from zero123pp.files import check_folder, check_new_folder
-    from zero123pp.pipelines.asset import check_stages
+    from zero123pp.files import check_new_folder
+    from zero123pp.pipelines.asset import check_report, check_stages
     from zero123pp.recon.export import (
         PREVIEW_SUFFIXES,
         TURNTABLE_SUFFIXES,
@@ -85,7 +85,7 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
     if args.save_stages:
         check_new_folder(args.save_stages)
     if args.report:
-        check_folder(Path(args.report))
+        check_report(args.report)
     if "\0" in args.out:
         check_target(args.out)
     outputs = list(_outputs(args))

@@ -1,15 +1,12 @@
-"""The name of a file of the vendored `<model-viewer>` comes in, its bytes go out: a page with it asks nobody else."""
+"""A model and what is known of it come in, a page to look at it goes out, which asks nobody else for anything."""
 
-from functools import cache
-from importlib.resources import files
+import lazy_loader
 
-OFFLINE = "model-viewer.offline.js"
-"""Runs before `ELEMENT`, and keeps it from fetching decoders from other people's servers."""
-ELEMENT = "model-viewer.min.js"
-"""An ES module that defines the element `<model-viewer>`, three.js within; 1.07 MB, 289 kB compressed."""
-
-
-@cache
-def viewer_file(name: str) -> bytes:
-    """Content of `OFFLINE` or `ELEMENT`, to be served or written into a page (both are ES modules, in this order)."""
-    return (files(__package__) / "static" / name).read_bytes()
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "page": ["KINDS", "model_page"],
+        "report": ["report_page"],
+        "static_files": ["ELEMENT", "OFFLINE", "viewer_file"],
+    },
+)

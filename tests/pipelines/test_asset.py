@@ -72,3 +72,12 @@ def test_a_full_disk_leaves_the_earlier_stages(tmp_path, stages, size):
     assert "\n" not in str(caught.value) and ".tmp" not in str(caught.value)
     assert content(tmp_path / "stages") == stages[0]
     assert [path.name for path in tmp_path.iterdir()] == ["stages"]
+
+
+def test_a_report_is_json_or_a_page_and_replaces_no_page_of_others(tmp_path):
+    ONE.save_report(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == {"run": 1}
+    (tmp_path / "theirs.html").write_text("<html>")
+    with pytest.raises(BadInput, match="was not written by this program"):
+        ONE.save_report(tmp_path / "theirs.html")
+    assert (tmp_path / "theirs.html").read_text() == "<html>"
