@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zero123pp import __version__
 from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput
+from zero123pp.options import given_of, record_from
 from zero123pp.pipelines.asset import Asset
 from zero123pp.pipelines.cutout import CutoutConfig, cut_out
 from zero123pp.pipelines.inputs import Source, check_no_drawing, read_image
@@ -22,7 +23,6 @@ from zero123pp.pipelines.models import (
     may_download,
     prepare,
 )
-from zero123pp.pipelines.options import given_of, record_from
 from zero123pp.pipelines.progress import Cancel, StageProgress, Stages, cancellable, peak_memory_mb, turn
 from zero123pp.pipelines.reconstruct import (
     ReconstructionConfig,
@@ -179,6 +179,7 @@ class ImageTo3D:
         seconds: Mapping[str, float] | None = None,
         progress: StageProgress | None = None,
         cancel: Cancel | None = None,
+        on_mesh: Callable[[Mesh], None] = lambda mesh: None,
     ) -> Asset:
         """What is left of a whole run after its views, for views that `views` or `views_together` has drawn.
 
@@ -189,13 +190,15 @@ class ImageTo3D:
             seconds: wall seconds of each stage so far, for the report.
             progress: called with the stage's name and the fraction done.
             cancel: function or `threading.Event` that says when to stop, asked at each tick of the progress.
+            on_mesh: called with the closed mesh before it is textured.
 
         Raises StageFailed when no surface can be made of the views, and Cancelled.
         """
         stages = Stages(cancellable(progress, cancel))
         stages.seconds.update(seconds or {})
         model = self.model if views.source == self.model.name else GivenViews(views.source)
-        return self._finish(model, views, self._config_for(views), seed, stages, cutout=cutout)
+        config = self._config_for(views)
+        return self._finish(model, views, config, seed, stages, cutout=cutout, on_mesh=on_mesh)
 
     def _finish(
         self,
@@ -207,9 +210,10 @@ class ImageTo3D:
         *,
         cutout: Cutout | None = None,
         posed: "PosedPictures | None" = None,
+        on_mesh: Callable[[Mesh], None] = lambda mesh: None,
     ) -> Asset:
         """From posed views to the asset with its report."""
-        made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages)
+        made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages, on_mesh=on_mesh)
         with stages.stage("check"):
             checked = made.checked(multiview)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}

@@ -3,7 +3,7 @@
 Views that come with their surface begin at the clean mesh.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,6 +73,7 @@ def reconstruct(
     cutout: Cutout | None = None,
     seed: int = 0,
     stages: Stages | None = None,
+    on_mesh: Callable[[Mesh], None] = lambda mesh: None,
 ) -> Reconstruction:
     """A textured mesh of the object that the views show, in their world frame.
 
@@ -84,6 +85,7 @@ def reconstruct(
         seed: fixes every random choice.
         stages: gets the progress and the cost of the stages 'align', 'fit', 'mesh', 'refine' and 'register' (where
             there are any) and 'texture'.
+        on_mesh: called with the closed mesh, vertex colours and all, before it is textured.
 
     Raises:
         StageFailed: no surface can be made of the views.
@@ -91,6 +93,7 @@ def reconstruct(
     stages = Stages() if stages is None else stages
     views, views_report = aligned_views(views, config, seed, stages)
     mesh, mesh_report = closed_mesh(views, config, seed, stages)
+    on_mesh(mesh)
     views, picture_report = with_input_view(views, mesh, cutout, config, stages)
     with stages.stage("texture") as report:
         textured, texture_report = texture(mesh, views.views, config.texture, progress=report)

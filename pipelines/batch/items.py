@@ -24,7 +24,7 @@ from zero123pp.pipelines.inputs import (
     text_lines,
 )
 from zero123pp.pipelines.models import Generation
-from zero123pp.pipelines.options import SEED, Kind, options_of
+from zero123pp.options import SEED, Kind, options_of
 
 LIST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["done", "refused", "failed", "storage", "crashed", "killed", "deadline", "memory", "lost", "company"]
+Kind = Literal[
+    "done", "refused", "failed", "storage", "crashed", "killed", "deadline", "memory", "lost", "company", "cancelled"
+]
 
 OWN_FAULTS = ("failed", "crashed", "deadline", "memory")
 """Ends that speak against the item itself. 'refused' does too, and is final: a picture stays what it is."""
@@ -53,9 +55,14 @@ class Outcome:
     kind: Kind
     """done; refused: bad input; failed: an error; storage: the result could not be written; crashed: the item took its
     worker down; killed: somebody else did; deadline, memory: over its limit; lost: the machine is gone; company: it was
-    under way with others, and whose fault it was that the worker ended is not known, or another's."""
+    under way with others, and whose fault it was that the worker ended is not known, or another's; cancelled: whoever
+    asked for it wanted it no more."""
     reason: str = ""
     seconds: float = 0.0
     """Wall time of the try."""
     memory_mb: int = 0
     """Resident memory of the worker after it."""
+
+
+class News:
+    """Base of what a maker tells before the outcome of its item: progress, or a part of the result."""

@@ -63,13 +63,13 @@ class Maker:
         try:
             asset = self._asset(task) if drawn is None else self._pipe(task.model).from_views(**drawn)
         except (BadInput, ConfigError, MissingBackend) as error:
-            return Outcome("refused", _line(error), time.monotonic() - start)
+            return Outcome("refused", one_line(error), time.monotonic() - start)
         except Exception as error:
-            return Outcome("failed", f"{type(error).__name__}: {_line(error)}", time.monotonic() - start)
+            return Outcome("failed", f"{type(error).__name__}: {one_line(error)}", time.monotonic() - start)
         try:
             self._write(task, asset, time.monotonic() - start)
         except (BadInput, OSError) as error:  # the folder or the disk, not the item
-            return Outcome("storage", _line(error), time.monotonic() - start)
+            return Outcome("storage", one_line(error), time.monotonic() - start)
         return Outcome("done", "", time.monotonic() - start)
 
     def _pipe(self, model: str) -> "ImageTo3D":
@@ -96,7 +96,7 @@ class Maker:
         files = {".glb": encode_glb(asset.textured, task.key, asset.extras)[f"{task.key}.glb"]}
         place = task.place or hashed(task.key)
         if self._settings.thumbnail_px:
-            files[".png"] = self._thumbnail(asset)
+            files[".png"] = thumbnail(asset, self._settings.thumbnail_px)
         said = {
             "key": task.key,
             "source": task.name,
@@ -108,17 +108,18 @@ class Maker:
         }
         self._store.write(place, files, said)
 
-    def _thumbnail(self, asset: "Asset") -> bytes:
 
-        from zero123pp.cameras import orbit_camera
-        from zero123pp.images import own_png, to_uint8
-        from zero123pp.recon.render import render
-        from zero123pp.rigs import RIGS
+def thumbnail(asset: "Asset", side_px: int) -> bytes:
+    """PNG of the asset, seen a little from the side and from above."""
+    from zero123pp.cameras import orbit_camera
+    from zero123pp.images import own_png, to_uint8
+    from zero123pp.recon.render import render
+    from zero123pp.rigs import RIGS
 
-        rig = RIGS["v1.2"]
-        camera = orbit_camera(*_THUMBNAIL_FROM_DEG, rig.distance, rig.fov_deg, self._settings.thumbnail_px)
-        view = render(asset.textured, camera)
-        return own_png(to_uint8(np.dstack([view.rgb, view.alpha])), optimize=True)
+    rig = RIGS["v1.2"]
+    camera = orbit_camera(*_THUMBNAIL_FROM_DEG, rig.distance, rig.fov_deg, side_px)
+    view = render(asset.textured, camera)
+    return own_png(to_uint8(np.dstack([view.rgb, view.alpha])), optimize=True)
 
 
 def _cutout(pipe: "ImageTo3D", task: Task) -> tuple[Cutout, dict[str, float]] | None:
@@ -138,7 +139,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
 
     if len(data) > MAX_BYTES:
         raise BadInput(f"{name} has more than {MAX_BYTES // 2**20} MB; scale the picture down first")
-    with _as_file(data) as path:
+    with as_file(data) as path:
         try:
             return read_image(path)
         except BadInput as error:
@@ -146,7 +147,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
 
 
 @contextmanager
-def _as_file(data: bytes) -> Iterator[str]:
+def as_file(data: bytes) -> Iterator[str]:
     """A path at which the bytes can be read. The file has no name in any folder, so that a kill leaves nothing."""
     with tempfile.TemporaryFile() as file:
         file.write(data)
@@ -156,5 +157,6 @@ def _as_file(data: bytes) -> Iterator[str]:
         yield f"/dev/fd/{file.fileno()}"
 
 
-def _line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line of bounded length."""
     return " ".join(str(error).split())[:1000] or type(error).__name__

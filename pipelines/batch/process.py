@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import zero123pp
 from zero123pp.machine import processors
-from zero123pp.pipelines.batch.job import BatchSettings, Outcome, Task
+from zero123pp.pipelines.batch.job import BatchSettings, News, Outcome, Task
 from zero123pp.pipelines.batch.worker import PREPARED, READY, resident_mb
 
 MAKER = "zero123pp.pipelines.batch.make:Maker"
@@ -48,9 +48,15 @@ class WorkerProcess:
     """One worker; starts its process when it is needed."""
 
     def __init__(
-        self, settings: BatchSettings, limits: Limits, *, cores: Sequence[int] | None = None, maker: str = MAKER
+        self,
+        settings: BatchSettings,
+        limits: Limits,
+        *,
+        cores: Sequence[int] | None = None,
+        maker: str = MAKER,
+        on_news: Callable[[News], None] = lambda news: None,
     ) -> None:
-        self._settings, self._limits, self._maker = settings, limits, maker
+        self._settings, self._limits, self._maker, self._on_news = settings, limits, maker, on_news
         self._cores = None if cores is None else tuple(cores)
         self._process: subprocess.Popen | None = None
         self._pipe: Connection | None = None
@@ -67,6 +73,11 @@ class WorkerProcess:
         return None if self._process is None else self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def tasks(self) -> tuple[Task, ...]:
         """What is under way, in the order in which it ends."""
         return tuple(self._tasks)
@@ -78,7 +89,7 @@ class WorkerProcess:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Begin items; there must be none under way."""
-        if self._process is None or self._process.poll() is not None:
+        if not self.is_running:
             self._start()
         self._tasks, self._together = list(tasks), len(tasks) > 1
         self._begun, self._share = time.monotonic(), 0.0
@@ -123,6 +134,9 @@ class WorkerProcess:
         """The first outcome among what the worker has said since, and, before it, where it stands."""
         while self._pipe.poll():
             message = self._pipe.recv()
+            if isinstance(message, News):
+                self._on_news(message)
+                continue
             begun, self._begun = self._begun, now
             if message == READY:
                 self._ready = True

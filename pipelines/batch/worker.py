@@ -1,7 +1,8 @@
 """The process that makes items: `python -m zero123pp.pipelines.batch.worker`, started by `process.WorkerProcess`.
 
 It takes tasks from a pipe, and ends with its parent. Several tasks of one submission are first prepared together, then
-made one after another; the parent is told where one ends and the other begins, and of each outcome as it comes.
+made one after another; the parent is told where one ends and the other begins, and of each outcome as it comes. A maker
+that has a ``tell`` gets one by which it can send `job.News` meanwhile.
 """
 
 import ctypes
@@ -30,6 +31,8 @@ def main() -> None:
         maker_path, settings = pipe.recv()
         module, _, name = maker_path.partition(":")
         make = getattr(import_module(module), name)(settings)
+        if hasattr(make, "tell"):
+            make.tell = pipe.send
         pipe.send(READY)
         while True:
             tasks = pipe.recv()

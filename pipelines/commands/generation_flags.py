@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from zero123pp.options import SWITCH, Kind, Option, check_together, check_values, flag, options_of
 from zero123pp.pipelines.inputs import Source, check_no_drawing, check_source
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.pipelines.options import SWITCH, Kind, Option, check_together, check_values, flag, options_of
 
 DRAWING = (Generation, ModelOptions)
 """What is about drawing views."""

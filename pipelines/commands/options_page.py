@@ -6,9 +6,9 @@ from pathlib import Path
 
 from zero123pp.errors import BadInput
 from zero123pp.files import write_file
+from zero123pp.options import SWITCH, Option, any_of, flag, options_of
 from zero123pp.pipelines.inputs import Source
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.pipelines.options import SWITCH, Option, any_of, flag, options_of
 
 BEGIN, END = "<!-- options: begin -->", "<!-- options: end -->"
 """What stands between these lines of a page is written by this module."""

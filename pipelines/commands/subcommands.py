@@ -8,6 +8,7 @@ from zero123pp.errors import BadInput
 
 SUBCOMMANDS = {
     "view": ("view", "a finished .glb in the browser, to turn and look at, without a network"),
+    "serve": ("serve", "a page and an HTTP API on this machine: drop a picture, turn the mesh"),
     "export": ("export", "other files of a finished .glb: fewer triangles, levels of detail, a hull, other formats"),
     "batch": ("batch", "thousands of pictures, resumable, on this machine or on a Ray cluster"),
     "doctor": ("doctor", "what this machine has, and which back-ends will be used and why"),

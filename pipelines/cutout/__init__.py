@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["CutoutConfig"],
         "fringe": ["extended", "fringe_px", "without_fringe"],
-        "methods": ["CUTOUTS", "choose", "cut_out"],
+        "methods": ["CUTOUTS", "Outline", "choose", "cut_along", "cut_out", "find_outline", "outline_of_mask"],
         "stray": ["opacity"],
         "rembg_adapter": ["model_file", "rembg_alpha", "rembg_is_ready"],
     },

@@ -6,11 +6,13 @@ is one function, one line there, and its name in `zero123pp.pipelines.cutout.con
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from zero123pp.errors import BadInput
-from zero123pp.images import to_float, to_uint8
+from zero123pp.images import resize_planes, to_float, to_uint8
 from zero123pp.pipelines.cutout.alpha import MIN_TRANSPARENT, given_alpha, has_object_alpha
 from zero123pp.pipelines.cutout.bundled import bundled_alpha
 from zero123pp.pipelines.cutout.config import CutoutConfig
@@ -38,6 +40,60 @@ def choose(image: np.ndarray, config: CutoutConfig) -> str:
     return "rembg" if rembg_is_ready(config.rembg_model, download) else "bundled"
 
 
+@dataclass(frozen=True)
+class Outline:
+    """Where the object of a picture is, before it is cut out."""
+
+    image: np.ndarray
+    """The picture as it was looked at, (H, W, 3|4) uint8 sRGB, at most `CutoutConfig.work_px` a side."""
+    alpha: np.ndarray
+    """(H, W) float32, 1 on the object."""
+    method: str
+    """Who found it."""
+    notes: tuple[str, ...] = ()
+    """What may be wrong with it, one sentence each."""
+
+
+def find_outline(image: np.ndarray, config: CutoutConfig | None = None) -> Outline:
+    """The first half of `cut_out`, with its arguments and errors: whoever corrects the alpha does so between them."""
+    config = config or CutoutConfig()
+    image = limit_size(np.asarray(image), config.work_px)
+    method = choose(image, config)
+    alpha, name = CUTOUTS[method](image, config)
+    notes: tuple[str, ...] = ()
+    if method == "alpha":
+        alpha, notes = cleaned(alpha)
+    _check_foreground(alpha, name, config.min_foreground)
+    return Outline(image, alpha, name, notes + tuple(_doubts(image, alpha, method)))
+
+
+def outline_of_mask(image: np.ndarray, mask: np.ndarray, config: CutoutConfig | None = None) -> Outline:
+    """The outline that somebody drew: ``mask`` (h, w) uint8, white on the object, scaled to the picture.
+
+    BadInput when the mask is of another shape than the picture (2 % are allowed).
+    """
+    image = limit_size(np.asarray(image), (config or CutoutConfig()).work_px)
+    height, width = image.shape[:2]
+    if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > 0.02:
+        raise BadInput(
+            f"the picture has {width}x{height} px but its mask {mask.shape[1]}x{mask.shape[0]}; expected the same "
+            "size, or the mask scaled"
+        )
+    alpha = resize_planes(to_float(mask), (width, height), Image.Resampling.BILINEAR)
+    return Outline(image, np.clip(alpha, 0, 1), "mask")
+
+
+def cut_along(outline: Outline, config: CutoutConfig | None = None) -> Cutout:
+    """The second half of `cut_out`. BadInput when nothing in the outline is opaque."""
+    config = config or CutoutConfig()
+    _check_foreground(outline.alpha, outline.method, config.min_foreground)
+    rgb = to_float(outline.image[..., :3])
+    if outline.method != "alpha":  # a given alpha comes with colours that are meant for it
+        rgb = estimate_foreground(rgb, outline.alpha)
+    rgba = np.concatenate([rgb, outline.alpha[..., None]], axis=-1)
+    return Cutout(to_uint8(recentre(rgba, config.ratio, config.size_px)), outline.method, outline.notes)
+
+
 def cut_out(image: np.ndarray, config: CutoutConfig | None = None) -> Cutout:
     """The object of a picture on a transparent square, with straight alpha and no background left in its colours.
 
@@ -49,20 +105,7 @@ def cut_out(image: np.ndarray, config: CutoutConfig | None = None) -> Cutout:
         BadInput: when nothing in the picture is opaque, or no object is found in it.
         MissingBackend: when rembg or its model was asked for by name and is not here.
     """
-    config = config or CutoutConfig()
-    image = limit_size(np.asarray(image), config.work_px)
-    method = choose(image, config)
-    alpha, name = CUTOUTS[method](image, config)
-    notes: tuple[str, ...] = ()
-    if method == "alpha":
-        alpha, notes = cleaned(alpha)
-    _check_foreground(alpha, name, config.min_foreground)
-    rgb = to_float(image[..., :3])
-    if method != "alpha":  # a given alpha comes with colours that are meant for it
-        rgb = estimate_foreground(rgb, alpha)
-    rgba = np.concatenate([rgb, alpha[..., None]], axis=-1)
-    notes += tuple(_doubts(image, alpha, method))
-    return Cutout(to_uint8(recentre(rgba, config.ratio, config.size_px)), name, notes)
+    return cut_along(find_outline(image, config), config)
 
 
 SEVERAL = 0.2

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.inputs.turnaround.sides import TURNAROUNDS, ordered
-from zero123pp.pipelines.options import (
+from zero123pp.options import (
     PATH,
     PICTURE,
     TEXT,
@@ -20,6 +19,7 @@ from zero123pp.pipelines.options import (
     option,
     options_of,
 )
+from zero123pp.pipelines.inputs.turnaround.sides import TURNAROUNDS, ordered
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.inputs.posed_views import PosedPictures

@@ -51,9 +51,9 @@ def load_model(
             not be downloaded.
         MissingBackend: the diffusion libraries are not installed.
     """
+    from zero123pp.options import record_from
     from zero123pp.pipelines.models.options import Generation, ModelOptions
     from zero123pp.pipelines.models.registry import model_class
-    from zero123pp.pipelines.options import record_from
 
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"unknown device {device!r}; choose auto, cpu or cuda")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.options import (
+from zero123pp.options import (
     ANYTHING,
     MESH,
     PATH,

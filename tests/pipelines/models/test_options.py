@@ -7,12 +7,12 @@ import pytest
 from paths import ROOT
 
 from zero123pp.errors import BadInput
+from zero123pp.options import options_of
 from zero123pp.pipelines.batch.items import DRAWING, Item
 from zero123pp.pipelines.commands import generation_flags
 from zero123pp.pipelines.commands.options_page import with_table
 from zero123pp.pipelines.inputs.sources import Source
 from zero123pp.pipelines.models.options import Generation, ModelOptions
-from zero123pp.pipelines.options import options_of
 
 RECORDS = (Source, Generation, ModelOptions)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.options import (
+from zero123pp.options import (
     MESH,
     SWITCH,
     TEXT,

@@ -1,0 +1,153 @@
+"""Stands before the application: who may ask at all, how much, how slowly; and the headers of every answer.
+
+- **Host.** A server of this machine answers to the names of this machine only, so that a page whose name was pointed at
+  127.0.0.1 (DNS rebinding) is refused.
+- **Origin.** What a browser sends from another site's page is refused, reading or writing (CSRF).
+- **Token.** Where one is set, the API asks for it; the page itself, which holds no secret, does not.
+- **Size and time.** A body that is too large is refused before it is read, one that comes too slowly is given up.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from zero123pp.pipelines.server.settings import ServerSettings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+HEADERS = {
+    "content-security-policy": "",  # see `policy`
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
+}
+
+
+def policy(style_hashes: tuple[str, ...] = ()) -> str:
+    """The content security policy: scripts, styles, pictures and answers of this server, and nothing of anyone else's.
+
+    ``style_hashes``: of the style sheets that the viewer writes into its own shadow tree.
+    """
+    styles = " ".join(f"'sha256-{each}'" for each in style_hashes)
+    return (
+        "default-src 'none'; script-src 'self'; connect-src 'self' blob: data:; img-src 'self' blob: data:; "
+        f"style-src 'self' {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        self.status, self.message = status, message
+
+
+class Guard:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: Any, settings: ServerSettings, style_hashes: tuple[str, ...] = ()) -> None:
+        self._app, self._settings = app, settings
+        self._headers = [
+            (name.encode(), (value or policy(style_hashes)).encode()) for name, value in HEADERS.items()
+        ]  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification (https://asgi.readthedocs.io)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)  # the lifespan; there are no web sockets
+            return
+        begun = False
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                message["headers"] = [*message.get("headers", ()), *self._headers]
+            await send(message)
+
+        try:
+            headers = _headers_of(scope)
+            self._check(scope, headers)
+            await self._app(scope, self._limited(receive, headers), send_with_headers)
+        except _Refused as refused:
+            if not begun:
+                await _answer(send_with_headers, refused.status, refused.message)
+
+    def _check(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        """Raise for a request that shall not reach the application."""
+        host = headers.get("host", "")
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if self._settings.is_local and name.lower() not in LOCAL_NAMES:
+            raise _Refused(421, "this server answers to localhost only; start it with --host and --token for others")
+        origin = headers.get("origin")
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            raise _Refused(403, "pages of other sites may not use this server")
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
+            raise _Refused(403, "pages of other sites may not use this server")
+        if self._settings.token is not None and scope["path"].startswith("/v1/"):
+            given = headers.get("authorization", "")
+            if not secrets.compare_digest(given.encode(), f"Bearer {self._settings.token}".encode()):
+                raise _Refused(401, "give this server's token: Authorization: Bearer TOKEN")
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or len(length) > 15:
+            raise _Refused(400, "the length of the body is not a number")
+        if int(length) > self._settings.upload_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> _Refused:
+        return _Refused(413, f"more than {self._settings.upload_bytes // 2**20} MB; scale the picture down first")
+
+    def _limited(self, receive: Receive, headers: Mapping[str, str]) -> Receive:
+        """``receive`` that counts bytes and seconds until the body is there."""
+        end: float | None = None
+        count, is_whole = 0, False
+
+        async def limited() -> MutableMapping[str, Any]:
+            nonlocal end, count, is_whole
+            if is_whole:  # what comes now is the end of the connection
+                return await receive()
+            now = asyncio.get_running_loop().time()
+            end = now + self._settings.body_seconds if end is None else end
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, end - now))
+            except TimeoutError:
+                raise _Refused(408, f"the request took longer than {self._settings.body_seconds:g} s") from None
+            count += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
+            if count > self._settings.upload_bytes:
+                raise self._too_large()
+            return message
+
+        return limited
+
+
+def _headers_of(scope: Scope) -> dict[str, str]:
+    """Of those that are given twice only one can be meant: refused where it matters."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").lower()
+        if key in found and key in ("host", "origin", "authorization", "content-length"):
+            raise _Refused(400, f"the header {key} is given twice")
+        found[key] = value.decode("latin-1")
+    return found
+
+
+async def _answer(send: Send, status: int, message: str) -> None:
+    body = json.dumps({"error": {"message": message}}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
