@@ -11,6 +11,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from zero123pp.pipelines.server.settings import ServerSettings
@@ -20,6 +21,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+_DRAIN_SECONDS = 2.0
+"""For a body that is refused; what comes then is cut off."""
 
 HEADERS = {
     "content-security-policy": "",  # see `policy`
@@ -40,7 +44,8 @@ def policy(style_hashes: tuple[str, ...] = ()) -> str:
     """
     styles = " ".join(f"'sha256-{each}'" for each in style_hashes)
     return (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob: data:; img-src 'self' blob: data:; "
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob: data:; "
+        "img-src 'self' blob: data:; "
         f"style-src 'self' {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
@@ -64,22 +69,13 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)  # the lifespan; there are no web sockets
             return
-        begun = False
-
-        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-            nonlocal begun
-            if message["type"] == "http.response.start":
-                begun = True
-                message["headers"] = [*message.get("headers", ()), *self._headers]
-            await send(message)
-
+        exchange = _Exchange(receive, send, self._headers, self._settings)
         try:
             headers = _headers_of(scope)
             self._check(scope, headers)
-            await self._app(scope, self._limited(receive, headers), send_with_headers)
+            await self._app(scope, exchange.receive, exchange.send)
         except _Refused as refused:
-            if not begun:
-                await _answer(send_with_headers, refused.status, refused.message)
+            await exchange.refuse(refused)
 
     def _check(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise for a request that shall not reach the application."""
@@ -100,33 +96,68 @@ class Guard:
         if not length.isdigit() or len(length) > 15:
             raise _Refused(400, "the length of the body is not a number")
         if int(length) > self._settings.upload_bytes:
-            raise self._too_large()
+            raise too_large(self._settings)
 
-    def _too_large(self) -> _Refused:
-        return _Refused(413, f"more than {self._settings.upload_bytes // 2**20} MB; scale the picture down first")
 
-    def _limited(self, receive: Receive, headers: Mapping[str, str]) -> Receive:
-        """``receive`` that counts bytes and seconds until the body is there."""
-        end: float | None = None
-        count, is_whole = 0, False
+class _Exchange:
+    """One request and its answer: counts the bytes and the seconds of the body, and adds the headers."""
 
-        async def limited() -> MutableMapping[str, Any]:
-            nonlocal end, count, is_whole
-            if is_whole:  # what comes now is the end of the connection
-                return await receive()
-            now = asyncio.get_running_loop().time()
-            end = now + self._settings.body_seconds if end is None else end
-            try:
-                message = await asyncio.wait_for(receive(), max(0.0, end - now))
-            except TimeoutError:
-                raise _Refused(408, f"the request took longer than {self._settings.body_seconds:g} s") from None
-            count += len(message.get("body", b""))
-            is_whole = not message.get("more_body", False)
-            if count > self._settings.upload_bytes:
-                raise self._too_large()
-            return message
+    def __init__(
+        self, receive: Receive, send: Send, headers: list[tuple[bytes, bytes]], settings: ServerSettings
+    ) -> None:
+        self._receive, self._send, self._headers, self._settings = receive, send, headers, settings
+        self._end: float | None = None
+        self._count, self._is_whole = 0, False
+        self._refused: _Refused | None = None
+        self._begun = False
 
-        return limited
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next part of the body; raises what `send` then answers with, whatever the application makes of it."""
+        if self._is_whole:  # what comes now is the end of the connection
+            return await self._receive()
+        now = asyncio.get_running_loop().time()
+        self._end = now + self._settings.body_seconds if self._end is None else self._end
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._end - now))
+        except TimeoutError:
+            self._refused = _Refused(408, f"the request took longer than {self._settings.body_seconds:g} s")
+            raise self._refused from None
+        self._count += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        if self._count > self._settings.upload_bytes:
+            self._refused = too_large(self._settings)
+            raise self._refused
+        return message
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """A part of the application's answer."""
+        if self._refused is not None:
+            await self.refuse(self._refused)
+            return
+        if message["type"] == "http.response.start":
+            self._begun = True
+            message["headers"] = [*message.get("headers", ()), *self._headers]
+        await self._send(message)
+
+    async def refuse(self, refused: _Refused) -> None:
+        """Answer in the application's place, unless there is one; the protocol ends the connection."""
+        if not self._begun:
+            self._begun, self._refused = True, refused
+            await self._drain()
+            await _answer(self._send, refused, self._headers)
+
+    async def _drain(self) -> None:
+        """Let one who is still sending come to an end: most clients read the answer only then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while not self._is_whole:
+                    message = await self._receive()
+                    self._is_whole = not message.get("more_body", False)
+
+
+def too_large(settings: ServerSettings) -> _Refused:
+    """For a body over the limit."""
+    return _Refused(413, f"more than {settings.upload_bytes // 2**20} MB; scale the picture down first")
 
 
 def _headers_of(scope: Scope) -> dict[str, str]:
@@ -140,15 +171,15 @@ def _headers_of(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def _answer(send: Send, status: int, message: str) -> None:
-    body = json.dumps({"error": {"message": message}}).encode()
+async def _answer(send: Send, refused: _Refused, more: list[tuple[bytes, bytes]]) -> None:
+    body = json.dumps({"error": {"message": refused.message}}).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
         (b"cache-control", b"no-store"),
+        *more,
     ]
-    if status == 401:
+    if refused.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

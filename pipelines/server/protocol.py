@@ -1,4 +1,7 @@
-"""uvicorn's HTTP/1.1, and a deadline for headers: one who sends them byte by byte holds a connection for ever else."""
+"""uvicorn's HTTP/1.1, and an end for those who would hold a connection for ever.
+
+By headers that come byte by byte, or by a body that goes on after it was refused.
+"""
 
 import asyncio
 
@@ -25,6 +28,12 @@ def protocol(seconds: float) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._relax()
             super().connection_lost(exc)
+
+        def on_response_complete(self) -> None:
+            more = self.cycle.more_body
+            super().on_response_complete()
+            if more and not self.transport.is_closing():
+                self.transport.close()
 
         def _is_in_request(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete

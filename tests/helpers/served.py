@@ -15,18 +15,23 @@ from paths import ROOT
 _START_SECONDS = 120
 
 
+SCRIPTED = (str(ROOT / "tests" / "helpers" / "served_makers.py"),)
+"""A server whose worker does what its pictures say, see there."""
+
+
 @contextlib.contextmanager
-def served(*arguments, environment=None, wait=True):
+def served(*arguments, program=(str(ROOT / "run.py"), "serve"), wait=True, token=None):
     """Yields (address, process) of a server that answers; with ``wait``, whose worker is ready too."""
-    command = [sys.executable, str(ROOT / "run.py"), "serve", "--port", "0", *arguments]
+    given = [*arguments, *([] if token is None else ["--token", token])]
     where = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=where | (environment or {}))
+    command = [sys.executable, *program, "--port", "0", *given]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=where)
     try:
         line = process.stderr.readline()
         found = re.search(r"http://[\d.]+:\d+", line)
         assert found, line + process.stderr.read()
         if wait:
-            until_ready(found[0])
+            until_ready(found[0], token)
         yield found[0], process
     finally:
         process.terminate()
@@ -80,4 +85,5 @@ def resident_mb(pid):
 
 def children(pid):
     """Process ids of a process's children."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(each) for thread in threads for each in thread.read_text().split()]
