@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
+from zero123pp.options import SEED, Kind, options_of
 from zero123pp.pipelines.batch.places import is_taken, readable
 from zero123pp.pipelines.inputs import (
     PICTURE_SUFFIXES,
@@ -24,7 +25,6 @@ from zero123pp.pipelines.inputs import (
     text_lines,
 )
 from zero123pp.pipelines.models import Generation
-from zero123pp.options import SEED, Kind, options_of
 
 LIST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zero123pp.errors import BadInput, ConfigError
+from zero123pp.options import SEED, options_of
 from zero123pp.pipelines.commands.generation_flags import add_flag, reader
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.options import SEED, options_of
 from zero123pp.recon.export import AXES, ORIGINS, TEXTURE_FORMATS, UNITS
 
 if TYPE_CHECKING:

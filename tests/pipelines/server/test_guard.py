@@ -160,7 +160,8 @@ def test_slow_headers_and_bodies_are_given_up():
             b"",
             b"GET / HT",
             b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nX-A: ",
-            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 900\r\n\r\nx",
+            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            b"Content-Length: 900\r\n\r\nx",
         ]
         open_ = [socket.create_connection((host, int(port)), timeout=30) for _ in range(60)]
         for number, connection in enumerate(open_):
