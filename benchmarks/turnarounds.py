@@ -38,7 +38,7 @@ def measured(path: Path, rig: str) -> dict[str, float | str]:
     views = turnaround_views([sheet_of(parts, rig)], (), rig, [path.stem])
     config, stages = ReconstructionConfig(), Stages()
     views, _ = aligned_views(views, config, 0, stages)
-    mesh, _ = closed_mesh(views, config, 0, stages)
+    mesh, *_ = closed_mesh(views, config, 0, stages)
     front, true = views.views[0], geometry(parts).vertices
     rows = np.flatnonzero((front.alpha > 0.5).any(1))
     height = (rows[-1] - rows[0] + 1) * np.linalg.norm(front.camera.world_from_cam[:3, 3]) / front.camera.fy

@@ -66,6 +66,7 @@ class Asset(ByContent):
         lods: int = 1,
         collision: str | None = None,
         texture_size: int | None = None,
+        normal_map: bool = False,
         **options: Any,
     ) -> list[Path]:
         """Like `save`, with fewer triangles, levels of detail, a convex hull or a smaller texture beside the file.
@@ -76,7 +77,7 @@ class Asset(ByContent):
 
         written = export(
             self.textured, path, faces=faces, lods=lods, collision=collision, texture_size=texture_size,
-            extras=dict(self.extras), options=FileOptions(**options),
+            normal_map=normal_map, extras=dict(self.extras), options=FileOptions(**options),
         )  # fmt: skip
         return [each.path for each in written]
 

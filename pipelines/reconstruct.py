@@ -5,7 +5,7 @@ Views that come with their surface begin at the clean mesh.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from zero123pp.pipelines.cutout import without_fringe
 from zero123pp.pipelines.progress import Stages
@@ -92,11 +92,11 @@ def reconstruct(
     """
     stages = Stages() if stages is None else stages
     views, views_report = aligned_views(views, config, seed, stages)
-    mesh, mesh_report = closed_mesh(views, config, seed, stages)
+    mesh, mesh_report, fine = closed_mesh(views, config, seed, stages)
     on_mesh(mesh)
     views, picture_report = with_input_view(views, mesh, cutout, config, stages)
     with stages.stage("texture") as report:
-        textured, texture_report = texture(mesh, views.views, config.texture, progress=report)
+        textured, texture_report = texture(mesh, views.views, config.texture, progress=report, fine=fine)
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
     picture = None if views.input_view is None else views.views[views.input_view]
@@ -115,6 +115,8 @@ of 320."""
 
 def doubts(checked: Mapping[str, Any], views: MultiView) -> Iterator[str]:
     """What in the reports of `Reconstruction.checked` speaks against the result, one sentence each."""
+    if not checked["texture"].get("normal_map", True):
+        yield "there is no normal map: the mesh was refined, so that no surface is finer (--set refine.use=never)"
     picture = checked["picture"].get("silhouette_iou", 1.0)
     if picture < COVERS:
         yield f"the mesh and the picture's outline overlap by {picture:.0%} only: parts are too thin for it, or guessed"
@@ -141,27 +143,37 @@ def aligned_views(
         return align_views(views, config.align, config.fit, seed=seed, progress=report)
 
 
-def closed_mesh(
-    views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages
-) -> tuple[Mesh, dict[str, Any]]:
-    """The mesh before texturing, with vertex colours, and its report; arguments and errors as of `reconstruct`.
+class ClosedMesh(NamedTuple):
+    """The mesh before texturing."""
+
+    mesh: Mesh
+    """With vertex colours."""
+    report: dict[str, Any]
+    fine: Mesh | None
+    """The surface that it was simplified from; None where it was refined since, and is the finer one."""
+
+
+def closed_mesh(views: MultiView, config: ReconstructionConfig, seed: int, stages: Stages) -> ClosedMesh:
+    """The mesh before texturing; arguments and errors as of `reconstruct`.
 
     It is fitted to the views unless they come with their surface.
     """
     if views.surface is not None:
         with stages.stage("mesh"):
             mesh, mesh_report = clean(views.surface, config.clean)
-        return mesh, mesh_report | {"field": "none: the views came with their surface"}
+        return ClosedMesh(mesh, mesh_report | {"field": "none: the views came with their surface"}, views.surface)
     with stages.stage("fit") as report:
         surface = fit(views, config.fit, seed=seed, progress=report)
     with stages.stage("mesh"):
-        mesh, mesh_report = clean(extract(surface, config.extract), config.clean)
+        fine = extract(surface, config.extract)
+        mesh, mesh_report = clean(fine, config.clean)
         mesh_report["field"] = surface.made_by
     if wanted(views.views, config.refine):
         with stages.stage("refine") as report:
             mesh, refined = refine(mesh, views.views, config.refine, progress=report)
             mesh_report |= facts(mesh) | {"refined": refined}
-    return mesh, mesh_report
+        fine = None
+    return ClosedMesh(mesh, mesh_report, fine)
 
 
 def with_input_view(

@@ -25,8 +25,8 @@ def render(parts: Part | Sequence[Part], camera: Camera, *, supersample: int = 2
 
     Returns:
         A View with straight alpha. Depth and normals are those at the pixel centres, 0 where none is seen there, not
-        means over the pixel. Normals are smooth where a part has vertex normals, and face the viewer where the back of
-        a face is seen.
+        means over the pixel. Normals are smooth where a part has vertex normals, bent by its normal map where it has
+        one, and face the viewer where the back of a face is seen.
     """
     parts = [parts] if isinstance(parts, Part) else list(parts)
     rgb, alpha, fine = _picture(parts, camera, supersample, backend)
@@ -126,10 +126,49 @@ def _normals(
         smooth = [_vertex_normals(part) for part in parts]
         normals = fragments.interpolate(faces, np.concatenate(smooth))
         length = np.linalg.norm(normals, axis=-1, keepdims=True)
-        normals = np.where(length > 1e-6, normals / np.maximum(length, 1e-6), flat)
+        normals = _bent(parts, fragments, faces, first_face, np.where(length > 1e-6, normals, flat))
     _, rays = pixel_rays(camera)
     away = (flat * rays[fragments.covered]).sum(-1, keepdims=True) > 0
     return np.where(away, -normals, normals) @ view_from_world(camera).T
+
+
+def _bent(
+    parts: list[Part], fragments: Fragments, faces: np.ndarray, first_face: np.ndarray, normals: np.ndarray
+) -> np.ndarray:
+    """Unit normals (n, 3) from interpolated ones, bent by the normal maps of the parts that have one."""
+    unit = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    has_map = [isinstance(part, TexturedMesh) and part.normal_map is not None for part in parts]
+    if not any(has_map):
+        return unit
+    frames = [
+        np.concatenate([part.tangents, part.uvs], axis=1) if mapped else np.zeros((len(_geometry(part).vertices), 6))
+        for part, mapped in zip(parts, has_map)
+    ]
+    at = fragments.interpolate(faces, np.concatenate(frames))
+    seen = fragments.face[fragments.covered]
+    for index in np.flatnonzero(has_map):
+        of_part = (seen >= first_face[index]) & (seen < first_face[index + 1])
+        unit[of_part] = bent(parts[index].normal_map, normals[of_part], at[of_part, :4], at[of_part, 4:])
+    return unit
+
+
+def bent(normal_map: np.ndarray, normals: np.ndarray, tangents: np.ndarray, uvs: np.ndarray) -> np.ndarray:
+    """Unit normals (n, 3) as a normal map bends them, see `zero123pp.recon.texturing.tangents`.
+
+    Args:
+        normal_map: (H, W, 3) uint8, see `TexturedMesh`.
+        normals: (n, 3) interpolated between vertices.
+        tangents: (n, 4) likewise.
+        uvs: (n, 2) likewise.
+    """
+    local = look_up(normal_map, uvs) * 2 - 1
+    bent = local[:, :1] * tangents[:, :3] + local[:, 1:2] * bitangents(normals, tangents) + local[:, 2:] * normals
+    return bent / np.maximum(np.linalg.norm(bent, axis=-1, keepdims=True), 1e-12)
+
+
+def bitangents(normals: np.ndarray, tangents: np.ndarray) -> np.ndarray:
+    """Bitangents (n, 3) of normals (n, 3) and tangents (n, 4), see `bent`."""
+    return np.sign(tangents[:, 3:]) * np.cross(normals, tangents[:, :3])
 
 
 def _vertex_normals(part: Part) -> np.ndarray:

@@ -241,6 +241,11 @@ class TexturedMesh(Record):
     confidence: np.ndarray | None = None
     """(Ht, Wt) uint8, trust in the views that each texel's colour comes from: 255 is the highest (the input picture),
     0 where no view sees the surface or there is none."""
+    normal_map: np.ndarray | None = None
+    """(Hn, Wn, 3) uint8, normals of a finer surface in the tangent space of `tangents`: 0..255 stand for -1..1 along
+    the tangent (u), the bitangent (v, up in the picture) and the normal."""
+    tangents: np.ndarray | None = None
+    """(Nv, 4) float32, unit tangent and the sign of the bitangent (MikkTSpace); where there is a normal map."""
 
     def __post_init__(self) -> None:
         count = len(self.mesh.vertices)
@@ -251,6 +256,10 @@ class TexturedMesh(Record):
         if self.confidence is not None:
             shape = self.base_color.shape[:2]
             object.__setattr__(self, "confidence", _array("confidence", self.confidence, shape, np.uint8))
+        if self.normal_map is not None:
+            object.__setattr__(self, "normal_map", _array("normal_map", self.normal_map, (None, None, 3), np.uint8))
+        if self.tangents is not None:
+            object.__setattr__(self, "tangents", _array("tangents", self.tangents, (count, 4), np.float32))
 
 
 Part = Mesh | TexturedMesh

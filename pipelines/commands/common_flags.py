@@ -44,10 +44,12 @@ def add_drawing(parser: argparse.ArgumentParser, of: str = "") -> None:
 
 
 def add_mesh(parser: argparse.ArgumentParser) -> None:
-    """``--faces`` and ``--texture-size``."""
+    """``--faces``, ``--texture-size`` and ``--normal-map``."""
     add = parser.add_argument
     for name, (key, metavar, what) in MESH.items():
         add(name, type=_setting(key), metavar=metavar, help=f"{what} (default: the preset's)")
+    add("--normal-map", action="store_true", help="bake the finer surface's normals, so that few triangles look like "
+        "many; in .glb and .gltf")  # fmt: skip
 
 
 def add_file(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +102,8 @@ def overrides(args: argparse.Namespace) -> list[str]:
     for name, (key, _, _) in MESH.items():
         if (value := getattr(args, name[2:].replace("-", "_"))) is not None:
             chosen.append(f"{key}={value}")
+    if args.normal_map:
+        chosen.append("texture.normal_map=true")
     return chosen
 
 

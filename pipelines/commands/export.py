@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--collision", choices=COLLISIONS, help="also write toy_collision.glb: hull, a convex one")
     add("--texture-size", type=common_flags.positive_int, metavar="PX", help="side of the texture (default: as it is)")
+    add("--normal-map", action="store_true", help="bake the normals of IN.glb into what has fewer triangles (done "
+        "without asking where IN.glb has a normal map)")  # fmt: skip
     common_flags.add_file(parser)
     add("--quiet", action="store_true", help="say nothing but errors")
 
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     options = FileOptions(**common_flags.file_options(args, Path(args.asset).stem))
     written = export(
         args.asset, args.out, faces=args.faces, lods=args.lods, collision=args.collision,
-        texture_size=args.texture_size, options=options,
+        texture_size=args.texture_size, normal_map=args.normal_map, options=options,
     )  # fmt: skip
     if not args.quiet:
         seconds = time.perf_counter() - start

@@ -78,6 +78,7 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
         PREVIEW_SUFFIXES,
         TURNTABLE_SUFFIXES,
         FileOptions,
+        check_normal_map,
         check_picture,
         check_target,
     )
@@ -99,6 +100,8 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
             if _is_same(path, source):
                 raise BadInput(f"{words} would write over {source}, which {given} reads; choose another name")
     check_target(args.out, options=FileOptions(**options))
+    if args.normal_map:
+        check_normal_map(args.out)
     for picture, suffixes in ((args.preview, PREVIEW_SUFFIXES), (args.turntable, TURNTABLE_SUFFIXES)):
         if picture:
             check_picture(picture, suffixes)

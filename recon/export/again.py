@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.recon.export.exporters import check_target, save, written_by
+from zero123pp.recon.export.exporters import check_normal_map, check_target, save, written_by
 from zero123pp.recon.export.fewer_faces import geometry_of, hull, with_faces
 from zero123pp.recon.export.frame import placed
 from zero123pp.recon.export.options import FileOptions
 from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing import is_watertight, welded
+from zero123pp.recon.texturing import with_normal_map, with_tangents
 from zero123pp.types import Mesh, Part, TexturedMesh
 
 COLLISIONS = ("hull",)
@@ -42,6 +43,7 @@ def export(
     lods: int = 1,
     collision: str | None = None,
     texture_size: int | None = None,
+    normal_map: bool = False,
     extras: Mapping | None = None,
     options: FileOptions = FileOptions(),
 ) -> list[Written]:
@@ -55,6 +57,8 @@ def export(
             ``out`` as toy_lod1.glb, toy_lod2.glb, ... All have the same texture and texture coordinates.
         collision: 'hull' also writes toy_collision.glb, a convex hull.
         texture_size: texels of the texture's longer side; it is never enlarged.
+        normal_map: every file with fewer triangles than the source gets a normal map and tangents, so that it is shaded
+            as the source is; they do so anyway where the source has a normal map.
         extras: as for `save`; None takes those of the file.
         options: as for `save`.
 
@@ -70,15 +74,22 @@ def export(
     names = _names(out, lods, collision)
     if texture_size is not None and not 1 <= texture_size <= MOST_TEXELS:
         raise BadInput(f"a texture of {texture_size} px is asked for; expected 1 to {MOST_TEXELS}")
+    if normal_map:
+        check_normal_map(out)
     _check_targets(names, source, options)
     asset, extras = (source, extras or {}) if isinstance(source, Part) else _read(Path(source), extras)
     if texture_size is not None and isinstance(asset, TexturedMesh):
         asset = _with_texture(asset, texture_size)
     asset = placed(asset, FileOptions(origin=options.origin, size=options.size), ".glb")  # once, for all that follow
     options = replace(options, origin=None, size=None)
+    source_of_normals = asset
     asset = asset if faces is None else with_faces(asset, faces)
     count = len(geometry_of(asset).faces)
     made = [asset, *(with_faces(asset, max(count >> level, 4)) for level in range(1, lods))]
+    if normal_map or _has_normal_map(source_of_normals):
+        made = [_shaded_like(source_of_normals, each) for each in made]
+    if normal_map and not any(map(_has_normal_map, made)):
+        raise BadInput("--normal-map has nothing to show: no file has fewer triangles than the source; add --faces")
     made += [] if collision is None else [hull(asset)]
     written = []
     for path, part in zip(names, made):
@@ -87,6 +98,17 @@ def export(
         save(part, path, extras=extras, options=options)
         written.append(Written(path, len(mesh.faces), closed))
     return written
+
+
+def _has_normal_map(asset: Part) -> bool:
+    return isinstance(asset, TexturedMesh) and asset.normal_map is not None
+
+
+def _shaded_like(source: Part, asset: Part) -> Part:
+    """The asset with the normals of ``source`` in a normal map, unless it is the source."""
+    if asset is source or not isinstance(asset, TexturedMesh):
+        return asset
+    return with_normal_map(asset, source, max(asset.base_color.shape[:2]))
 
 
 def _names(out: Path, lods: int, collision: str | None) -> list[Path]:
@@ -126,10 +148,11 @@ def _read(path: Path, extras: Mapping | None) -> tuple[Part, Mapping]:
     """The one mesh of a file, and what its asset.extras say."""
     if path.suffix.lower() not in READS:
         raise BadInput(f"cannot export {path.name}: expected a {' or '.join(READS)} of this program")
-    parts = load_parts(path)
+    parts = load_parts(path, normal_maps=True)
     if len(parts) != 1:
         raise BadInput(f"cannot export {path.name}: it has {len(parts)} meshes or materials; expected one")
-    return parts[0], _extras(path) if extras is None else extras
+    part = with_tangents(parts[0]) if _has_normal_map(parts[0]) else parts[0]
+    return part, _extras(path) if extras is None else extras
 
 
 def _extras(path: Path) -> Mapping:
@@ -144,11 +167,14 @@ def _with_texture(asset: TexturedMesh, size: int) -> TexturedMesh:
     """The asset with a texture of at most ``size`` texels a side, each the mean of those it stands for."""
     from PIL import Image
 
+    box = Image.Resampling.BOX
     height, width = asset.base_color.shape[:2]
     scale = size / max(height, width)
     if scale >= 1:
         return asset
-    smaller = Image.fromarray(np.array(asset.base_color)).resize(
-        (max(round(width * scale), 1), max(round(height * scale), 1)), Image.Resampling.BOX
-    )
-    return replace(asset, base_color=np.asarray(smaller), confidence=None)
+    shape = (max(round(width * scale), 1), max(round(height * scale), 1))
+
+    def smaller(texels: np.ndarray | None) -> np.ndarray | None:
+        return None if texels is None else np.asarray(Image.fromarray(np.array(texels)).resize(shape, box))
+
+    return replace(asset, base_color=smaller(asset.base_color), confidence=None, normal_map=smaller(asset.normal_map))

@@ -32,6 +32,9 @@ EXPORTERS: dict[str, Callable[[Part, str, Mapping, FileOptions], dict[str, bytes
 name, the main one last."""
 
 
+NORMAL_MAPS = (".glb", ".gltf")
+"""Formats that carry one, with its tangents."""
+
 _TEXTURES = {".obj": (None, "png"), ".ply": (None,), ".stl": (None,), ".3mf": (None,)}
 _TEXTURE_HINT = "the texture beside an .obj is a PNG, and .ply, .stl and .3mf have none"
 
@@ -68,6 +71,13 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
     for file in beside:
         if os.path.lexists(file) and not _is_own(file):
             raise BadInput(f"{file} was not written by this program and would be replaced; choose another name")
+
+
+def check_normal_map(path: str | Path) -> None:
+    """BadInput where the format has no place for a normal map."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in NORMAL_MAPS:
+        raise BadInput(f"--normal-map does not go with {suffix}; choose {' or '.join(NORMAL_MAPS)}")
 
 
 def _is_own(file: Path) -> bool:

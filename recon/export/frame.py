@@ -51,7 +51,10 @@ def placed(asset: Part, options: FileOptions, suffix: str) -> Part:
     if not isinstance(asset, TexturedMesh):
         return Mesh(vertices, mesh.faces, mesh.colors)
     normals = None if asset.normals is None else turn(asset.normals)
-    return replace(asset, mesh=mesh.with_vertices(vertices), normals=normals)
+    tangents = asset.tangents
+    if tangents is not None:
+        tangents = np.concatenate([turn(tangents[:, :3]), tangents[:, 3:]], axis=1)
+    return replace(asset, mesh=mesh.with_vertices(vertices), normals=normals, tangents=tangents)
 
 
 def check_frame(options: FileOptions, suffix: str) -> Frame:

@@ -60,7 +60,10 @@ def _document(asset: Part, extras: Mapping, options: FileOptions) -> tuple["_Bui
         attributes["NORMAL"] = builder.vertices(_unit(normals))
         attributes["TEXCOORD_0"] = builder.vertices(asset.uvs * [1, -1] + [0, 1])
         material["pbrMetallicRoughness"] |= {"baseColorTexture": {"index": 0}}
-        document = _texture(builder, asset, options.texture_format or "jpeg", name)
+        document = _texture(builder, asset, options.texture_format or "jpeg", options.name)
+        if asset.normal_map is not None and asset.tangents is not None:
+            attributes["TANGENT"] = builder.vertices(asset.tangents)
+            material["normalTexture"] = {"index": 1}
     else:
         attributes["NORMAL"] = builder.vertices(_unit(smooth_normals(mesh)))
         if mesh.colors is not None:
@@ -83,11 +86,12 @@ def _document(asset: Part, extras: Mapping, options: FileOptions) -> tuple["_Bui
     }
 
 
-def _texture(builder: "_Builder", asset: TexturedMesh, texture_format: str, name: Mapping) -> dict:
-    """The parts of the document about the texture; WebP is no core glTF and needs a reader of its extension."""
-    content = encode_texture(asset.base_color, texture_format)
+def _texture(builder: "_Builder", asset: TexturedMesh, texture_format: str, called: str) -> dict:
+    """The parts of the document about the textures; WebP is no core glTF and needs a reader of its extension."""
+    pictures = {called: encode_texture(asset.base_color, texture_format)}
+    if asset.normal_map is not None and asset.tangents is not None:
+        pictures[f"{called}_normal"] = encode_texture(asset.normal_map, texture_format, is_color=False)
     is_webp = texture_format == "webp"
-    texture = {"sampler": 0} | ({"extensions": {_WEBP: {"source": 0}}} if is_webp else {"source": 0})
     sampler = {
         "magFilter": _LINEAR,
         "minFilter": _LINEAR_MIPMAP_LINEAR,
@@ -95,8 +99,14 @@ def _texture(builder: "_Builder", asset: TexturedMesh, texture_format: str, name
         "wrapT": _CLAMP_TO_EDGE,
     }
     return {
-        "textures": [texture],
-        "images": [{"bufferView": builder.view(content), "mimeType": MIME[texture_format], **name}],
+        "textures": [
+            {"sampler": 0} | ({"extensions": {_WEBP: {"source": source}}} if is_webp else {"source": source})
+            for source in range(len(pictures))
+        ],
+        "images": [
+            {"bufferView": builder.view(content), "mimeType": MIME[texture_format], "name": each}
+            for each, content in pictures.items()
+        ],
         "samplers": [sampler],
         **({"extensionsUsed": [_WEBP], "extensionsRequired": [_WEBP]} if is_webp else {}),
     }
@@ -125,7 +135,7 @@ class _Builder:
         return len(self.accessors) - 1
 
     def vertices(self, rows: np.ndarray, *, bounds: bool = False) -> int:
-        """Float attribute (N, 2 or 3)."""
+        """Float attribute (N, 2 to 4)."""
         rows = np.ascontiguousarray(rows, "<f4")
         more = {"min": rows.min(0).tolist(), "max": rows.max(0).tolist()} if bounds else {}
         return self.accessor(rows, _VERTICES, _FLOAT, f"VEC{rows.shape[1]}", **more)
@@ -185,6 +195,7 @@ def to_trimesh(asset: Part) -> "trimesh.Trimesh":
         return trimesh.Trimesh(asset.vertices, asset.faces, vertex_colors=asset.colors, process=False)
     material = trimesh.visual.material.PBRMaterial(
         baseColorTexture=Image.fromarray(np.array(asset.base_color)),
+        normalTexture=None if asset.normal_map is None else Image.fromarray(np.array(asset.normal_map)),
         metallicFactor=METALLIC,
         roughnessFactor=ROUGHNESS,
     )

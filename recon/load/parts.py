@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ _UNREADABLE_EXTENSIONS = {"KHR_draco_mesh_compression", "EXT_meshopt_compression
 """trimesh reads such files without an error, and wrongly: zeros, or lengths in quantisation steps."""
 
 
-def load_parts(path: str | Path) -> list[Part]:
+def load_parts(path: str | Path, *, normal_maps: bool = False) -> list[Part]:
     """Every triangle mesh of a file, in the file's world frame.
 
     Transforms of the scene graph are applied. Base-colour textures, their factors and vertex colours are honoured
@@ -26,6 +27,7 @@ def load_parts(path: str | Path) -> list[Part]:
 
     Args:
         path: any file that trimesh reads: .glb, .gltf, .obj, .ply, .stl, .off, ...; and .fbx, by open3d.
+        normal_maps: also those of a glTF, without their tangents.
 
     Raises:
         MissingBackend: an .fbx file, and open3d is not installed.
@@ -42,7 +44,7 @@ def load_parts(path: str | Path) -> list[Part]:
     if is_gltf:
         _refuse_extensions(path)
     try:
-        parts = _parts(path, is_gltf)
+        parts = _parts(path, is_gltf, normal_maps and is_gltf)
     except Exception as error:  # trimesh and Pillow raise nearly every type on broken files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(f"cannot read {path.name} as a mesh: {reason}") from error
@@ -51,7 +53,7 @@ def load_parts(path: str | Path) -> list[Part]:
     return parts
 
 
-def _parts(path: Path, is_gltf: bool) -> list[Part]:
+def _parts(path: Path, is_gltf: bool, normal_maps: bool) -> list[Part]:
     import trimesh
 
     scene = trimesh.load_scene(path, process=False)
@@ -61,6 +63,9 @@ def _parts(path: Path, is_gltf: bool) -> list[Part]:
         geometry = scene.geometry[name]
         if isinstance(geometry, trimesh.Trimesh) and len(geometry.faces):
             part = _part(geometry, np.asarray(transform, float), is_gltf)
+            picture = getattr(getattr(geometry.visual, "material", None), "normalTexture", None)
+            if normal_maps and isinstance(part, TexturedMesh) and picture is not None:
+                part = replace(part, normal_map=np.asarray(picture.convert("RGB")))
             if len((part.mesh if isinstance(part, TexturedMesh) else part).faces):
                 parts.append(part)
     return parts

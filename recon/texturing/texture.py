@@ -14,6 +14,7 @@ from zero123pp.recon.render import UNPAINTED
 from zero123pp.recon.texturing.bake import Blend, Source, SurfacePoints, blend, prepare, see
 from zero123pp.recon.texturing.exposure import match_gains
 from zero123pp.recon.texturing.fill import fill_nearest, fill_on_surface
+from zero123pp.recon.texturing.normal_map import with_normal_map
 from zero123pp.recon.texturing.unwrap import unwrap
 from zero123pp.types import Mesh, TexturedMesh, View
 
@@ -52,6 +53,8 @@ class TextureConfig:
     """Jump of depth between neighbouring pixels that counts as an edge, world units (the object has diameter 1)."""
     match_gain: bool = True
     """Even out differences in exposure between overlapping views."""
+    normal_map: bool = False
+    """Also bake the normals of the surface before it was simplified, so that few triangles are shaded like many."""
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size > 8192 or self.size & (self.size - 1):
@@ -70,6 +73,8 @@ def texture(
     views: Sequence[View],
     config: TextureConfig = TextureConfig(),
     progress: Callable[[float], None] | None = None,
+    *,
+    fine: Mesh | None = None,
 ) -> tuple[TexturedMesh, dict]:
     """The mesh with a texture painted from posed pictures, and smooth normals.
 
@@ -78,11 +83,13 @@ def texture(
         views: any number and sizes; views with confidence 0 are left out.
         config: how.
         progress: called with fractions in [0, 1].
+        fine: the surface that ``mesh`` was simplified from; without it there is no normal map.
 
     Returns:
         The textured mesh, and a report: size, charts, vertices, used (share of texels on the surface), seen (share of
         those that a view sees), confidence (mean over all of them, 0 where unseen; the textured mesh has that of
-        each texel), view_share (share of the seen texels' colour by view), gain (factor of each view).
+        each texel), view_share (share of the seen texels' colour by view), gain (factor of each view), normal_map
+        (whether there is one; only where it is asked for).
 
     Raises:
         BadInput: there is no view.
@@ -103,8 +110,12 @@ def texture(
         "vertices": len(atlas.vertex),
         "used": float(fragments.covered.mean()),
     } | report
+    textured = TexturedMesh(split, atlas.uvs, base_color, mesh_normals[atlas.vertex], confidence)
+    if config.normal_map:
+        report["normal_map"] = fine is not None
+        textured = textured if fine is None else with_normal_map(textured, fine, config.size)
     report_progress(1.0)
-    return TexturedMesh(split, atlas.uvs, base_color, mesh_normals[atlas.vertex], confidence), report
+    return textured, report
 
 
 def _paint(

@@ -57,6 +57,7 @@ def home(tmp_path, monkeypatch):
         ("--image toy.png --out a.glb --preview a.jpg", "unknown suffix '.jpg'; choose .png"),
         ("--image toy.png --out a.glb --turntable a.glb", "would write the same file"),
         ("--image toy.png --out a.glb --turntable no/a.gif", "does not exist"),
+        ("--image toy.png --out a.obj --normal-map", "--normal-map does not go with .obj; choose .glb or .gltf"),
         ("--image toy.png --out a.glb --axes z-up", "--axes z-up does not go with .glb"),
         ("--image views.png --out a.glb --save-stages .", "--save-stages . would write over views.png"),
         ("--image toy.png --out a.glb --save-stages stages", "views.png was not written by this program"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -15,12 +16,13 @@ from zero123pp.cameras import orbit_camera
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.images import to_uint8
 from zero123pp.recon.export import EXPORTERS, FileOptions, export, save
-from zero123pp.recon.export.fewer_faces import HULL_CORNERS, hull, with_faces
+from zero123pp.recon.export.fewer_faces import HULL_CORNERS, geometry_of, hull, with_faces
 from zero123pp.recon.export.frame import FRAMES
 from zero123pp.recon.export.glb import check_glb
 from zero123pp.recon.load import load_parts
-from zero123pp.recon.meshing import is_sound, welded
+from zero123pp.recon.meshing import is_sound, smooth_normals, welded
 from zero123pp.recon.render import render
+from zero123pp.recon.texturing import with_tangents
 from zero123pp.types import Mesh, TexturedMesh
 
 pytestmark = pytest.mark.quick
@@ -124,6 +126,57 @@ def test_levels_of_detail_share_one_texture_and_stay_closed(glb, validate_glb):
     assert check_glb(out.read_bytes())["asset"]["extras"] == {"licence": "CC0", "seed": 3}
 
 
+@pytest.mark.parametrize("texture_format", ["jpeg", "png", "webp"])
+@pytest.mark.parametrize("suffix", [".glb", ".gltf"])
+def test_few_triangles_with_a_normal_map_are_shaded_as_the_source_is(tmp_path, validate_glb, suffix, texture_format):
+    pytest.importorskip("meshoptimizer", reason="the extra lods")
+    save(asset("wave"), tmp_path / "in.glb")
+    bare, out = tmp_path / "bare.glb", tmp_path / f"out{suffix}"
+    export(tmp_path / "in.glb", bare, faces=400)
+    options = FileOptions(texture_format=texture_format, size=0.1)
+    written = export(tmp_path / "in.glb", out, faces=400, lods=2, normal_map=True, options=options)
+    validate_glb(out, totalTriangleCount=written[0].faces)
+    given = smooth(asset("wave"))
+    found = [with_tangents(load_parts(each.path, normal_maps=True)[0]) for each in written]
+    assert [part.normal_map.shape for part in found] == [(256, 256, 3)] * 2
+    size = np.ptp(geometry_of(given).vertices, axis=0).max()
+    errors = [
+        shading_error(replace(part, mesh=part.mesh.with_vertices(part.mesh.vertices * (size / 0.1))), given)
+        for part in found
+    ]
+    without = shading_error(smooth(load_parts(bare)[0]), given)
+    assert errors[0] < 0.5 * without and errors[1] < 0.8 * without, (without, errors)
+
+
+def test_a_normal_map_stays_with_a_file_that_has_one(tmp_path):
+    """Also where fewer triangles are asked for without asking for a map."""
+    pytest.importorskip("meshoptimizer", reason="the extra lods")
+    save(asset("wave"), tmp_path / "in.glb")
+    export(tmp_path / "in.glb", tmp_path / "map.glb", faces=2000, normal_map=True)
+    for more in ({}, {"faces": 500}):
+        export(tmp_path / "map.glb", tmp_path / "again.glb", texture_size=128, **more)
+        (part,) = load_parts(tmp_path / "again.glb", normal_maps=True)
+        assert part.normal_map.shape == (128, 128, 3) and (part.normal_map != part.normal_map[0, 0]).any()
+        attributes = check_glb((tmp_path / "again.glb").read_bytes())["meshes"][0]["primitives"][0]["attributes"]
+        assert "TANGENT" in attributes
+    export(tmp_path / "in.glb", tmp_path / "plain.glb", faces=500)
+    assert "TANGENT" not in check_glb((tmp_path / "plain.glb").read_bytes())["meshes"][0]["primitives"][0]["attributes"]
+
+
+def smooth(part):
+    return replace(part, normals=smooth_normals(part.mesh))
+
+
+def shading_error(part, given):
+    """Mean angle of the shaded normals, degrees, from four sides."""
+    angles = []
+    for azimuth in (0, 90, 180, 270):
+        want, got = drawn(given, azimuth), drawn(part, azimuth)
+        both = (want.depth > 0) & (got.depth > 0)
+        angles.append(np.degrees(np.arccos(np.clip((want.normal[both] * got.normal[both]).sum(-1), -1, 1))))
+    return np.concatenate(angles).mean()
+
+
 def test_a_hull_is_convex_and_has_the_object_inside(glb):
     export(glb, glb.with_name("toy.glb"), collision="hull")
     solid = trimesh.load(glb.with_name("toy_collision.glb"), force="mesh")
@@ -173,6 +226,8 @@ def test_without_its_library_fewer_triangles_are_refused_by_name(monkeypatch):
         ("toy.glb", {"texture_size": 0}, "expected 1 to 8192"),
         ("toy.glb", {"collision": "boxes"}, "expected hull"),
         ("toy.fbx", {}, "unknown suffix"),
+        ("toy.obj", {"normal_map": True}, "--normal-map does not go with .obj"),
+        ("toy.glb", {"normal_map": True}, "--normal-map has nothing to show"),
         ("theirs.glb", {"collision": "hull"}, "theirs_collision.glb was not written by this program"),
         ("toy.glb", {"lods": 2, "options": FileOptions(axes="z-up")}, "--axes z-up does not go with .glb"),
     ],
