@@ -115,7 +115,7 @@ of 320."""
 
 def doubts(checked: Mapping[str, Any], views: MultiView) -> Iterator[str]:
     """What in the reports of `Reconstruction.checked` speaks against the result, one sentence each."""
-    if not checked["texture"].get("normal_map", True):
+    if not checked.get("texture", {}).get("normal_map", True):
         yield "there is no normal map: the mesh was refined, so that no surface is finer (--set refine.use=never)"
     picture = checked["picture"].get("silhouette_iou", 1.0)
     if picture < COVERS:
