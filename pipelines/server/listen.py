@@ -26,7 +26,7 @@ def serve(settings: ServerSettings, on_ready: Callable[[str], None] = lambda add
         BadInput: nothing can listen there.
     """
     try:
-        import multipart  # noqa: F401  (python-multipart)
+        import python_multipart  # noqa: F401  (FastAPI asks for it at the first form only)
         import uvicorn
 
         from zero123pp.pipelines.server.app import create_app

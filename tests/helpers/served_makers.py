@@ -10,29 +10,24 @@ import os
 import sys
 import time
 
-from zero123pp.errors import Cancelled
 from zero123pp.pipelines.server.dispatcher import Dispatcher
 from zero123pp.pipelines.server.listen import serve
 from zero123pp.pipelines.server.maker import Maker
 from zero123pp.pipelines.server.settings import ServerSettings
-from zero123pp.pipelines.server.work import Made, Work
+from zero123pp.pipelines.server.work import Work
 
 
 class Scripted(Maker):
     """Does what the first word after the picture's beginning says, and gives the picture back."""
 
-    def __call__(self, work: Work) -> Made:
-        self._is_cancelled = False
+    def _object(self, work: Work) -> tuple[dict[str, bytes], dict]:
         data = next(iter(work.pictures.values()), b"")
         word, _, rest = data.removeprefix(b"GIF89a").decode("latin-1").strip().partition(" ")
-        try:
-            self._do(word, rest)
-        except Cancelled:
-            return Made("cancelled")
-        facts = {"seconds": {"texture": 0.1}, "warnings": [], "mesh": {}}
-        return Made(
-            "done", "", 0.1, files={"model.glb": b"glTF" + data, "worker.txt": str(os.getpid()).encode()}, facts=facts
-        )
+        self._do(word, rest)
+        files = {"model.glb": b"glTF" + data, "worker.txt": str(os.getpid()).encode()}
+        return files, {"seconds": {"texture": 0.1}, "warnings": [], "mesh": {}}
+
+    _cutout = _object
 
     def _do(self, word: str, rest: str) -> None:
         if word == "sleep":
