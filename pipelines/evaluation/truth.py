@@ -36,7 +36,7 @@ def turned(parts: Sequence[Part], azimuth_deg: float) -> list[Part]:
 def truth_of(folder: str | Path, name: str, azimuth_deg: float) -> TrueObject:
     """The true object ``name``.glb of a folder, turned to the camera; BadInput when there is none.
 
-    It fills the sphere of the world frame, as a guess of one picture does: nothing tells either how large the object is.
+    It fills the sphere of the world frame, as a guess of one picture does: nothing tells how large an object is.
     """
     parts = normalise(load_normalised(Path(folder) / f"{name}.glb"), OBJECT_RADIUS)
     return TrueObject(turned(parts, azimuth_deg), PROTOCOLS["sphere"])

@@ -33,7 +33,7 @@ def test_drawing_inside_of_the_line_stays():
 
 @pytest.mark.parametrize(
     "rgb, alpha",
-    [disc(line_px=0), disc(line_px=4, paint=INK), disc(line_px=30), (np.zeros((64, 64, 3), np.float32), np.zeros((64, 64)))],
+    [disc(0), disc(line_px=4, paint=INK), disc(line_px=30), (np.zeros((9, 9, 3), np.float32), np.zeros((9, 9)))],
     ids=["no line", "a dark object", "a broad dark band", "nothing"],
 )  # fmt: skip
 def test_a_picture_without_a_line_is_left_alone(rgb, alpha):

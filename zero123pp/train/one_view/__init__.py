@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export": ["export_one_view"],
         "irradiance": ["harmonics", "irradiance_of", "read_lights"],
         "network": ["OneViewNet"],
+        "samples": ["lit_picture"],
         "solids": ["Solid", "StoredPaint", "generated"],
         "store": ["SolidStore"],
         "train": ["OneViewTrainConfig", "export_checkpoint", "train"],

@@ -8,7 +8,8 @@ import numpy as np
 from zero123pp.recon.prior import network_input
 from zero123pp.train.one_view.damage import cut_badly, photographed
 from zero123pp.train.one_view.lit import lit
-from zero123pp.train.one_view.view import UnlitView
+from zero123pp.train.one_view.solids import Solid
+from zero123pp.train.one_view.view import UnlitView, draw_pose, render_view
 
 
 class Sample(NamedTuple):
@@ -47,3 +48,12 @@ def make_sample(view: UnlitView, lights: Sequence[np.ndarray], rng: np.random.Ge
         np.ascontiguousarray(back.transpose(2, 0, 1)), np.ascontiguousarray(alpha), up.astype(np.float32),
         np.float32(view.tan_half_fov), np.float32(view.usual),
     )  # fmt: skip
+
+
+def lit_picture(solid: Solid, lights: Sequence[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray | None:
+    """Straight RGBA (S, S, 4) float32 of an object in some pose and light, undamaged; None: hardly anything is seen."""
+    view = render_view(solid, draw_pose(rng), side, rng)
+    if view is None:
+        return None
+    front, _ = lit(view, lights, rng)
+    return np.dstack([front, view.rgba[..., 3].astype(np.float32) / 255])
