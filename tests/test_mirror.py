@@ -6,6 +6,7 @@ from paths import ROOT
 pytestmark = pytest.mark.quick
 
 ABOUT_ALL = {
+    "test_containers.py",
     "test_duplicates.py",
     "test_kernels.py",
     "test_layering.py",
