@@ -142,7 +142,6 @@ def _painted_view(cutout: Cutout, solid: OneViewSolid, config: OneViewConfig) ->
     from scipy.ndimage import binary_erosion
 
     from zero123pp.pipelines.cutout import without_fringe
-    from zero123pp.pipelines.models.ink import without_ink
     from zero123pp.pipelines.models.other_side import back_of, back_picture
     from zero123pp.recon.prior import without_small_holes
 
@@ -150,7 +149,7 @@ def _painted_view(cutout: Cutout, solid: OneViewSolid, config: OneViewConfig) ->
     rgb = np.ascontiguousarray(rgba[..., :3])
     alpha = without_small_holes(rgba[..., 3], config.solid.smallest_hole)
     alpha = np.where(binary_erosion(alpha > 0.5, iterations=_SOFT_PX), np.float32(1), alpha)
-    behind = back_of(without_ink(rgb, alpha), alpha, solid) if config.back is None else back_picture(config.back, alpha)
+    behind = back_of(rgb, alpha, solid) if config.back is None else back_picture(config.back, alpha)
     return View(rgb, alpha, solid.camera, behind=behind)
 
 

@@ -7,6 +7,7 @@ from zero123pp.images import resize_planes
 from zero123pp.pipelines.cutout import cut_out, without_fringe
 from zero123pp.pipelines.inputs import read_image
 from zero123pp.pipelines.models.back_side import back_side
+from zero123pp.pipelines.models.ink import without_ink
 from zero123pp.recon.ops import bilinear
 from zero123pp.recon.prior import OneViewSolid
 from zero123pp.types import Cutout
@@ -14,9 +15,12 @@ from zero123pp.types import Cutout
 _SURE = 0.6
 """Alpha from which a pixel of the network's is the object's alone."""
 
+_WORK_PX = 512
+"""Side at which a back is guessed; finer than this it knows nothing, and a picture may be much larger."""
+
 
 def back_of(rgb: np.ndarray, alpha: np.ndarray, solid: OneViewSolid) -> np.ndarray:
-    """Colours (S, S, 3) float32 of the back: at large the network's, at the rim the picture's.
+    """Colours (S, S, 3) float32 of the back: at large the network's, at the rim the picture's, without a drawn outline.
 
     Args:
         rgb: (S, S, 3) the picture, with sensible colours outside the object as well.
@@ -26,13 +30,18 @@ def back_of(rgb: np.ndarray, alpha: np.ndarray, solid: OneViewSolid) -> np.ndarr
     from PIL import Image
     from scipy.ndimage import distance_transform_edt
 
+    size, work = len(rgb), min(len(rgb), _WORK_PX)
+    if work < size:
+        rgb = resize_planes(rgb, (work, work), Image.Resampling.BOX)
+        alpha = resize_planes(alpha, (work, work), Image.Resampling.BOX)
     crop, guess = solid.crop, np.moveaxis(solid.maps.back_color, 0, -1)
     known = resize_planes(crop.alpha, guess.shape[1::-1], Image.Resampling.BOX) > _SURE
     if known.any():
         rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
         guess = guess[rows, columns]
-    places = _pixels(len(rgb)) - [crop.left, crop.top]
-    return back_side(rgb, alpha, guess=_looked_up(guess, places * (len(guess) / crop.side)))
+    places = _pixels(work) * (size / work) - [crop.left, crop.top]
+    behind = back_side(without_ink(rgb, alpha), alpha, guess=_looked_up(guess, places * (len(guess) / crop.side)))
+    return behind if work == size else resize_planes(behind, (size, size), Image.Resampling.BILINEAR)
 
 
 def back_picture(path: str, alpha: np.ndarray) -> np.ndarray:
