@@ -14,6 +14,11 @@ ADVICE = (
         "the sheet has 3 rows and 2 columns, a plain background, and the cameras that --rig names.",
     ),
     (
+        "there is no normal map",
+        "A normal map holds what triangles are too coarse for. A mesh that was refined on the views' normals is as fine "
+        "as the surface it would be made from, so it has none; the shape itself is as good as it gets.",
+    ),
+    (
         "loose specks or a soft shadow",
         "Tiny or faint remains around the object were taken for dirt. If something is missing, give a picture whose "
         "background is transparent and whose object is not.",
