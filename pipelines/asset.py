@@ -64,20 +64,21 @@ class Asset(ByContent):
         *,
         faces: int | None = None,
         lods: int = 1,
+        msft_lod: bool = False,
         collision: str | None = None,
         texture_size: int | None = None,
         normal_map: bool = False,
         **options: Any,
     ) -> list[Path]:
-        """Like `save`, with fewer triangles, levels of detail, a convex hull or a smaller texture beside the file.
+        """Like `save`, with fewer triangles, levels of detail, convex shapes or a smaller texture.
 
         See `zero123pp.recon.export.export`, which does the same for a .glb of ours; returns the files.
         """
         from zero123pp.recon.export import FileOptions, export
 
         written = export(
-            self.textured, path, faces=faces, lods=lods, collision=collision, texture_size=texture_size,
-            normal_map=normal_map, extras=dict(self.extras), options=FileOptions(**options),
+            self.textured, path, faces=faces, lods=lods, msft_lod=msft_lod, collision=collision,
+            texture_size=texture_size, normal_map=normal_map, extras=dict(self.extras), options=FileOptions(**options),
         )  # fmt: skip
         return [each.path for each in written]
 

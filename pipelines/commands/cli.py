@@ -107,6 +107,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     common_flags.add_drawing(parser)
     common_flags.add_mesh(parser)
     common_flags.add_file(parser)
+    common_flags.add_levels(parser)
     add("--preview", metavar="FILE", help="also draw the mesh from four sides, as .png")
     add("--turntable", metavar="FILE", help="also draw it turning: .webp, .gif or (zero123pp[film]) .mp4")
     add("--save-stages", metavar="DIR", help="also write cutout, views, alpha, depth, normals, fit.ply and report.json")
@@ -129,6 +130,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.commands.result import result_line
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.progress import told_progress
+    from zero123pp.recon.export import files_of
 
     options = generation_flags.typed(args, ModelOptions) | {"device": args.device}
     pipe = ImageTo3D.from_pretrained(
@@ -144,7 +146,12 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         asset = pipe(**generation_flags.typed(args, Source, Generation), seed=args.seed, progress=progress)
     if args.is_new:
         outputs.refuse_existing(args.out)  # again: it may have come meanwhile
-    asset.save(args.out, **options_of_file)
+    levels = common_flags.levels(args)
+    beside = files_of(args.out, **levels)[1:]
+    if beside:
+        asset.export(args.out, **levels, **options_of_file)
+    else:
+        asset.save(args.out, **options_of_file)
     if "note" in asset.extras:
         say(f"{asset.extras['model']}: {asset.extras['note']}")
     for warning in asset.report["warnings"]:
@@ -159,7 +166,7 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         with told_progress(args.quiet) as progress:
             asset.turntable(args.turntable, progress=progress)
     mesh = asset.report["mesh"]
-    others = [path for path in (args.preview, args.turntable, args.report) if path]
+    others = [*beside, *(path for path in (args.preview, args.turntable, args.report) if path)]
     say(result_line(args.out, mesh["faces"], mesh["watertight"], time.perf_counter() - start, others))
     return 0
 

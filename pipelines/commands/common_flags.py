@@ -8,7 +8,7 @@ from zero123pp.errors import BadInput, ConfigError
 from zero123pp.options import SEED, options_of
 from zero123pp.pipelines.commands.generation_flags import add_flag, reader
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.recon.export import AXES, ORIGINS, TEXTURE_FORMATS, UNITS
+from zero123pp.recon.export import AXES, COLLISIONS, ORIGINS, TEXTURE_FORMATS, UNITS
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Lighting
@@ -69,6 +69,30 @@ def add_file(parser: argparse.ArgumentParser) -> None:
         help="of the texture: jpeg is small, png exact, webp smallest and not read by all (default: jpeg in .glb and "
         ".gltf, png beside .obj)",
     )
+
+
+def add_levels(parser: argparse.ArgumentParser) -> None:
+    """What lies beside the file: ``--lods``, ``--msft-lod`` and ``--collision``."""
+    add = parser.add_argument
+    add(
+        "--lods",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="levels of detail, each with half the triangles of the one before, same texture, beside --out as "
+        "toy_lod1.glb, toy_lod2.glb, ... (default: 1)",
+    )
+    add("--msft-lod", action="store_true", help="also write toy_lods.glb: all levels in one file, under one texture")
+    add(
+        "--collision",
+        choices=COLLISIONS,
+        help="also write toy_collision.glb: hull, a convex one, or convex, several parts (zero123pp[convex])",
+    )
+
+
+def levels(args: argparse.Namespace) -> dict[str, Any]:
+    """What `add_levels` took, as arguments of `zero123pp.recon.export.files_of` and `export`."""
+    return {each: getattr(args, each) for each in ("lods", "msft_lod", "collision")}
 
 
 def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from zero123pp.pipelines.commands import common_flags
-from zero123pp.recon.export import COLLISIONS, FileOptions, export
+from zero123pp.recon.export import FileOptions, export
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,18 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("asset", metavar="IN.glb", help="an asset of this program, .glb or .gltf")
     add("--out", required=True, metavar="FILE", help="the file to write; the suffix picks the format")
     add("--faces", type=common_flags.positive_int, metavar="N", help="triangles at most (default: all)")
-    add(
-        "--lods",
-        type=common_flags.positive_int,
-        default=1,
-        metavar="N",
-        help="levels of detail, each with half the triangles of the one before, same texture, beside --out as "
-        "toy_lod1.glb, toy_lod2.glb, ... (default: 1)",
-    )
-    add("--collision", choices=COLLISIONS, help="also write toy_collision.glb: hull, a convex one")
     add("--texture-size", type=common_flags.positive_int, metavar="PX", help="side of the texture (default: as it is)")
     add("--normal-map", action="store_true", help="bake the normals of IN.glb into what has fewer triangles (done "
         "without asking where IN.glb has a normal map)")  # fmt: skip
+    common_flags.add_levels(parser)
     common_flags.add_file(parser)
     add("--quiet", action="store_true", help="say nothing but errors")
 
@@ -38,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     options = FileOptions(**common_flags.file_options(args, Path(args.asset).stem))
     written = export(
-        args.asset, args.out, faces=args.faces, lods=args.lods, collision=args.collision,
-        texture_size=args.texture_size, normal_map=args.normal_map, options=options,
+        args.asset, args.out, faces=args.faces, **common_flags.levels(args), texture_size=args.texture_size,
+        normal_map=args.normal_map, options=options,
     )  # fmt: skip
     if not args.quiet:
         seconds = time.perf_counter() - start

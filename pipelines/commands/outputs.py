@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.commands import common_flags
 
 _READ = (
     *("image", "views", "normals", "cameras", "depth", "depth_from", "preset"),
@@ -78,6 +79,7 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
         PREVIEW_SUFFIXES,
         TURNTABLE_SUFFIXES,
         FileOptions,
+        check_export,
         check_normal_map,
         check_picture,
         check_target,
@@ -100,6 +102,7 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
             if _is_same(path, source):
                 raise BadInput(f"{words} would write over {source}, which {given} reads; choose another name")
     check_target(args.out, options=FileOptions(**options))
+    check_export(args.out, **common_flags.levels(args))
     if args.normal_map:
         check_normal_map(args.out)
     for picture, suffixes in ((args.preview, PREVIEW_SUFFIXES), (args.turntable, TURNTABLE_SUFFIXES)):
@@ -112,10 +115,12 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
 def _outputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
     """Every file that will be written, and the flag that says so."""
     from zero123pp.pipelines.asset import STAGE_FILES
-    from zero123pp.recon.export import written_by
+    from zero123pp.recon.export import files_of, written_by
 
     for path in written_by(args.out):
         yield f"--out {args.out}", path
+    for path in files_of(args.out, **common_flags.levels(args))[1:]:
+        yield f"--lods or --collision beside --out {args.out}", path
     for name in ("report", "preview", "turntable"):
         if path := getattr(args, name):
             yield f"--{name} {path}", Path(path)

@@ -5,7 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "again": ["COLLISIONS", "export"],
+        "again": ["check_export", "export", "files_of"],
+        "collision": ["COLLISIONS"],
         "exporters": ["EXPORTERS", "check_normal_map", "check_target", "save", "written_by"],
         "options": ["AXES", "ORIGINS", "TEXTURE_FORMATS", "UNITS", "FileOptions"],
         "show": ["PREVIEW_SUFFIXES", "TURNTABLE_SUFFIXES", "check_picture", "write_preview", "write_turntable"],

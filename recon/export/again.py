@@ -3,7 +3,7 @@
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,16 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from zero123pp.errors import BadInput
+from zero123pp.files import write_file, write_files
+from zero123pp.recon.export.collision import COLLISIONS, check_convex_parts, collision_shapes
 from zero123pp.recon.export.exporters import check_normal_map, check_target, save, written_by
-from zero123pp.recon.export.fewer_faces import geometry_of, hull, with_faces
+from zero123pp.recon.export.fewer_faces import geometry_of, meshoptimizer, with_faces
 from zero123pp.recon.export.frame import placed
+from zero123pp.recon.export.glb import encode_levels, encode_meshes
 from zero123pp.recon.export.options import FileOptions
 from zero123pp.recon.load import load_parts
-from zero123pp.recon.meshing import is_watertight, welded
+from zero123pp.recon.meshing import is_watertight, join, welded
 from zero123pp.recon.texturing import with_normal_map, with_tangents
 from zero123pp.types import Mesh, Part, TexturedMesh
 
-COLLISIONS = ("hull",)
 READS = (".glb", ".gltf")
 MOST_LODS = 8
 MOST_TEXELS = 8192
@@ -41,6 +43,7 @@ def export(
     *,
     faces: int | None = None,
     lods: int = 1,
+    msft_lod: bool = False,
     collision: str | None = None,
     texture_size: int | None = None,
     normal_map: bool = False,
@@ -55,7 +58,8 @@ def export(
         faces: triangles at most, None keeps all.
         lods: levels of detail, each with half the triangles of the one before; those after the first lie beside
             ``out`` as toy_lod1.glb, toy_lod2.glb, ... All have the same texture and texture coordinates.
-        collision: 'hull' also writes toy_collision.glb, a convex hull.
+        msft_lod: also write toy_lods.glb, all levels in one file under one texture (the extension MSFT_lod).
+        collision: also write toy_collision.glb: 'hull', a convex one, or 'convex', several that follow the object.
         texture_size: texels of the texture's longer side; it is never enlarged.
         normal_map: every file with fewer triangles than the source gets a normal map and tangents, so that it is shaded
             as the source is; they do so anyway where the source has a normal map.
@@ -68,10 +72,11 @@ def export(
     Raises:
         BadInput: a file that cannot be read or is not one mesh, a wrong value, or a file that cannot be written, would
             replace the source, or lies beside ``out`` and is not by this program.
-        MissingBackend: fewer triangles are asked for, and meshoptimizer is not installed.
+        MissingBackend: fewer triangles are asked for and meshoptimizer is not installed, or convex parts and CoACD.
     """
     out = Path(out)
-    names = _names(out, lods, collision)
+    check_export(out, lods, msft_lod, collision)
+    names = files_of(out, lods, msft_lod, collision)
     if texture_size is not None and not 1 <= texture_size <= MOST_TEXELS:
         raise BadInput(f"a texture of {texture_size} px is asked for; expected 1 to {MOST_TEXELS}")
     if normal_map:
@@ -90,14 +95,35 @@ def export(
         made = [_shaded_like(source_of_normals, each) for each in made]
     if normal_map and not any(map(_has_normal_map, made)):
         raise BadInput("--normal-map has nothing to show: no file has fewer triangles than the source; add --faces")
-    made += [] if collision is None else [hull(asset)]
+    shapes = [] if collision is None else collision_shapes(asset, collision)
     written = []
     for path, part in zip(names, made):
-        mesh = geometry_of(part)
-        closed = is_watertight(welded(Mesh(mesh.vertices, mesh.faces)).faces)
         save(part, path, extras=extras, options=options)
-        written.append(Written(path, len(mesh.faces), closed))
+        written.append(_told(path, [geometry_of(part)]))
+    if msft_lod:
+        path = names[len(made)]
+        write_file(path, encode_levels(made, extras, options))
+        written.append(_told(path, [geometry_of(part) for part in made]))
+    if shapes:
+        _save_shapes(shapes, names[-1], extras, options)
+        written.append(_told(names[-1], shapes))
     return written
+
+
+def _told(path: Path, meshes: Sequence[Mesh]) -> Written:
+    """What is in a file."""
+    closed = all(is_watertight(welded(Mesh(mesh.vertices, mesh.faces)).faces) for mesh in meshes)
+    return Written(path, sum(len(mesh.faces) for mesh in meshes), closed)
+
+
+def _save_shapes(shapes: Sequence[Mesh], path: Path, extras: Mapping, options: FileOptions) -> None:
+    """Convex shapes into one file, each under a name of its own where the format has names."""
+    suffix = path.suffix.lower()
+    if len(shapes) == 1 or suffix not in READS:
+        return save(join(shapes), path, extras=extras, options=options)
+    named = {f"{options.name}_collision{index}": shape for index, shape in enumerate(shapes)}
+    (content,) = encode_meshes(named, path.stem, suffix, extras, options).values()
+    return write_files(path.parent, {path.name: content}, path.name)
 
 
 def _has_normal_map(asset: Part) -> bool:
@@ -111,14 +137,30 @@ def _shaded_like(source: Part, asset: Part) -> Part:
     return with_normal_map(asset, source, max(asset.base_color.shape[:2]))
 
 
-def _names(out: Path, lods: int, collision: str | None) -> list[Path]:
+def files_of(out: str | Path, lods: int = 1, msft_lod: bool = False, collision: str | None = None) -> list[Path]:
     """The files of an export, ``out`` first."""
+    out = Path(out)
+    names = [out, *(out.with_stem(f"{out.stem}_lod{level}") for level in range(1, lods))]
+    names += [out.with_stem(f"{out.stem}_lods")] if msft_lod else []
+    return names if collision is None else [*names, out.with_stem(f"{out.stem}_collision")]
+
+
+def check_export(out: str | Path, lods: int = 1, msft_lod: bool = False, collision: str | None = None) -> None:
+    """Refuse what `export` would refuse of these: BadInput, or MissingBackend without the library that it takes."""
     if not 1 <= lods <= MOST_LODS:
         raise BadInput(f"{lods} levels of detail are asked for; expected 1 to {MOST_LODS}")
     if collision not in (None, *COLLISIONS):
         raise BadInput(f"collision is {collision!r}; expected {' or '.join(COLLISIONS)}")
-    names = [out, *(out.with_stem(f"{out.stem}_lod{level}") for level in range(1, lods))]
-    return names if collision is None else [*names, out.with_stem(f"{out.stem}_collision")]
+    if msft_lod and (Path(out).suffix.lower() != ".glb" or lods < 2):
+        raise BadInput("--msft-lod needs a .glb and --lods 2 or more: it puts all levels into one file")
+    if lods > 1:
+        meshoptimizer()
+    if collision == "convex":
+        check_convex_parts()
+    for path in files_of(out, lods, msft_lod, collision)[1:]:
+        check_target(path)
+        if os.path.lexists(path) and not _is_own(path):
+            raise BadInput(f"{path} was not written by this program and would be replaced; choose another name")
 
 
 def _check_targets(names: list[Path], source: Part | str | Path, options: FileOptions) -> None:
@@ -127,9 +169,6 @@ def _check_targets(names: list[Path], source: Part | str | Path, options: FileOp
         check_target(path, options=options)
         if not isinstance(source, Part) and any(_is_same(file, Path(source)) for file in written_by(path)):
             raise BadInput(f"{path} would write over {source}, which is read; choose another name")
-    for path in names[1:]:
-        if os.path.lexists(path) and not _is_own(path):
-            raise BadInput(f"{path} was not written by this program and would be replaced; choose another name")
 
 
 def _is_same(path: Path, source: Path) -> bool:

@@ -7,7 +7,7 @@ colours as they are where glTF wants them linear.
 import base64
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,68 +29,113 @@ METALLIC, ROUGHNESS = 0.0, 1.0
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125
 _VERTICES, _INDICES = 34962, 34963
 _LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP_TO_EDGE = 9729, 9987, 33071
-_WEBP = "EXT_texture_webp"
+_WEBP, _LOD = "EXT_texture_webp", "MSFT_lod"
 _JSON, _BIN = b"JSON", b"BIN\0"
 
 
 def encode_glb(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:
     """One binary file, equal bytes for equal input; see `zero123pp.recon.export.EXPORTERS`."""
-    builder, document = _document(asset, extras, options)
-    content = builder.glb(document)
-    check_glb(content)
-    return {f"{stem}.glb": content}
+    return {f"{stem}.glb": _binary(*_document({options.name: asset}, extras, options))}
 
 
 def encode_gltf(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:
     """One JSON file with its buffer in it, so that nothing has to lie beside it."""
-    builder, document = _document(asset, extras, options)
+    builder, document = _document({options.name: asset}, extras, options)
     return {f"{stem}.gltf": builder.gltf(document)}
 
 
-def _document(asset: Part, extras: Mapping, options: FileOptions) -> tuple["_Builder", dict]:
-    """The scene of one node, and the builder that has its buffer."""
-    mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
-    builder = _Builder()
-    name = {"name": options.name}
-    attributes = {"POSITION": builder.vertices(mesh.vertices, bounds=True)}
-    material = name | {"pbrMetallicRoughness": {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}}
-    document = {}
-    if isinstance(asset, TexturedMesh):
-        normals = smooth_normals(mesh) if asset.normals is None else asset.normals
-        attributes["NORMAL"] = builder.vertices(_unit(normals))
-        attributes["TEXCOORD_0"] = builder.vertices(asset.uvs * [1, -1] + [0, 1])
-        material["pbrMetallicRoughness"] |= {"baseColorTexture": {"index": 0}}
-        document = _texture(builder, asset, options.texture_format or "jpeg", options.name)
-        if asset.normal_map is not None and asset.tangents is not None:
-            attributes["TANGENT"] = builder.vertices(asset.tangents)
-            material["normalTexture"] = {"index": 1}
-    else:
-        attributes["NORMAL"] = builder.vertices(_unit(smooth_normals(mesh)))
-        if mesh.colors is not None:
-            # Floats: 8 bits merge dark shades of linear light, and trimesh reads 16 bits wrongly.
-            attributes["COLOR_0"] = builder.vertices(srgb_to_linear(mesh.colors / 255))
-    primitive = {"attributes": attributes, "indices": builder.indices(_proper_faces(mesh)), "material": 0}
-    node = {"mesh": 0} | name
+def encode_levels(levels: Sequence[Part], extras: Mapping, options: FileOptions = FileOptions()) -> bytes:
+    """A GLB with all levels of detail, the finest first, under one texture (MSFT_lod).
+
+    Readers without the extension show the finest. ``MSFT_screencoverage`` says down to which share of the screen's
+    height each level is meant: a level with half of the triangles is as dense on half of the area.
+    """
+    named = {f"{options.name}_lod{index}" if index else options.name: level for index, level in enumerate(levels)}
+    builder, document = _document(named, extras, options)
+    first = document["nodes"][0]
+    first["extensions"] = {_LOD: {"ids": list(range(1, len(levels)))}}
+    shares = [round(0.5 * 0.5 ** (index / 2), 4) for index in range(len(levels) - 1)]
+    first["extras"] = first.get("extras", {}) | {"MSFT_screencoverage": [*shares, 0.0]}
+    document["scenes"] = [{"nodes": [0]}]
+    document["extensionsUsed"] = [*document.get("extensionsUsed", ()), _LOD]
+    return _binary(builder, document)
+
+
+def encode_meshes(
+    meshes: Mapping[str, Mesh], stem: str, suffix: str, extras: Mapping, options: FileOptions = FileOptions()
+) -> dict[str, bytes]:
+    """A .glb or .gltf of several named meshes, each with its node."""
+    builder, document = _document(meshes, extras, options)
+    content = _binary(builder, document) if suffix == ".glb" else builder.gltf(document)
+    return {f"{stem}{suffix}": content}
+
+
+def _binary(builder: "_Builder", document: Mapping) -> bytes:
+    content = builder.glb(document)
+    check_glb(content)
+    return content
+
+
+def _document(assets: Mapping[str, Part], extras: Mapping, options: FileOptions) -> tuple["_Builder", dict]:
+    """The scene with a node for each named asset, and the builder that has its buffer.
+
+    Assets that have a texture have the same one; each may have a normal map of its own.
+    """
+    builder, first = _Builder(), next(iter(assets.values()))
+    pictures, materials, meshes, nodes = {}, [], [], []
+    texture_format = options.texture_format or "jpeg"
+    if isinstance(first, TexturedMesh):
+        pictures[options.name] = encode_texture(first.base_color, texture_format)
+    for name, asset in assets.items():
+        material = {"pbrMetallicRoughness": {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}}
+        if isinstance(asset, TexturedMesh):
+            material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+        if _has_normal_map(asset):
+            material["normalTexture"] = {"index": len(pictures)}
+            pictures[f"{name}_normal"] = encode_texture(asset.normal_map, texture_format, is_color=False)
+        if material not in [{key: each[key] for key in each if key != "name"} for each in materials]:
+            materials.append({"name": name} | material)
+        which = [{key: each[key] for key in each if key != "name"} for each in materials].index(material)
+        attributes, faces = _attributes(builder, asset)
+        primitive = {"attributes": attributes, "indices": builder.indices(faces), "material": which}
+        meshes.append({"name": name, "primitives": [primitive]})
+        nodes.append({"mesh": len(meshes) - 1, "name": name})
     if "licence" in extras:  # Blender drops what stands under "asset"
-        node["extras"] = {"licence": extras["licence"]}
-    meshes = [name | {"primitives": [primitive]}]
+        nodes[0]["extras"] = {"licence": extras["licence"]}
     asset_words = {"version": "2.0", "generator": f"zero123pp {__version__}"}
     return builder, {
         "asset": asset_words | ({"extras": dict(extras)} if extras else {}),
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [node],
+        "scenes": [{"nodes": list(range(len(nodes)))}],
+        "nodes": nodes,
         "meshes": meshes,
-        "materials": [material],
-        **document,
+        "materials": materials,
+        **(_textures(builder, pictures, texture_format) if pictures else {}),
     }
 
 
-def _texture(builder: "_Builder", asset: TexturedMesh, texture_format: str, called: str) -> dict:
+def _has_normal_map(asset: Part) -> bool:
+    return isinstance(asset, TexturedMesh) and asset.normal_map is not None and asset.tangents is not None
+
+
+def _attributes(builder: "_Builder", asset: Part) -> tuple[dict, np.ndarray]:
+    """The vertex attributes of an asset by name, and its faces (F, 3)."""
+    mesh = asset.mesh if isinstance(asset, TexturedMesh) else asset
+    attributes = {"POSITION": builder.vertices(mesh.vertices, bounds=True)}
+    given = asset.normals if isinstance(asset, TexturedMesh) else None
+    attributes["NORMAL"] = builder.vertices(_unit(smooth_normals(mesh) if given is None else given))
+    if _has_normal_map(asset):
+        attributes["TANGENT"] = builder.vertices(asset.tangents)
+    if isinstance(asset, TexturedMesh):
+        attributes["TEXCOORD_0"] = builder.vertices(asset.uvs * [1, -1] + [0, 1])
+    elif mesh.colors is not None:
+        # Floats: 8 bits merge dark shades of linear light, and trimesh reads 16 bits wrongly.
+        attributes["COLOR_0"] = builder.vertices(srgb_to_linear(mesh.colors / 255))
+    return attributes, _proper_faces(mesh)
+
+
+def _textures(builder: "_Builder", pictures: Mapping[str, bytes], texture_format: str) -> dict:
     """The parts of the document about the textures; WebP is no core glTF and needs a reader of its extension."""
-    pictures = {called: encode_texture(asset.base_color, texture_format)}
-    if asset.normal_map is not None and asset.tangents is not None:
-        pictures[f"{called}_normal"] = encode_texture(asset.normal_map, texture_format, is_color=False)
     is_webp = texture_format == "webp"
     sampler = {
         "magFilter": _LINEAR,
@@ -104,8 +149,8 @@ def _texture(builder: "_Builder", asset: TexturedMesh, texture_format: str, call
             for source in range(len(pictures))
         ],
         "images": [
-            {"bufferView": builder.view(content), "mimeType": MIME[texture_format], "name": each}
-            for each, content in pictures.items()
+            {"bufferView": builder.view(content), "mimeType": MIME[texture_format], "name": name}
+            for name, content in pictures.items()
         ],
         "samplers": [sampler],
         **({"extensionsUsed": [_WEBP], "extensionsRequired": [_WEBP]} if is_webp else {}),

@@ -16,7 +16,8 @@ from zero123pp.cameras import orbit_camera
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.images import to_uint8
 from zero123pp.recon.export import EXPORTERS, FileOptions, export, save
-from zero123pp.recon.export.fewer_faces import HULL_CORNERS, geometry_of, hull, with_faces
+from zero123pp.recon.export.collision import HULL_CORNERS, MOST_PARTS, hull
+from zero123pp.recon.export.fewer_faces import geometry_of, with_faces
 from zero123pp.recon.export.frame import FRAMES
 from zero123pp.recon.export.glb import check_glb
 from zero123pp.recon.load import load_parts
@@ -177,6 +178,59 @@ def shading_error(part, given):
     return np.concatenate(angles).mean()
 
 
+def test_all_levels_in_one_file_share_its_one_texture(glb, validate_glb):
+    pytest.importorskip("meshoptimizer", reason="the extra lods")
+    out = glb.with_name("toy.glb")
+    written = export(glb, out, faces=2000, lods=3, msft_lod=True)
+    assert [each.path.name for each in written][2:] == ["toy_lod2.glb", "toy_lods.glb"]
+    document = check_glb(written[3].path.read_bytes())
+    assert len(document["images"]) == len(document["materials"]) == 1 and document["scenes"] == [{"nodes": [0]}]
+    (first, *others) = document["nodes"]
+    assert first["extensions"]["MSFT_lod"]["ids"] == [1, 2] and document["extensionsUsed"] == ["MSFT_lod"]
+    coverage = first["extras"]["MSFT_screencoverage"]
+    assert len(coverage) == 3 and coverage == sorted(coverage, reverse=True) and first["extras"]["licence"] == "CC0"
+    counts = [
+        document["accessors"][document["meshes"][node["mesh"]]["primitives"][0]["indices"]]["count"] // 3
+        for node in (first, *others)
+    ]
+    assert counts == [each.faces for each in written[:3]] and written[3].faces == sum(counts)
+    (part,) = load_parts(written[3].path)  # a reader that does not know the extension has the finest
+    assert len(part.mesh.faces) == counts[0]
+    assert written[3].path.stat().st_size < sum(each.path.stat().st_size for each in written[:3])
+
+
+def test_levels_in_one_file_have_their_own_normal_maps(tmp_path):
+    pytest.importorskip("meshoptimizer", reason="the extra lods")
+    save(asset("wave"), tmp_path / "in.glb")
+    export(tmp_path / "in.glb", tmp_path / "toy.glb", faces=2000, lods=2, msft_lod=True, normal_map=True)
+    document = check_glb((tmp_path / "toy_lods.glb").read_bytes())
+    assert [each["name"] for each in document["images"]] == ["object", "object_normal", "object_lod1_normal"]
+    assert [each["normalTexture"]["index"] for each in document["materials"]] == [1, 2]
+    assert [mesh["primitives"][0]["material"] for mesh in document["meshes"]] == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".obj"])
+def test_convex_parts_follow_the_object(tmp_path, suffix, validate_glb):
+    pytest.importorskip("coacd", reason="the extra convex")
+    pytest.importorskip("meshoptimizer", reason="the extra lods")
+    save(asset("bear"), tmp_path / "in.glb")
+    written = export(tmp_path / "in.glb", tmp_path / f"toy{suffix}", collision="convex")[-1]
+    assert written.path.name == f"toy_collision{suffix}" and written.watertight
+    whole = trimesh.load(written.path, force="mesh", process=False)
+    whole.merge_vertices(merge_norm=True, merge_tex=True)
+    parts = whole.split()
+    assert 2 <= len(parts) <= MOST_PARTS and all(part.is_convex and part.volume > 0 for part in parts)
+    assert all(len(part.vertices) <= HULL_CORNERS for part in parts)
+    (given,) = load_parts(tmp_path / "in.glb")
+    solid = welded(Mesh(given.mesh.vertices, given.mesh.faces))
+    volume = trimesh.Trimesh(solid.vertices, solid.faces).volume
+    follows = sum(part.volume for part in parts)
+    assert volume < 1.1 * follows and follows < 0.8 * trimesh.convex.convex_hull(solid.vertices).volume
+    if suffix == ".glb":
+        validate_glb(written.path)
+        assert len(check_glb(written.path.read_bytes())["nodes"]) == len(parts)
+
+
 def test_a_hull_is_convex_and_has_the_object_inside(glb):
     export(glb, glb.with_name("toy.glb"), collision="hull")
     solid = trimesh.load(glb.with_name("toy_collision.glb"), force="mesh")
@@ -224,9 +278,11 @@ def test_without_its_library_fewer_triangles_are_refused_by_name(monkeypatch):
         ("toy.glb", {"lods": 0}, "0 levels of detail"),
         ("toy.glb", {"faces": 3}, "at least 4"),
         ("toy.glb", {"texture_size": 0}, "expected 1 to 8192"),
-        ("toy.glb", {"collision": "boxes"}, "expected hull"),
+        ("toy.glb", {"collision": "boxes"}, "expected hull or convex"),
         ("toy.fbx", {}, "unknown suffix"),
         ("toy.obj", {"normal_map": True}, "--normal-map does not go with .obj"),
+        ("toy.glb", {"msft_lod": True}, "--msft-lod needs a .glb and --lods 2 or more"),
+        ("toy.obj", {"msft_lod": True, "lods": 2}, "--msft-lod needs a .glb"),
         ("toy.glb", {"normal_map": True}, "--normal-map has nothing to show"),
         ("theirs.glb", {"collision": "hull"}, "theirs_collision.glb was not written by this program"),
         ("toy.glb", {"lods": 2, "options": FileOptions(axes="z-up")}, "--axes z-up does not go with .glb"),
