@@ -6,9 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "again": ["check_export", "export", "files_of"],
-        "collision": ["COLLISIONS"],
         "exporters": ["EXPORTERS", "check_normal_map", "check_target", "save", "written_by"],
-        "options": ["AXES", "ORIGINS", "TEXTURE_FORMATS", "UNITS", "FileOptions"],
+        "options": ["AXES", "COLLISIONS", "ORIGINS", "TEXTURE_FORMATS", "UNITS", "FileOptions"],
         "show": ["PREVIEW_SUFFIXES", "TURNTABLE_SUFFIXES", "check_picture", "write_preview", "write_turntable"],
         "glb": ["encode_glb", "to_trimesh"],
     },

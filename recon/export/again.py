@@ -12,12 +12,12 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.files import write_file, write_files
-from zero123pp.recon.export.collision import COLLISIONS, check_convex_parts, collision_shapes
+from zero123pp.recon.export.collision import check_convex_parts, collision_shapes
 from zero123pp.recon.export.exporters import check_normal_map, check_target, save, written_by
 from zero123pp.recon.export.fewer_faces import geometry_of, meshoptimizer, with_faces
 from zero123pp.recon.export.frame import placed
 from zero123pp.recon.export.glb import encode_levels, encode_meshes
-from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.options import COLLISIONS, FileOptions
 from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing import is_watertight, join, welded
 from zero123pp.recon.texturing import with_normal_map, with_tangents

@@ -7,7 +7,6 @@ from zero123pp.recon.export.fewer_faces import geometry_of, with_faces
 from zero123pp.recon.meshing import is_sound, welded
 from zero123pp.types import Mesh, Part
 
-COLLISIONS = ("hull", "convex")
 HULL_CORNERS = 250
 """Of a hull at most; physics engines take 255."""
 MOST_PARTS = 16
@@ -20,7 +19,7 @@ _SEARCH = {"mcts_iterations": 60, "mcts_nodes": 10, "resolution": 1000}
 
 
 def collision_shapes(asset: Part, kind: str) -> list[Mesh]:
-    """Convex, closed meshes (one of `COLLISIONS`) that stand for the asset in a physics engine.
+    """Convex, closed meshes (one of `zero123pp.recon.export.COLLISIONS`) that stand for the asset in a physics engine.
 
     Raises BadInput when the asset is flat, and MissingBackend where a library is missing.
     """

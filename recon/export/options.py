@@ -10,6 +10,8 @@ ORIGINS = ("center", "base")
 AXES = ("y-up", "z-up")
 """Y up and front to +Z, as glTF has it; Z up and front to -Y, as Blender and slicers have it."""
 UNITS = ("m", "mm")
+COLLISIONS = ("hull", "convex")
+"""One convex shape around the object; several that follow it."""
 TEXTURE_FORMATS = ("jpeg", "png", "webp")
 
 
