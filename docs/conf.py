@@ -22,14 +22,16 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # results begin at a second level: they are parts of other pages too
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": False}
+autodoc_default_options = {"members": True, "undoc-members": False}
 autodoc_preserve_defaults = True
 add_module_names = False
-nitpicky = False
+highlight_language = "text"
 
 
 def _plain_code(app: object, what: str, name: str, object: object, options: object, lines: list[str]) -> None:
     """Docstrings say `name` for code, as Markdown does."""
+    if what == "attribute":  # napoleon takes what stands before a colon for a type
+        lines[:] = [line.replace(": ", " – ") for line in lines]
     lines[:] = [re.sub(r"(?<![`:])`([^`\n]+)`(?![`_])", r"``\1``", line) for line in lines]
 
 
@@ -41,5 +43,5 @@ def _links_out(app: object, docname: str, source: list[str]) -> None:
 
 def setup(app: object) -> None:
     """What Sphinx calls first."""
-    app.connect("autodoc-process-docstring", _plain_code)
+    app.connect("autodoc-process-docstring", _plain_code, priority=400)  # before napoleon
     app.connect("source-read", _links_out)
