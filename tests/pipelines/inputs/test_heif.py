@@ -1,6 +1,7 @@
 """Pictures of phones: read where the plug-in is, told of where it is not."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -33,8 +34,10 @@ def test_a_picture_of_a_phone_is_read(tmp_path):
     assert found.shape == (48, 64, 3) and np.abs(found.astype(int) - pixels).mean() < 4
     assert pictures_under(tmp_path) == ["IMG_0001.HEIC"] and passed_over(["IMG_0001.HEIC"]) == ""
     file = io.BytesIO()
-    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).resize((9000, 9000)).save(file, "HEIF", quality=1)
-    (tmp_path / "bomb.heic").write_bytes(file.getvalue())
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(file, "HEIF", quality=1)
+    size, bomb = b"ispe" + struct.pack(">III", 0, 64, 64), b"ispe" + struct.pack(">III", 0, 9000, 9000)
+    assert file.getvalue().count(size) == 1  # what it says of itself, which is read before anything is decoded
+    (tmp_path / "bomb.heic").write_bytes(file.getvalue().replace(size, bomb))
     with pytest.raises(BadInput, match="81 megapixels"):
         read_image(tmp_path / "bomb.heic")
 
