@@ -191,7 +191,7 @@ def test_ctrl_c_in_the_main_job_leaves_nothing(tmp_path, moment):
     out = tmp_path / "out"
     out.mkdir()
     line = [sys.executable, "-c", PAUSED, moment, "--image", tmp_path / "toy.png", "--model", "inflated"]
-    line += ["--out", out / "toy.glb", "--preset", "fast", "--texture-size", "64", "--faces", "300"]
+    line += ["--out", out / "toy.glb", "--preset", "fast", "--texture-size", "64", "--faces", "300", "--quiet"]
     process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "in the middle\n"
     assert len(list(out.iterdir())) == (moment == "writing")

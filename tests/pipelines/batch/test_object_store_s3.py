@@ -99,11 +99,11 @@ def test_two_writers_at_a_time(bucket, server, write_items, command):
 
 
 def test_a_store_that_asks_to_slow_down_is_asked_again(bucket, server, write_items, command):
-    write_items(["ok"] * 6)
+    write_items(["ok"] * 3)
     server.refuse = lambda method, path, count: count % 3 == 0
     code, said = run(command)
-    assert code == 0 and "6 made, 0 found done, 0 failed" in said and len(whole(bucket)) == 6
-    assert server.refused > 10
+    assert code == 0 and "3 made, 0 found done, 0 failed" in said and len(whole(bucket)) == 3
+    assert server.refused > 8  # of all kinds of requests: each waits before it asks again
 
 
 def test_a_store_that_refuses_for_good_stops_the_run_and_loses_nothing(bucket, server, write_items, command):
