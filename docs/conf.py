@@ -31,7 +31,7 @@ highlight_language = "text"
 def _plain_code(app: object, what: str, name: str, object: object, options: object, lines: list[str]) -> None:
     """Docstrings say `name` for code, as Markdown does."""
     if what == "attribute":  # napoleon takes what stands before a colon for a type
-        lines[:] = [line.replace(": ", " – ") for line in lines]
+        lines[:] = [line.replace(": ", "; ") for line in lines]
     lines[:] = [re.sub(r"(?<![`:])`([^`\n]+)`(?![`_])", r"``\1``", line) for line in lines]
 
 
