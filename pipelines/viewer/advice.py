@@ -15,8 +15,8 @@ ADVICE = (
     ),
     (
         "there is no normal map",
-        "A normal map holds what triangles are too coarse for. A mesh that was refined on the views' normals is as fine "
-        "as the surface it would be made from, so it has none; the shape itself is as good as it gets.",
+        "A normal map holds what triangles are too coarse for. A mesh that was refined on the views' normals is as "
+        "fine as the surface it would be made from, so it has none.",
     ),
     (
         "loose specks or a soft shadow",

@@ -83,7 +83,7 @@ SMALL = FitConfig(
     field="hash",
     levels=(24,),
     steps=20,
-    hash=HashConfig(resolution=40, steps=60, rays=1500, levels=6, finest=64, lr=1e-2),
+    hash=HashConfig(resolution=40, steps=60, rays=500, levels=6, finest=64, lr=1e-2),
 )
 
 
@@ -131,7 +131,7 @@ def test_levels_join_one_by_one():
 
 
 def test_a_field_may_start_as_a_sphere(ball):
-    config = replace(SMALL.hash, start="sphere", steps=150, lr=1e-2, sharpness=1.0)
+    config = replace(SMALL.hash, start="sphere", steps=150, rays=1500, sharpness=1.0)
     fitted = fit(ball, replace(SMALL, hash=config))
     half = fitted.half_extent / 2
     assert _error(fitted) < 0.5 * abs(half - 0.35)
