@@ -41,6 +41,12 @@ class Asset(ByContent):
     extras: Mapping[str, str | int]
     """What is written to the GLB's ``asset.extras``: model, licence, seed, version and what is guessed."""
     cutout: Cutout | None = None
+    own_geometry: TexturedMesh | None = None
+    """A given mesh in its own frame with the new texture: what is written where the mesh was only painted."""
+
+    @property
+    def _written(self) -> TexturedMesh:
+        return self.textured if self.own_geometry is None else self.own_geometry
 
     def save(self, path: str | Path, **options: Any) -> Path:
         """Write the asset; the suffix picks the format (`zero123pp.recon.export.EXPORTERS`).
@@ -55,7 +61,7 @@ class Asset(ByContent):
         """
         from zero123pp.recon.export import FileOptions, save
 
-        save(self.textured, path, extras=dict(self.extras), options=FileOptions(**options))
+        save(self._written, path, extras=dict(self.extras), options=FileOptions(**options))
         return Path(path)
 
     def export(
@@ -77,7 +83,7 @@ class Asset(ByContent):
         from zero123pp.recon.export import FileOptions, export
 
         written = export(
-            self.textured, path, faces=faces, lods=lods, msft_lod=msft_lod, collision=collision,
+            self._written, path, faces=faces, lods=lods, msft_lod=msft_lod, collision=collision,
             texture_size=texture_size, normal_map=normal_map, extras=dict(self.extras), options=FileOptions(**options),
         )  # fmt: skip
         return [each.path for each in written]
@@ -86,7 +92,7 @@ class Asset(ByContent):
         """The textured mesh as a `trimesh.Trimesh`."""
         from zero123pp.recon.export import to_trimesh
 
-        return to_trimesh(self.textured)
+        return to_trimesh(self._written)
 
     def save_report(self, path: str | Path, *, name: str = "object") -> None:
         """Write how the asset was made: as JSON, or (.html) as one page with the object to turn, without a network.

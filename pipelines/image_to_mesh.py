@@ -21,7 +21,9 @@ from zero123pp.pipelines.models import (
     draw_views,
     load_model,
     may_download,
+    picture_on,
     prepare,
+    read_kept_mesh,
 )
 from zero123pp.pipelines.progress import Cancel, StageProgress, Stages, cancellable, peak_memory_mb, turn
 from zero123pp.pipelines.reconstruct import (
@@ -37,6 +39,7 @@ from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh
 if TYPE_CHECKING:
     from zero123pp.pipelines.inputs import PosedPictures
     from zero123pp.pipelines.models import MultiViewModel
+    from zero123pp.recon.texturing import KeptMesh
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class ImageTo3D:
         text_model: str | Path | None = None,
         views: Any = None,
         normals: Any = None,
+        texture_mesh: Any = None,
         rig: str | None = None,
         cameras: str | Path | None = None,
         up: str | None = None,
@@ -136,6 +140,8 @@ class ImageTo3D:
             views: a sheet (path, PIL image or array) to start from instead, a MultiView, or a folder of posed RGBA
                 pictures.
             normals: the sheet of view-space normals that belongs to a sheet of views.
+            texture_mesh: a mesh (path, Mesh, TexturedMesh or several) that is painted instead of making one; front to
+                +Z. Its geometry stays as it is, in its own frame.
             rig: name of the rig of a sheet of views; default: the one under which its silhouettes agree, else v1.2.
             cameras: the `transforms.json` of a folder of posed pictures; default: the one in the folder.
             up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
@@ -149,7 +155,7 @@ class ImageTo3D:
             StageFailed: valid input from which no surface could be made.
             Cancelled: ``cancel`` said so.
         """
-        source = Source(image, prompt, text_model, views, rig, cameras, up, normals)
+        source = Source(image, prompt, text_model, views, rig, cameras, up, normals, texture_mesh)
         request = record_from(Generation, drawing, ModelOptions)
         tick = cancellable(progress, cancel)
         stages = Stages(tick)
@@ -157,8 +163,10 @@ class ImageTo3D:
             check_no_drawing(given_of(vars(request), Generation))
             with stages.stage("views"):
                 multiview, posed = source.given_views()
-            given = GivenViews(multiview.source)
-            return self._finish(given, multiview, self.config_of_given, seed, stages, posed=posed)
+            given, config = GivenViews(multiview.source), self.config_of_given
+            kept = None if texture_mesh is None else read_kept_mesh(texture_mesh, config)
+            return self._finish(given, multiview, config, seed, stages, posed=posed, kept=kept)
+        kept = None if texture_mesh is None else read_kept_mesh(texture_mesh, self.config)
         with turn(self._drawing, tick, "views"):
             prepare(request, self.model)
         if prompt is not None:
@@ -166,9 +174,14 @@ class ImageTo3D:
                 image = self._draw(prompt, text_model, seed, report)
         with stages.stage("cutout"):
             cutout = cut_out(read_image(image), self.config.cutout)
+        if kept is not None and self.model.guesses_shape:
+            with stages.stage("views"):
+                multiview = picture_on(kept, cutout, self.config.register)
+            given = GivenViews(multiview.source)
+            return self._finish(given, multiview, self.config, seed, stages, cutout=cutout, kept=kept)
         with turn(self._drawing, tick, "views"):
             (multiview,) = draw_views(self.model, [cutout], [seed], request, self.config, stages)
-        return self._finish(self.model, multiview, self.config, seed, stages, cutout=cutout)
+        return self._finish(self.model, multiview, self.config, seed, stages, cutout=cutout, kept=kept)
 
     def from_views(
         self,
@@ -211,9 +224,10 @@ class ImageTo3D:
         cutout: Cutout | None = None,
         posed: "PosedPictures | None" = None,
         on_mesh: Callable[[Mesh], None] = lambda mesh: None,
+        kept: "KeptMesh | None" = None,
     ) -> Asset:
         """From posed views to the asset with its report."""
-        made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages, on_mesh=on_mesh)
+        made = reconstruct(multiview, config, cutout=cutout, seed=seed, stages=stages, on_mesh=on_mesh, kept=kept)
         with stages.stage("check"):
             checked = made.checked(multiview)
         extras = {"model": model.name, "licence": model.licence, "seed": seed, "version": __version__}
@@ -231,7 +245,8 @@ class ImageTo3D:
             "config": describe(config),
             "peak_memory_mb": peak_memory_mb(),
         }
-        return Asset(made.textured, made.mesh, multiview, report, extras, cutout)
+        written = None if kept is None else kept.with_texture(made.textured)
+        return Asset(made.textured, made.mesh, multiview, report, extras, cutout, written)
 
     def cutout(self, image: Any, *, progress: StageProgress | None = None, cancel: Cancel | None = None) -> Cutout:
         """The first stage alone: the object of a picture, centred on a transparent square.

@@ -15,7 +15,7 @@ from zero123pp.recon.meshing import CleanConfig, ExtractConfig, clean, extract, 
 from zero123pp.recon.metrics import agreement
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.registration import RegisterConfig, register_input_view
-from zero123pp.recon.texturing import TextureConfig, texture
+from zero123pp.recon.texturing import KeptMesh, TextureConfig, texture
 from zero123pp.types import Cutout, Mesh, MultiView, TexturedMesh, View
 
 
@@ -74,6 +74,7 @@ def reconstruct(
     seed: int = 0,
     stages: Stages | None = None,
     on_mesh: Callable[[Mesh], None] = lambda mesh: None,
+    kept: KeptMesh | None = None,
 ) -> Reconstruction:
     """A textured mesh of the object that the views show, in their world frame.
 
@@ -86,17 +87,24 @@ def reconstruct(
         stages: gets the progress and the cost of the stages 'align', 'fit', 'mesh', 'refine' and 'register' (where
             there are any) and 'texture'.
         on_mesh: called with the closed mesh, vertex colours and all, before it is textured.
+        kept: a mesh that is only painted: nothing is fitted, and the views are taken as they are.
 
     Raises:
         StageFailed: no surface can be made of the views.
     """
     stages = Stages() if stages is None else stages
-    views, views_report = aligned_views(views, config, seed, stages)
-    mesh, mesh_report, fine = closed_mesh(views, config, seed, stages)
+    if kept is None:
+        views, views_report = aligned_views(views, config, seed, stages)
+        mesh, mesh_report, fine = closed_mesh(views, config, seed, stages)
+    else:
+        mesh, views_report, fine = kept.mesh, {}, None
+        mesh_report = facts(mesh) | {"field": "none: the mesh was given"}
     on_mesh(mesh)
     views, picture_report = with_input_view(views, mesh, cutout, config, stages)
     with stages.stage("texture") as report:
-        textured, texture_report = texture(mesh, views.views, config.texture, progress=report, fine=fine)
+        textured, texture_report = texture(
+            mesh, views.views, config.texture, progress=report, fine=fine, atlas=None if kept is None else kept.atlas
+        )
         # Seams of the atlas split vertices; readers that weld by position have to get the closed surface back.
         mesh_report["watertight_with_seams"] = is_watertight(welded(textured.mesh).faces)
     picture = None if views.input_view is None else views.views[views.input_view]

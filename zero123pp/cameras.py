@@ -66,6 +66,12 @@ def orbit_camera(azimuth_deg: float, elevation_deg: float, distance: float, fov_
     return Camera(pose, f, f, size_px / 2, size_px / 2, size_px, size_px)
 
 
+def about_y(azimuth_deg: float) -> np.ndarray:
+    """(3, 3) rotation that carries what stands at azimuth 0 to this azimuth."""
+    c, s = np.cos(np.deg2rad(azimuth_deg)), np.sin(np.deg2rad(azimuth_deg))
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+
 def project(camera: Camera, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """World points (..., 3) to pixels (..., 2) and depth along the optical axis (...,).
 

@@ -11,7 +11,7 @@ from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
 
 _READ = (
-    *("image", "views", "normals", "cameras", "depth", "depth_from", "preset"),
+    *("image", "views", "normals", "cameras", "depth", "depth_from", "texture_mesh", "preset"),
     *("model", "text_model", "unet", "controlnet", "normal_controlnet"),
 )
 """Flags that may name files or folders to read."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zero123pp.cameras import OBJECT_RADIUS
+from zero123pp.cameras import OBJECT_RADIUS, about_y
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.inputs import find_meshes
 from zero123pp.recon.meshing import geometry, load_normalised, normalise
@@ -23,12 +23,10 @@ _MEAN_OF = 300
 
 def turned(parts: Sequence[Part], azimuth_deg: float) -> list[Part]:
     """The parts as a camera at this azimuth has them before it at azimuth 0."""
-    angle = np.deg2rad(azimuth_deg)
-    c, s = np.cos(angle), np.sin(angle)
-    turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+    turn = about_y(azimuth_deg)
 
     def moved(mesh: Mesh) -> Mesh:
-        return mesh.with_vertices(mesh.vertices.astype(np.float64) @ turn.T)
+        return mesh.with_vertices(mesh.vertices.astype(np.float64) @ turn)
 
     return [replace(part, mesh=moved(part.mesh)) if isinstance(part, TexturedMesh) else moved(part) for part in parts]
 

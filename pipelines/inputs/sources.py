@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zero123pp.errors import BadInput
 from zero123pp.options import (
+    MESH,
     PATH,
     PICTURE,
     TEXT,
@@ -77,6 +78,10 @@ class Source:
     normals: Any = option(
         None, "view-space normals that belong to --views, n = 2 px / 255 - 1", PICTURE, metavar="SHEET",
         needs=("views",),
+    )  # fmt: skip
+    texture_mesh: Any = option(
+        None, "paint this mesh instead of making one: its geometry stays, its texture is made anew from --views or "
+        "the picture; front to +Z (docs/painting.md)", MESH, metavar="MESH",
     )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contract": ["MultiViewModel"],
         "depth_control": ["depth_sheet"],
         "generate": ["draw_views", "prepare"],
+        "kept_views": ["picture_on", "read_kept_mesh"],
         "loading": ["GivenViews", "load_model", "may_download", "resolve_auto"],
         "one_view": ["OneViewConfig"],
         "options": ["Generation", "ModelOptions"],

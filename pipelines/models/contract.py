@@ -42,6 +42,8 @@ class MultiViewModel(ABC):
     """What `generate` can be asked for beside the plain views: "depth", "normals"."""
     libraries: tuple[str, ...] = ()
     """Distributions whose versions decide what it draws, beside those that the reconstruction needs anyway."""
+    guesses_shape: bool = False
+    """Whether its views show a solid that it guessed, so that another solid cannot be painted from them."""
     draws_together: bool = False
     """Whether `generate_many` is worth more than one call for each object."""
 

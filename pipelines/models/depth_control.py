@@ -51,7 +51,7 @@ def in_frame(mesh: str | Path | Part | Sequence[Part]) -> list[Part]:
         parts = [mesh] if isinstance(mesh, Part) else list(mesh)
     vertices, faces = _joined(parts)
     if not len(faces):
-        raise BadInput("the mesh has no faces; there is no depth to render")
+        raise BadInput("the mesh has no faces")
     farthest = np.linalg.norm(vertices[np.unique(faces)], axis=1).max() / OBJECT_RADIUS
     return parts if _IN_FRAME[0] <= farthest <= _IN_FRAME[1] else normalise(parts)
 

@@ -34,6 +34,7 @@ class GuessedModel(MultiViewModel):
 
     licence = "Apache-2.0"
     rig = "v1.2"
+    guesses_shape = True
     overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
     """All views show the same solid, so their outlines can be trusted: thin parts keep their width. What they show is
     a guess, and not worth refining to."""

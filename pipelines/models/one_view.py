@@ -64,6 +64,7 @@ class OneViewModel(MultiViewModel):
     name = "preview"
     licence = "Apache-2.0"
     rig = "v1.2"
+    guesses_shape = True
     settings = "preview"
     overrides = ("fit.weight_mask=10", "refine.use=never", "align.use=never")
     """As of `InflatedModel`, which stands in where the network sees nothing."""

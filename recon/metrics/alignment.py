@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from zero123pp.cameras import about_y
 from zero123pp.recon.metrics.distances import SurfaceSamples
 from zero123pp.types import ByContent, Mesh
 
@@ -63,7 +64,7 @@ def align_yaw(estimate: SurfaceSamples, truth: SurfaceSamples) -> Alignment:
         for angle in (best - step, best + step):
             costs.setdefault(angle, cost(angle))
         best, step = min((best - step, best, best + step), key=costs.get), step / 2
-    return Alignment(rotation=_about_y(best))
+    return Alignment(rotation=about_y(best))
 
 
 def align_shape(estimate: SurfaceSamples, truth: SurfaceSamples) -> Alignment:
@@ -89,7 +90,7 @@ def _descended(cost: "_CostOfTurn", scale: float) -> tuple[float, Alignment]:
             least, (angle, scale) = min(costs), nearby[int(np.argmin(costs))]
         else:
             turn, stretch = turn / 2, np.sqrt(stretch)
-    return least, Alignment(scale, _about_y(angle))
+    return least, Alignment(scale, about_y(angle))
 
 
 class _CostOfTurn:
@@ -105,7 +106,7 @@ class _CostOfTurn:
     def __call__(self, angle_deg: float, scale: float = 1.0) -> float:
         key = (float(angle_deg), float(scale))
         if key not in self._known:
-            turn = _about_y(angle_deg)
+            turn = about_y(angle_deg)
             there = self._their_tree.query(scale * self._ours @ turn.T)[0].mean()
             self._known[key] = there + scale * self._our_tree.query(self._theirs @ turn / scale)[0].mean()
         return self._known[key]
@@ -151,8 +152,3 @@ def similarity(source: np.ndarray, target: np.ndarray) -> Alignment:
     rotation = left @ np.diag(sign) @ right
     scale = float((sizes * sign).sum() / max((centred**2).sum() / len(source), 1e-300))
     return Alignment(scale, rotation, target_mean - scale * rotation @ source_mean)
-
-
-def _about_y(angle_deg: float) -> np.ndarray:
-    c, s = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
-    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])

@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "kept": ["KeptMesh", "colored", "kept_mesh"],
         "normal_map": ["with_normal_map"],
         "tangents": ["with_tangents"],
         "texture": ["TextureConfig", "texture"],

@@ -15,7 +15,7 @@ from zero123pp.recon.texturing.bake import Blend, Source, SurfacePoints, blend, 
 from zero123pp.recon.texturing.exposure import match_gains
 from zero123pp.recon.texturing.fill import fill_nearest, fill_on_surface
 from zero123pp.recon.texturing.normal_map import with_normal_map
-from zero123pp.recon.texturing.unwrap import unwrap
+from zero123pp.recon.texturing.unwrap import Atlas, unwrap
 from zero123pp.types import Mesh, TexturedMesh, View
 
 PREPARE_THREADS = 4
@@ -75,6 +75,7 @@ def texture(
     progress: Callable[[float], None] | None = None,
     *,
     fine: Mesh | None = None,
+    atlas: Atlas | None = None,
 ) -> tuple[TexturedMesh, dict]:
     """The mesh with a texture painted from posed pictures, and smooth normals.
 
@@ -84,6 +85,7 @@ def texture(
         config: how.
         progress: called with fractions in [0, 1].
         fine: the surface that ``mesh`` was simplified from; without it there is no normal map.
+        atlas: of the mesh; None: it is unwrapped.
 
     Returns:
         The textured mesh, and a report: size, charts, vertices, used (share of texels on the surface), seen (share of
@@ -98,7 +100,8 @@ def texture(
     report_progress = progress or (lambda fraction: None)
     if not any(view.confidence > 0 for view in views):
         raise BadInput(f"texturing needs a view with confidence over 0, got {len(views)} views")
-    atlas = unwrap(mesh, config.size, config.padding)
+    if atlas is None:
+        atlas = unwrap(mesh, config.size, config.padding)
     report_progress(0.2)
     mesh_normals = smooth_normals(mesh)
     split = Mesh(mesh.vertices[atlas.vertex], atlas.faces)
