@@ -51,7 +51,8 @@ class Dispatcher:
     def stop(self) -> None:
         """End the worker, whatever it does; jobs stay as they are."""
         self._is_stopping = True
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._thread.join(10)
         self._worker.stop()
 
     def _run(self) -> None:

@@ -56,9 +56,13 @@ def serve(settings: ServerSettings, on_ready: Callable[[str], None] = lambda add
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=16 * 2**10,
     )
-    dispatcher.start()
+
+    def ready() -> None:
+        dispatcher.start()  # only now: the worker's start would compete with the page's
+        on_ready(_address(settings, listening))
+
     try:
-        asyncio.run(_serve(uvicorn.Server(config), listening, lambda: on_ready(_address(settings, listening))))
+        asyncio.run(_serve(uvicorn.Server(config), listening, ready))
     finally:
         dispatcher.stop()
         listening.close()

@@ -45,6 +45,7 @@ function step(name) {
 // ---- the picture
 const take = guarded(async (file) => {
   stop();
+  performance.mark("picture");
   if (visit.offers && file.size > visit.offers.upload_bytes) {
     throw new Error(`This file has more than ${visit.offers.upload_bytes >> 20} MB. Scale the picture down first.`);
   }
@@ -96,8 +97,7 @@ function asked() {
   for (const name of ["target_polycount", "texture_size", "seed", ...(visit.sheet ? [] : ["model"])]) fields[name] = form.get(name);
   if (isPreview) {
     for (const name of ["depth", "elevation", "up"]) {
-      const input = $(name);
-      if (input.value !== (input.dataset.auto ?? "1")) fields[name] = input.value;
+      if (isSet(name)) fields[name] = $(name).value;
     }
     if (form.get("symmetry") !== "off") fields.symmetry = form.get("symmetry");
     if (form.get("back")?.size) fields.back = form.get("back");
@@ -181,6 +181,10 @@ async function show(made) {
   for (const [id, name] of [["download-glb", "model.glb"], ["download-report", "report.json"]]) {
     URL.revokeObjectURL($(id).href);
     $(id).href = URL.createObjectURL(made.blobs[name]);
+  }
+  if (camera) {
+    $("elevation").dataset.rest = Math.round(camera.elevation);
+    if (!isSet("elevation")) valueOf("elevation").click();
   }
   $("compare").hidden = !(camera && made.blobs["cutout.png"]);
   $("back-to-outline").hidden = Boolean(made.sheet);
@@ -275,14 +279,15 @@ $("brush").addEventListener("keydown", (event) => {
     size.dispatchEvent(new Event("input"));
   }
 });
+// A knob is as the network saw it until it is moved; its value beside it, pressed, lets it be so again.
+const valueOf = (name) => document.querySelector(`.seen[data-for=${name}]`);
+const isSet = (name) => "set" in valueOf(name).dataset;
 for (const input of document.querySelectorAll("#knobs input[type=range]")) {
-  const told = document.querySelector(`output[for=${input.id}]`);
-  input.addEventListener("input", () => {
-    const isAuto = input.value === input.dataset.auto;
-    told.textContent = isAuto ? "as seen" : input.id === "depth" ? Number(input.value).toFixed(1) : `${input.value}\u00b0`;
-    input.setAttribute("aria-valuetext", told.textContent);
-  });
-  input.dispatchEvent(new Event("input"));
+  const value = valueOf(input.id), unit = input.id === "depth" ? "" : "\u00b0";
+  const tell = (text) => { value.textContent = text; input.setAttribute("aria-valuetext", text); };
+  input.addEventListener("input", () => { value.dataset.set = ""; tell(`${Number(input.value).toFixed(unit ? 0 : 1)}${unit}`); });
+  value.addEventListener("click", () => { delete value.dataset.set; input.value = input.dataset.rest; tell("as seen"); });
+  value.click();
 }
 $("models").addEventListener("change", () => { document.querySelector(".preview-only").hidden = $("models").value !== "preview"; });
 $("export").addEventListener("submit", guarded(async (event) => {
