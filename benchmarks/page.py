@@ -3,10 +3,10 @@
     pip install -c constraints.txt ".[serve]" playwright axe-playwright-python
     python benchmarks/page.py --chromium /usr/bin/chromium --pictures docs/page --out benchmarks/results/page.md
 
-A headless Chromium (a system's own; playwright brings none here) drops a picture, corrects the outline with the brush,
-makes the model, turns it, makes it again with another thickness, and saves it; then all of it by keyboard alone. A proxy
-stands in for the rest of the world and notes whatever is asked of it. The times are wall seconds of one run; the command
-line's own time on the same picture, with everything warm, is measured between.
+A headless Chromium (a system's own; playwright brings none here) drops a picture, corrects the outline by the brush,
+makes the model, turns it, makes it again with another thickness, and saves it; then all of it by keyboard alone. A
+proxy stands in for the rest of the world and notes whatever is asked of it. The times are wall seconds of one run, and
+so is the command line's own on the same picture, everything warm, measured between.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
-from zero123pp.client import Client
-from zero123pp.files import make_folder, write_file
+from zero123pp.client import Client  # noqa: E402
+from zero123pp.files import make_folder, write_file  # noqa: E402
 
 TOY = ROOT / "docs" / "toy.png"
 FLAGS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox", "--disable-background-networking")
@@ -198,14 +198,14 @@ def flow(browser, address: str, world: World, pictures: Path | None) -> dict:
     said["colours"], said["middle"] = drawn(page)
     shot(page, pictures, "model-light")
 
-    orbit = "(() => { const {theta, phi} = document.querySelector('model-viewer').getCameraOrbit(); return [theta, phi]; })()"
+    orbit = "document.querySelector('model-viewer').getCameraOrbit().theta"
     before, box = page.evaluate(orbit), page.locator("#stage").bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
     page.mouse.up()
     time.sleep(1.5)
-    said["turned by, degrees"] = abs(float(np.degrees(page.evaluate(orbit)[0] - before[0])))
+    said["turned by, degrees"] = abs(float(np.degrees(page.evaluate(orbit) - before)))
 
     page.locator("#depth").fill("0.6")
     page.locator("#elevation").fill("35")
