@@ -12,6 +12,8 @@ from zero123pp.pipelines.server.settings import INSTALL, ServerSettings
 _MOST_CONNECTIONS = 200
 _KEEP_ALIVE_SECONDS = 20
 _GRACE_SECONDS = 3
+_PAGE_FIRST_SECONDS = 0.8
+"""Until the worker starts, which takes all processors for a while: who waits for the page sees it first."""
 
 
 def serve(settings: ServerSettings, on_ready: Callable[[str], None] = lambda address: None) -> None:
@@ -58,7 +60,7 @@ def serve(settings: ServerSettings, on_ready: Callable[[str], None] = lambda add
     )
 
     def ready() -> None:
-        dispatcher.start()  # only now: the worker's start would compete with the page's
+        asyncio.get_running_loop().call_later(_PAGE_FIRST_SECONDS, dispatcher.start)
         on_ready(_address(settings, listening))
 
     try:

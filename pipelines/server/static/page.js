@@ -49,7 +49,6 @@ const take = guarded(async (file) => {
   if (visit.offers && file.size > visit.offers.upload_bytes) {
     throw new Error(`This file has more than ${visit.offers.upload_bytes >> 20} MB. Scale the picture down first.`);
   }
-  viewer.load().catch(() => {});
   if (document.querySelector("input[name=kind]:checked").value === "sheet") {
     Object.assign(visit, { image: null, sheet: file, cutout: null });
     return make();
@@ -78,6 +77,7 @@ async function outline(fields, file) {
     $("make").disabled = false;
     $("make").focus({ preventScroll: true });
     performance.mark("cutout");
+    viewer.load().catch(() => {});
   } finally {
     $("brush-wait").hidden = true;
   }
@@ -351,4 +351,5 @@ async function health() {
 }
 step("start");
 health();
-requestIdleCallback?.(() => viewer.load().catch(() => {}));
+// The viewer's megabyte is fetched when somebody moves, and its canvas made when there is a picture: first paint first.
+for (const kind of ["pointermove", "keydown", "dragenter"]) addEventListener(kind, () => viewer.fetch().catch(() => {}), { once: true });

@@ -19,11 +19,16 @@ export class Viewer {
     this.ready = null;
   }
 
-  // Loads the element, a megabyte of script, once it is wanted.
+  // The element's script, a megabyte.
+  fetch() {
+    this.fetched ??= import("/static/model-viewer.offline.js").then(() => import("/static/model-viewer.min.js"));
+    return this.fetched;
+  }
+
+  // The element on its place, once it is wanted.
   load() {
     this.ready ??= (async () => {
-      await import("/static/model-viewer.offline.js");
-      await import("/static/model-viewer.min.js");
+      await this.fetch();
       const element = document.createElement("model-viewer");
       for (const [name, value] of Object.entries({
         "camera-controls": "", "touch-action": "pan-y", "interaction-prompt": "none", "shadow-intensity": "0.6",
