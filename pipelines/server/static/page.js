@@ -12,7 +12,7 @@ const STAGES = {
 };
 
 const visit = { image: null, sheet: null, picture: null, job: null, shown: null, offers: null, past: [] };
-const viewer = new Viewer($("viewer"), $("compare-picture"), $("compare-line"));
+const viewer = new Viewer($("viewer"), $("compare-over"), $("compare-line"));
 const brush = new Brush($("brush"), () => {
   $("undo").disabled = $("reset").disabled = !brush.isChanged;
 });

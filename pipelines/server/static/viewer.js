@@ -88,8 +88,9 @@ export class Viewer {
     this.element.resetTurntableRotation(0);
     this.from(camera);
     this.element.jumpCameraToGoal();
-    this.overlay.src = url;
-    this.overlay.style.transform = `rotate(${camera.roll}deg)`;
+    const picture = this.overlay.firstElementChild;
+    picture.src = url;
+    picture.style.transform = `rotate(${camera.roll}deg)`;
     this.overlay.hidden = this.line.hidden = false;
     this.split(at);
   }

@@ -10,7 +10,15 @@ from discs import GREEN, RED, disc_picture, soft_disc
 
 from zero123pp.errors import BadInput, ConfigError
 from zero123pp.images import to_uint8
-from zero123pp.pipelines.cutout import CUTOUTS, CutoutConfig, choose, cut_out
+from zero123pp.pipelines.cutout import (
+    CUTOUTS,
+    CutoutConfig,
+    choose,
+    cut_along,
+    cut_out,
+    find_outline,
+    outline_of_mask,
+)
 
 
 def test_given_alpha_is_kept_with_its_colours():
@@ -94,3 +102,25 @@ def test_importing_the_package_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"
+
+
+def test_between_its_halves_the_outline_can_be_corrected():
+    """Cutting along what was found is cutting out; along a mask with half of it, of any size, is half of that."""
+    rgb = np.full((120, 160, 3), 230, np.uint8)
+    rgb[20:100, 50:110] = (200, 30, 30)
+    alpha = np.zeros((120, 160, 1), np.uint8)
+    alpha[20:100, 50:110] = 255
+    image = np.concatenate([rgb, alpha], -1)
+    found = find_outline(image)
+    assert found.method == "alpha" and found.alpha.shape == (120, 160)
+    assert cut_along(found) == cut_out(image)
+    drawn = np.zeros((240, 320), np.uint8)
+    drawn[40:120, 100:220] = 255
+    cut = cut_along(outline_of_mask(rgb, drawn))
+    shape = cut.rgba[..., 3] > 127
+    assert cut.method == "mask" and shape.any(0).sum() / shape.any(1).sum() == pytest.approx(60 / 40, rel=0.02)
+    assert np.abs(cut.rgba[shape][:, :3].astype(int) - (200, 30, 30)).max() <= 40  # the rest of it is background now
+    with pytest.raises(BadInput, match="160x120 px but its mask 100x100"):
+        outline_of_mask(rgb, np.zeros((100, 100), np.uint8))
+    with pytest.raises(BadInput, match="no object was found"):
+        cut_along(outline_of_mask(rgb, np.zeros((120, 160), np.uint8)))
