@@ -15,6 +15,7 @@ import io
 import json
 import os
 import re
+import signal
 import socketserver
 import subprocess
 import sys
@@ -249,6 +250,34 @@ def flow(browser, address: str, world: World, pictures: Path | None) -> dict:
     return said
 
 
+def visitors(address: str, process: subprocess.Popen) -> dict:
+    """Five at once with a picture each, the worker killed while it makes the second one's."""
+    from served import children, resident_mb, until_ready
+
+    client, ended = Client(address), {}
+    pictures = [client.file(path) for path in client.health()["examples"]]
+    before, begun = resident_mb(process.pid), time.perf_counter()
+    jobs = [client.submit(image=picture) for picture in pictures]
+
+    def wait(number: int) -> None:
+        state = list(client.watch(jobs[number]["id"]))[-1]
+        ended[number] = (state["status"], round(time.perf_counter() - begun, 1))
+
+    threads = [threading.Thread(target=wait, args=[number]) for number in range(len(jobs))]
+    for thread in threads:
+        thread.start()
+    while client.state(jobs[1]["id"])["stage"] not in ("mesh", "texture"):
+        time.sleep(0.05)
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    until_ready(address)
+    return {
+        "five visitors, the worker killed in the second's": [ended[number] for number in range(len(jobs))],
+        "the server before and after, MB": [round(before), round(resident_mb(process.pid))],
+    }
+
+
 def validated(path: Path) -> str:
     """What Khronos' validator says of a GLB."""
     import gltf_validator
@@ -324,10 +353,12 @@ def main() -> None:
                 time.sleep(0.2)
             said["command line, s"] = command_line()
             said |= flow(browser, address, world, args.pictures)
+            said |= visitors(address, process)
         finally:
             process.terminate()
             process.wait()
         browser.close()
+    said["load average of the machine"] = os.getloadavg()[1]
     text = table(said)
     sys.stdout.write(text)
     if args.out is not None:
