@@ -87,7 +87,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help="the mesh to write (default: NAME.glb beside the picture, where there is no such file yet); the suffix "
         "picks the format, each as its readers expect it: .glb, .gltf and .obj in metres with Y up, "
-        ".ply in metres with Z up, .stl and .3mf in millimetres with Z up",
+        ".ply in metres with Z up, .stl and .3mf in millimetres with Z up, .usdz (zero123pp[usd])",
     )
     add(
         "--model",

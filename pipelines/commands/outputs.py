@@ -17,7 +17,7 @@ _READ = (
 """Flags that may name files or folders to read."""
 
 
-_MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".3mf", ".fbx")
+_MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".3mf", ".usdz", ".fbx")
 
 
 def complete(args: argparse.Namespace) -> None:

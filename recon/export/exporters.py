@@ -18,6 +18,7 @@ from zero123pp.recon.export.exchange import (
 from zero123pp.recon.export.frame import check_frame, placed
 from zero123pp.recon.export.glb import encode_glb, encode_gltf
 from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.usdz import check_usd, encode_usdz
 from zero123pp.types import Part, TexturedMesh
 
 EXPORTERS: dict[str, Callable[[Part, str, Mapping, FileOptions], dict[str, bytes]]] = {
@@ -27,16 +28,20 @@ EXPORTERS: dict[str, Callable[[Part, str, Mapping, FileOptions], dict[str, bytes
     ".ply": encode_ply,
     ".stl": encode_stl,
     ".3mf": encode_3mf,
+    ".usdz": encode_usdz,
 }
 """Suffix -> encoder of (asset in the file's frame, stem of the file name, extras, options): the bytes of each file by
 name, the main one last."""
 
 
-NORMAL_MAPS = (".glb", ".gltf")
+NORMAL_MAPS = (".glb", ".gltf", ".usdz")
 """Formats that carry one, with its tangents."""
 
-_TEXTURES = {".obj": (None, "png"), ".ply": (None,), ".stl": (None,), ".3mf": (None,)}
-_TEXTURE_HINT = "the texture beside an .obj is a PNG, and .ply, .stl and .3mf have none"
+_TEXTURES = {".obj": (None, "png"), ".ply": (None,), ".stl": (None,), ".3mf": (None,), ".usdz": (None, "png", "jpeg")}
+_TEXTURE_HINT = "the texture beside an .obj is a PNG, a .usdz has JPEG or PNG, and .ply, .stl and .3mf have none"
+
+
+_NO_FBX = "no maintained library for Python writes FBX, whose format is closed"
 
 
 def written_by(path: str | Path) -> list[Path]:
@@ -51,11 +56,14 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
     """Refuse early what `save` would refuse.
 
     Raises:
+        MissingBackend: the format's library is not installed.
         BadInput: unknown suffix, options that the format cannot have, a folder in the way, a missing or read-only
             folder, a name that the file system does not take, a texture or material of somebody else's in the place of
             ours, or (without ``overwrite``) a file that exists.
     """
     path = Path(path)
+    if path.suffix.lower() == ".fbx":
+        raise BadInput(f"cannot write {path.name!r}: {_NO_FBX}; choose .glb, which Blender, Unity and Unreal read")
     if path.suffix.lower() not in EXPORTERS:
         known = ", ".join(EXPORTERS)
         raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose one of {known}")
@@ -63,6 +71,8 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
     check_frame(options, suffix)
     if options.texture_format not in _TEXTURES.get(suffix, (options.texture_format,)):
         raise BadInput(f"--texture-format {options.texture_format} does not go with {suffix}; {_TEXTURE_HINT}")
+    if suffix == ".usdz":
+        check_usd()
     *beside, main = written_by(path)
     for file in (*beside, main):
         check_folder(file)

@@ -26,6 +26,7 @@ FRAMES = {
     ".ply": Frame("z-up", "m"),
     ".stl": Frame("z-up", "mm"),
     ".3mf": Frame("z-up", "mm", is_fixed=True),
+    ".usdz": Frame("y-up", "m", is_fixed=True),
 }
 """By suffix. Importers of OBJ turn it from Y up, those of PLY and STL take coordinates as they are."""
 
