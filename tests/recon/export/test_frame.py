@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 from read_3mf import read_3mf
+from read_usdz import read_usdz
 
 from zero123pp.errors import BadInput
 from zero123pp.recon.export import EXPORTERS, FileOptions, check_target, save
@@ -32,6 +33,9 @@ def read(path):
         vertices, faces, colors = read_3mf(path)
         assert (colors == 200).all()
         return trimesh.Trimesh(vertices, faces, process=False)
+    if path.suffix == ".usdz":
+        mesh = read_usdz(path)
+        return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     return trimesh.load(path, force="mesh", process=False)
 
 
@@ -39,6 +43,8 @@ def read(path):
 @pytest.mark.parametrize("suffix", EXPORTERS)
 def test_every_format_is_upright_and_of_its_size(tmp_path, kind, suffix):
     """In the axes and units that readers of the format take for granted, the object stands on its base."""
+    if suffix == ".usdz":
+        pytest.importorskip("pxr", reason="the extra usd")
     save(box(kind), tmp_path / f"a{suffix}", options=FileOptions(origin="base", size=0.5))
     found = read(tmp_path / f"a{suffix}")
     x, y, z = np.array(OBJECTS[kind][0]) * 0.5 / max(OBJECTS[kind][0]) * (1000 if FRAMES[suffix].units == "mm" else 1)
