@@ -53,7 +53,7 @@ class Asset(ByContent):
 
         Args:
             path: the file; it appears whole or not at all.
-            options: size (of the longest side, metres), origin, axes, units, texture_format, name: the fields of
+            options: size (of the longest side, metres), origin, axes, units, texture_format, quads, name: the fields of
                 `zero123pp.recon.export.FileOptions`. Without them the file has the frame that its readers expect.
 
         Raises:

@@ -69,6 +69,7 @@ def add_file(parser: argparse.ArgumentParser) -> None:
         help="of the texture: jpeg is small, png exact, webp smallest and not read by all (default: jpeg in .glb and "
         ".gltf, png beside .obj)",
     )
+    add("--quads", action="store_true", help="join triangles to quads, in .obj (zero123pp[meshlab], GPL-3.0)")
 
 
 def add_levels(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +100,7 @@ def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """What `add_file` took, as fields of `zero123pp.recon.export.FileOptions`, for an object of that name."""
     if args.size is not None and not 1e-6 <= args.size <= 1e6:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0, at most a million")
-    asked = {each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format")}
+    asked = {each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format", "quads")}
     return asked | {"name": name}
 
 

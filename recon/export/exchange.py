@@ -13,6 +13,7 @@ import numpy as np
 from zero123pp.images import own_png
 from zero123pp.recon.export.glb import to_trimesh
 from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.quads import with_quads
 from zero123pp.recon.meshing import smooth_normals, welded
 from zero123pp.types import Mesh, Part, TexturedMesh
 
@@ -40,7 +41,8 @@ def encode_obj(asset: Part, stem: str, extras: Mapping, options: FileOptions = F
     lines += _rows("vt", asset.uvs) if textured else []
     lines += _rows("vn", normals)
     corner = "{0}/{0}/{0}" if textured else "{0}//{0}"
-    lines += ["f " + " ".join(corner.format(index) for index in face) for face in (mesh.faces + 1).tolist()]
+    faces = with_quads(mesh) if options.quads else mesh.faces.tolist()
+    lines += ["f " + " ".join(corner.format(index + 1) for index in face) for face in faces]
     files = {}
     if textured:
         material = f"{MATERIAL_HEAD}newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture_name}\n"

@@ -18,6 +18,7 @@ from zero123pp.recon.export.exchange import (
 from zero123pp.recon.export.frame import check_frame, placed
 from zero123pp.recon.export.glb import encode_glb, encode_gltf
 from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.quads import check_quads
 from zero123pp.recon.export.usdz import check_usd, encode_usdz
 from zero123pp.types import Part, TexturedMesh
 
@@ -73,6 +74,10 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
         raise BadInput(f"--texture-format {options.texture_format} does not go with {suffix}; {_TEXTURE_HINT}")
     if suffix == ".usdz":
         check_usd()
+    if options.quads and suffix != ".obj":
+        raise BadInput(f"--quads does not go with {suffix}: of these formats only .obj has faces of four corners")
+    if options.quads:
+        check_quads()
     *beside, main = written_by(path)
     for file in (*beside, main):
         check_folder(file)

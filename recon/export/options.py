@@ -29,6 +29,8 @@ class FileOptions:
     """One of `UNITS`: what a length of 1 in the file means."""
     texture_format: str | None = None
     """One of `TEXTURE_FORMATS`; None is JPEG in a .glb and a .gltf, PNG beside an .obj."""
+    quads: bool = False
+    """Join triangles to quads where the format has them: in an .obj."""
     name: str = "object"
     """Of node, mesh, material and picture."""
 
