@@ -53,8 +53,8 @@ class Asset(ByContent):
 
         Args:
             path: the file; it appears whole or not at all.
-            options: size (of the longest side, metres), origin, axes, units, texture_format, quads, name: the fields of
-                `zero123pp.recon.export.FileOptions`. Without them the file has the frame that its readers expect.
+            options: size (of the longest side, metres), origin, axes, units, texture_format, material, quads, name: the
+                fields of `zero123pp.recon.export.FileOptions`. Without them the file has the frame that its readers expect.
 
         Raises:
             BadInput: unknown suffix, a wrong option, or a folder that is missing, full or cannot be written to.

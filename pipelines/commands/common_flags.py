@@ -8,7 +8,7 @@ from zero123pp.errors import BadInput, ConfigError
 from zero123pp.options import SEED, options_of
 from zero123pp.pipelines.commands.generation_flags import add_flag, reader
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.recon.export import AXES, COLLISIONS, ORIGINS, TEXTURE_FORMATS, UNITS
+from zero123pp.recon.export import AXES, COLLISIONS, MATERIALS, ORIGINS, TEXTURE_FORMATS, UNITS
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Lighting
@@ -69,6 +69,12 @@ def add_file(parser: argparse.ArgumentParser) -> None:
         help="of the texture: jpeg is small, png exact, webp smallest and not read by all (default: jpeg in .glb and "
         ".gltf, png beside .obj)",
     )
+    add(
+        "--material",
+        choices=MATERIALS,
+        default="matte",
+        help="how it shines, in .glb, .gltf and .usdz (default: matte)",
+    )
     add("--quads", action="store_true", help="join triangles to quads, in .obj (zero123pp[meshlab], GPL-3.0)")
 
 
@@ -100,7 +106,9 @@ def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """What `add_file` took, as fields of `zero123pp.recon.export.FileOptions`, for an object of that name."""
     if args.size is not None and not 1e-6 <= args.size <= 1e6:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0, at most a million")
-    asked = {each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format", "quads")}
+    asked = {
+        each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format", "material", "quads")
+    }
     return asked | {"name": name}
 
 

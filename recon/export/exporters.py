@@ -72,6 +72,8 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
     check_frame(options, suffix)
     if options.texture_format not in _TEXTURES.get(suffix, (options.texture_format,)):
         raise BadInput(f"--texture-format {options.texture_format} does not go with {suffix}; {_TEXTURE_HINT}")
+    if options.material != "matte" and suffix not in NORMAL_MAPS:
+        raise BadInput(f"--material {options.material} does not go with {suffix}; choose {' or '.join(NORMAL_MAPS)}")
     if suffix == ".usdz":
         check_usd()
     if options.quads and suffix != ".obj":

@@ -15,16 +15,13 @@ import numpy as np
 from zero123pp import __version__
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import srgb_to_linear
-from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.options import MATERIALS, FileOptions
 from zero123pp.recon.export.texture_file import MIME, encode_texture
 from zero123pp.recon.meshing import smooth_normals
 from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:
     import trimesh
-
-METALLIC, ROUGHNESS = 0.0, 1.0
-"""Baked colours are those of a matt surface. Left out, glTF's metallicFactor is 1: a metal, nearly black."""
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125
 _VERTICES, _INDICES = 34962, 34963
@@ -87,7 +84,8 @@ def _document(assets: Mapping[str, Part], extras: Mapping, options: FileOptions)
     if isinstance(first, TexturedMesh):
         pictures[options.name] = encode_texture(first.base_color, texture_format)
     for name, asset in assets.items():
-        material = {"pbrMetallicRoughness": {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}}
+        metallic, roughness = MATERIALS[options.material]  # left out, glTF's metallicFactor is 1: nearly black
+        material = {"pbrMetallicRoughness": {"metallicFactor": metallic, "roughnessFactor": roughness}}
         if isinstance(asset, TexturedMesh):
             material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
         if _has_normal_map(asset):
@@ -241,8 +239,8 @@ def to_trimesh(asset: Part) -> "trimesh.Trimesh":
     material = trimesh.visual.material.PBRMaterial(
         baseColorTexture=Image.fromarray(np.array(asset.base_color)),
         normalTexture=None if asset.normal_map is None else Image.fromarray(np.array(asset.normal_map)),
-        metallicFactor=METALLIC,
-        roughnessFactor=ROUGHNESS,
+        metallicFactor=MATERIALS["matte"][0],
+        roughnessFactor=MATERIALS["matte"][1],
     )
     return trimesh.Trimesh(
         asset.mesh.vertices,

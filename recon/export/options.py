@@ -12,6 +12,8 @@ AXES = ("y-up", "z-up")
 UNITS = ("m", "mm")
 COLLISIONS = ("hull", "convex")
 """One convex shape around the object; several that follow it."""
+MATERIALS = {"matte": (0.0, 1.0), "plastic": (0.0, 0.45), "metal": (1.0, 0.35)}
+"""Name -> metalness and roughness, as of glTF. Baked colours are those of a matt surface."""
 TEXTURE_FORMATS = ("jpeg", "png", "webp")
 
 
@@ -29,6 +31,8 @@ class FileOptions:
     """One of `UNITS`: what a length of 1 in the file means."""
     texture_format: str | None = None
     """One of `TEXTURE_FORMATS`; None is JPEG in a .glb and a .gltf, PNG beside an .obj."""
+    material: str = "matte"
+    """One of `MATERIALS`, where the format has such: in a .glb, a .gltf and a .usdz."""
     quads: bool = False
     """Join triangles to quads where the format has them: in an .obj."""
     name: str = "object"
@@ -40,6 +44,7 @@ class FileOptions:
             ("axes", self.axes, AXES),
             ("units", self.units, UNITS),
             ("texture format", self.texture_format, TEXTURE_FORMATS),
+            ("material", self.material, tuple(MATERIALS)),
         ):
             if value is not None and value not in known:
                 raise BadInput(f"{what} is {value!r}; expected {' or '.join(known)}")

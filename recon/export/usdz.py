@@ -12,7 +12,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.images import srgb_to_linear
-from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.options import MATERIALS, FileOptions
 from zero123pp.recon.export.texture_file import encode_texture
 from zero123pp.recon.meshing import smooth_normals
 from zero123pp.types import Part, TexturedMesh
@@ -69,7 +69,7 @@ def _scene(asset: Part, textures: Mapping[str, str], extras: Mapping, options: F
             shape = UsdGeom.Mesh.Define(stage, root.GetPath().AppendChild("mesh"))
             _describe(shape, asset)
             if textures:
-                material = _material(stage, root.GetPath().AppendChild("material"), textures)
+                material = _material(stage, root.GetPath().AppendChild("material"), textures, options.material)
                 UsdShade.MaterialBindingAPI.Apply(shape.GetPrim()).Bind(material)
             stage.GetRootLayer().Save()
         except Tf.ErrorException as error:
@@ -101,8 +101,8 @@ def _describe(shape: "UsdGeom.Mesh", asset: Part) -> None:
         shape.CreateDisplayColorPrimvar(UsdGeom.Tokens.vertex).Set(Vt.Vec3fArray.FromNumpy(colors))
 
 
-def _material(stage: "Usd.Stage", path: "Sdf.Path", textures: Mapping[str, str]) -> "UsdShade.Material":
-    """A matt UsdPreviewSurface with textures by kind, color and perhaps normal."""
+def _material(stage: "Usd.Stage", path: "Sdf.Path", textures: Mapping[str, str], preset: str) -> "UsdShade.Material":
+    """A UsdPreviewSurface with textures by kind, color and perhaps normal."""
     from pxr import Gf, Sdf, UsdShade
 
     kinds = Sdf.ValueTypeNames
@@ -114,8 +114,8 @@ def _material(stage: "Usd.Stage", path: "Sdf.Path", textures: Mapping[str, str])
         return made
 
     surface, reader = shader("surface", "UsdPreviewSurface"), shader("uv", "UsdPrimvarReader_float2")
-    surface.CreateInput("roughness", kinds.Float).Set(1.0)
-    surface.CreateInput("metallic", kinds.Float).Set(0.0)
+    for name, value in zip(("metallic", "roughness"), MATERIALS[preset]):
+        surface.CreateInput(name, kinds.Float).Set(value)
     material.CreateSurfaceOutput().ConnectToSource(surface.ConnectableAPI(), "surface")
     reader.CreateInput("varname", kinds.String).Set("st")
     reader.CreateOutput("result", kinds.Float2)

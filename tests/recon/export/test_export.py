@@ -333,3 +333,29 @@ def test_textures_of_every_format_are_valid_and_look_the_same(tmp_path, textured
     (part,) = load_parts(path)
     error = np.mean((part.base_color.astype(float) - smooth.base_color) ** 2)
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > (99 if texture_format == "png" else 40)
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".usdz"])
+@pytest.mark.parametrize(
+    ("material", "metallic", "roughness"), [("matte", 0, 1), ("plastic", 0, 0.45), ("metal", 1, 0.35)]
+)
+def test_materials(tmp_path, textured, suffix, material, metallic, roughness):
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".glb":
+        save(textured, path, options=FileOptions(material=material))
+        found = check_glb(path.read_bytes())["materials"][0]["pbrMetallicRoughness"]
+        assert (found["metallicFactor"], found["roughnessFactor"]) == (metallic, roughness)
+        return
+    Usd = pytest.importorskip("pxr.Usd", reason="the extra usd")
+    save(textured, path, options=FileOptions(material=material))
+    stage = Usd.Stage.Open(str(path))
+    (surface,) = (each for each in stage.Traverse() if each.GetName() == "surface")
+    found = [surface.GetAttribute(f"inputs:{name}").Get() for name in ("metallic", "roughness")]
+    assert found == pytest.approx([metallic, roughness])
+
+
+def test_what_does_not_shine_has_no_material(tmp_path, textured):
+    with pytest.raises(BadInput, match=r"--material metal does not go with \.obj"):
+        save(textured, tmp_path / "a.obj", options=FileOptions(material="metal"))
+    with pytest.raises(BadInput, match="material is 'gold'"):
+        FileOptions(material="gold")
