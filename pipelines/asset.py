@@ -54,7 +54,7 @@ class Asset(ByContent):
         Args:
             path: the file; it appears whole or not at all.
             options: size (of the longest side, metres), origin, axes, units, texture_format, material, quads, name: the
-                fields of `zero123pp.recon.export.FileOptions`. Without them the file has the frame that its readers expect.
+                fields of `zero123pp.recon.export.FileOptions`. Without them the file is as its readers expect it.
 
         Raises:
             BadInput: unknown suffix, a wrong option, or a folder that is missing, full or cannot be written to.
