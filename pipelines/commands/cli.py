@@ -105,6 +105,7 @@ def _main_parser(name: str) -> argparse.ArgumentParser:
     common_flags.add_config(parser)
     common_flags.add_seed(parser)
     common_flags.add_drawing(parser)
+    common_flags.add_prompts(parser)
     common_flags.add_mesh(parser)
     common_flags.add_file(parser)
     common_flags.add_levels(parser)

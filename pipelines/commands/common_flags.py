@@ -52,6 +52,16 @@ def add_mesh(parser: argparse.ArgumentParser) -> None:
         "many; in .glb and .gltf")  # fmt: skip
 
 
+def add_prompts(parser: argparse.ArgumentParser) -> None:
+    """``--point`` and ``--box``, which tell the cutout what the object is."""
+    for name, what in PROMPTS.items():
+        parser.add_argument(f"--{name}", metavar=what, help=f"{_PROMPT_HELP[name]}, px; with --set cutout.method=sam")
+
+
+PROMPTS = {"point": "X,Y", "box": "LEFT,TOP,RIGHT,BOTTOM"}
+_PROMPT_HELP = {"point": "a place on the object in the picture", "box": "what is round the object in the picture"}
+
+
 def add_file(parser: argparse.ArgumentParser) -> None:
     """How the asset lies in its file: ``--size``, ``--origin``, ``--axes``, ``--units`` and ``--texture-format``."""
     add = parser.add_argument
@@ -137,7 +147,20 @@ def overrides(args: argparse.Namespace) -> list[str]:
             chosen.append(f"{key}={value}")
     if args.normal_map:
         chosen.append("texture.normal_map=true")
+    for name, what in PROMPTS.items():
+        if (value := getattr(args, name, None)) is not None:
+            chosen.append(f"cutout.{name}={_numbers(value, f'--{name}', what)}")
     return chosen
+
+
+def _numbers(text: str, flag: str, what: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != what.count(",") + 1:
+        raise BadInput(f"{flag} is {text!r}; expected {what}, px of the picture")
+    return numbers
 
 
 def _setting(key: str) -> Callable[[str], int]:

@@ -1,7 +1,7 @@
 """Cuts the object out of a picture and centres it on a transparent square.
 
 `CUTOUTS` holds the methods; each takes a picture and the config, and returns an alpha and its own name. A new method
-is one function, one line there, and its name in `zero123pp.pipelines.cutout.config.Method`.
+is one function, one line there, and its name in `zero123pp.pipelines.cutout.config.METHODS`.
 """
 
 import os
@@ -19,6 +19,7 @@ from zero123pp.pipelines.cutout.config import CutoutConfig
 from zero123pp.pipelines.cutout.foreground import estimate_foreground
 from zero123pp.pipelines.cutout.recentre import limit_size, recentre
 from zero123pp.pipelines.cutout.rembg_adapter import rembg_alpha, rembg_is_ready
+from zero123pp.pipelines.cutout.sam import sam_alpha
 from zero123pp.pipelines.cutout.stray import cleaned
 from zero123pp.types import Cutout
 
@@ -26,6 +27,7 @@ CUTOUTS: dict[str, Callable[[np.ndarray, CutoutConfig], tuple[np.ndarray, str]]]
     "alpha": given_alpha,
     "rembg": rembg_alpha,
     "bundled": bundled_alpha,
+    "sam": sam_alpha,
 }
 """Method name to function: picture (H, W, 3|4) uint8 and config to alpha (H, W) float32 and the method's full name."""
 
@@ -57,9 +59,9 @@ class Outline:
 def find_outline(image: np.ndarray, config: CutoutConfig | None = None) -> Outline:
     """The first half of `cut_out`, with its arguments and errors: whoever corrects the alpha does so between them."""
     config = config or CutoutConfig()
-    image = limit_size(np.asarray(image), config.work_px)
+    given, image = image, limit_size(np.asarray(image), config.work_px)
     method = choose(image, config)
-    alpha, name = CUTOUTS[method](image, config)
+    alpha, name = CUTOUTS[method](image, config.scaled(image.shape[1] / np.shape(given)[1]))
     notes: tuple[str, ...] = ()
     if method == "alpha":
         alpha, notes = cleaned(alpha)

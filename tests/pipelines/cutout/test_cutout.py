@@ -19,6 +19,7 @@ from zero123pp.pipelines.cutout import (
     find_outline,
     outline_of_mask,
 )
+from zero123pp.pipelines.cutout.config import METHODS
 
 
 def test_given_alpha_is_kept_with_its_colours():
@@ -92,7 +93,7 @@ def test_config_values_out_of_range_are_named(field, value):
 
 
 def test_every_method_has_a_config_name():
-    assert set(CUTOUTS) == {"alpha", "rembg", "bundled"}
+    assert {"auto", *CUTOUTS} == set(METHODS)
 
 
 def test_importing_the_package_loads_nothing_heavy():
