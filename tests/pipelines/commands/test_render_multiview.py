@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from paths import ROOT
+from refusals import refused
 from render_files import write_hdr, write_lights, write_meshes
 
 from zero123pp.errors import BadInput
@@ -218,8 +219,7 @@ def test_hostile_meshes_cost_themselves_only(data, tmp_path, capsys):
     ],
 )
 def test_bad_usage(data, tmp_path, more, capsys):
-    assert main(arguments(data, tmp_path / "out", *more)) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    refused(capsys, *arguments(data, tmp_path / "out", *more))
     assert not (tmp_path / "out").exists()
 
 

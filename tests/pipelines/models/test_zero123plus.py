@@ -263,3 +263,15 @@ def test_a_repository_of_another_kind(fake_hub, tmp_path):
     environment = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": fake_hub.endpoint, "HF_HUB_DISABLE_XET": "1"}
     (line,) = python(LOAD, "own/toy", "", **environment).stdout.splitlines()
     assert line.startswith("BadInput") and "vision_encoder/config.json is missing" in line
+
+
+def test_auto_is_the_fastest_type_of_the_device(monkeypatch):
+    import torch
+
+    from zero123pp.diffusion import cpu
+    from zero123pp.pipelines.models.zero123plus import _dtype
+
+    for has, want in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(cpu, "has_bfloat16", lambda has=has: has)
+        assert _dtype(torch, torch.device("cpu"), "auto") == want
+    assert _dtype(torch, torch.device("cuda"), "auto") == torch.float16
