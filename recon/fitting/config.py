@@ -31,6 +31,9 @@ class FitConfig:
     """Weight of the colour residuals (sRGB, squared while small)."""
     rgb_scale: float = 0.3
     """Residual (sRGB) beyond which colour counts linearly: views of generated sheets disagree here and there."""
+    rgb_contrast: float = 0.25
+    """Contrast of an object (standard deviation of its sRGB) below which its colours count more, as much as it falls
+    short of this: on a plain object shading is all that tells shapes apart. 0: colours always count alike."""
     weight_mask: float = 0.4
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 0.7
@@ -68,6 +71,8 @@ class FitConfig:
                 raise ConfigError(
                     f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"
                 )
+        if not 0 <= self.rgb_contrast <= 1:
+            raise ConfigError(f"rgb_contrast is {self.rgb_contrast}; expected a number from 0 to 1")
         if not 0 <= self.vessel_wall < np.inf:
             raise ConfigError(f"vessel_wall is {self.vessel_wall}; expected a number of voxels of at least 0")
         if not 0 <= self.hull_tolerance_px < np.inf:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,9 @@ def fit_levels(
         workers: how many jobs the pool runs at once.
         progress: called with the number of steps done, over all levels together.
     """
+    from zero123pp.recon.fitting.targets import contrast
+
+    config = replace(config, weight_rgb=config.weight_rgb * max(config.rgb_contrast / contrast(views), 1.0))
     shares, ended = _steps_of_levels(config), None
     for level, coarse in enumerate(config.levels):
         solver, hull = _begin(views, frame, round(coarse * frame.finer), ended, config, pool, workers)

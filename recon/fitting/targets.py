@@ -15,6 +15,10 @@ REACH = 2.5
 """Nodes less than this above the floor, in voxels, are optimised."""
 _PIXELS_PER_VOXEL = 2.5
 """Views are averaged down to this many pixels a voxel: finer detail than the grid can show only costs time."""
+_SOLID = 0.9
+"""Alpha from which a pixel shows nothing but the object."""
+_LEAST_CONTRAST = 0.025
+"""A plainer object than this, 6 of 255, shows noise and rounding."""
 _MARGIN_PX = 2
 """Pixels beside a silhouette that are looked at as well, px of a level's pictures."""
 _NEAR_GRID = 16
@@ -46,6 +50,15 @@ def level_targets(views: Sequence[View], hull: np.ndarray, half_extent: float, c
     table = ray_table(small, half_extent, resolution, _MARGIN_PX, config.weight_normal)
     ray.clip_to_hull(floor.reshape(-1), resolution, table, np.float32(REACH))
     return LevelTargets(floor, table[table[:, ray.FAR] > table[:, ray.NEAR]], small)
+
+
+def contrast(views: Sequence[View]) -> float:
+    """Standard deviation of the object's sRGB over all views, mean of the channels; at least `_LEAST_CONTRAST`.
+
+    1 where no pixel is wholly the object's.
+    """
+    shown = np.concatenate([view.rgb[view.alpha > _SOLID] for view in views])
+    return max(float(shown.std(0, dtype=np.float64).mean()), _LEAST_CONTRAST) if len(shown) else 1.0
 
 
 def pixel_size(view: View) -> float:
