@@ -10,6 +10,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from zero123pp.diffusion.noise import NoiseSource
+from zero123pp.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,39 @@ def text_states(
         return_tensors="pt",
     ).input_ids
     return text_encoder(ids.to(device))[0]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is said beside the pictures: one text for all of them, or one each; or its states instead."""
+
+    positive: list[str]
+    negative: list[str]
+    positive_states: torch.Tensor | None = None
+    """(1 or pictures, 77, C)."""
+    negative_states: torch.Tensor | None = None
+
+    def states(
+        self, tokenizer: CLIPTokenizer, text_encoder: torch.nn.Module, device: torch.device, pictures: int, guided: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Last hidden states of both halves; None for the negative one where there is no guidance.
+
+        Raises BadInput for a text and its states at once, or states of another shape.
+        """
+
+        def half(name: str, texts: list[str], given: torch.Tensor | None) -> torch.Tensor:
+            if given is None:
+                return torch.cat([text_states(tokenizer, text_encoder, text, device) for text in texts])
+            if any(texts):
+                raise BadInput(f"{name} and {name}_embeds are both given; leave one out")
+            wanted = (tokenizer.model_max_length, text_encoder.config.hidden_size)
+            if given.ndim != 3 or len(given) not in (1, pictures) or tuple(given.shape[1:]) != wanted:
+                got, rows = tuple(given.shape), f"1 or {pictures}"
+                raise BadInput(f"{name}_embeds have shape {got}; expected ({rows}, {wanted[0]}, {wanted[1]})")
+            return given.to(device, text_encoder.dtype)
+
+        positive = half("prompt", self.positive, self.positive_states)
+        return positive, half("negative_prompt", self.negative, self.negative_states) if guided else None
 
 
 def add_image(text: torch.Tensor, image_embeds: torch.Tensor, ramp: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from zero123pp.images import GRAY_BACKGROUND, to_uint8
 from zero123pp.rigs import get_rig
 
 Picture = Image.Image | np.ndarray
+
+_OF_STEPS = ("latents", "prompt_embeds")
+"""What a callback can be given."""
 
 StepCallback = Callable[["Zero123PlusPipeline", int, torch.Tensor, dict[str, torch.Tensor]], dict | None]
 """``callback(pipeline, step, timestep, {"latents": ...})``; latents in what it returns replace the pipeline's."""
@@ -164,6 +167,14 @@ class Zero123PlusPipeline(DiffusionPipeline):
         pipeline.register_to_config(_name_or_path=source)
         return pipeline
 
+    @classmethod
+    def from_single_file(cls, *_args: object, **_kwargs: object) -> "Zero123PlusPipeline":
+        """Refused: a single file of Stable Diffusion lacks the picture's encoder and the trained ramp."""
+        raise BadInput(
+            "Zero123++ cannot be loaded from a single file: it needs a vision encoder and ramping_coefficients beside "
+            "the UNet; give a folder or hub id to from_pretrained, and such a file as unet_file="
+        )
+
     def with_controlnet(self, controlnet: ControlNetModel | None) -> "Zero123PlusPipeline":
         """The same pipeline under another ControlNet, or under none; all other networks are shared, not copied.
 
@@ -198,7 +209,13 @@ class Zero123PlusPipeline(DiffusionPipeline):
         output_type: str = "pil",
         legacy_rng: bool = False,
         callback_on_step_end: StepCallback | None = None,
-    ) -> ImagePipelineOutput:
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        negative_prompt: str | list[str] = "",
+        prompt_embeds: torch.Tensor | None = None,
+        negative_prompt_embeds: torch.Tensor | None = None,
+        latents: torch.Tensor | None = None,
+        return_dict: bool = True,
+    ) -> ImagePipelineOutput | tuple:
         """Sample sheets of six views.
 
         Args:
@@ -219,6 +236,14 @@ class Zero123PlusPipeline(DiffusionPipeline):
             output_type: "pil", "np" for (N, H, W, 3) float32 in [0, 1], or "latent" for diffusion space.
             legacy_rng: draw the VAE's and the reference's noise from the global generator, as the original code did.
             callback_on_step_end: called after each step, see `StepCallback`.
+            callback_on_step_end_tensor_inputs: what it gets beside the step: "latents", "prompt_embeds", the states
+                (halves x sheets, 77, C) that the UNet attends to, negative half first; it may return either changed.
+            negative_prompt: a text for the negative half, likewise; the models were trained with none.
+            prompt_embeds: the text's last hidden states (1 or pictures, 77, C) instead of ``prompt``, before the
+                picture's embedding is added.
+            negative_prompt_embeds: likewise instead of ``negative_prompt``.
+            latents: noise (sheets, 4, h, w) of the first step, of standard deviation 1, instead of the generator's.
+            return_dict: False for the tuple ``(images,)``.
 
         Returns:
             An object whose ``images`` are the sheets: 3 rows x 2 columns, on gray; in the order of the pictures.
@@ -242,20 +267,21 @@ class Zero123PlusPipeline(DiffusionPipeline):
         )
         control.check_control(self.controlnet, depth_image)
         pictures = _listed("image", image)
-        prompts = _listed("prompt", prompt, len(pictures))
+        texts = conditioning.Texts(
+            _listed("prompt", prompt, len(pictures)), _listed("negative_prompt", negative_prompt, len(pictures)),
+            prompt_embeds, negative_prompt_embeds,
+        )  # fmt: skip
+        wanted = tuple(callback_on_step_end_tensor_inputs)
+        if unknown := [name for name in wanted if name not in _OF_STEPS]:
+            raise BadInput(f"callback_on_step_end_tensor_inputs has {unknown[0]!r}; choose of {', '.join(_OF_STEPS)}")
         images = len(pictures) * num_images_per_prompt
         device, dtype = self._execution_device, self.unet.dtype
         # The original draws in the model's own type; single precision makes a seed mean the same in every type.
-        noise = NoiseSource(
-            generator,
-            images,
-            device=device,
-            dtype=dtype if legacy_rng else torch.float32,
-            legacy=legacy_rng,
-        )
+        drawn = dtype if legacy_rng else torch.float32
+        noise = NoiseSource(generator, images, device=device, dtype=drawn, legacy=legacy_rng)
         guided = guidance_scale > 1
         rgb = [on_gray(picture, background=self.config.input_background) for picture in pictures]
-        conditions = self._encode(rgb, prompts, noise, images, guided)
+        conditions = self._encode(rgb, texts, noise, images, guided)
         pixels = None
         if depth_image is not None:
             sheets = _listed("depth_image", depth_image, len(pictures))
@@ -268,7 +294,10 @@ class Zero123PlusPipeline(DiffusionPipeline):
         sigmas = schedule.sigma_at(self.scheduler.timesteps.cpu().numpy(), training_sigmas)
         factor = self._vae_factor
         shape = (images, self.unet.config.in_channels, height // factor, width // factor)
-        sample = noise.initial(shape) * self.scheduler.init_noise_sigma
+        if latents is not None and tuple(latents.shape) != shape:
+            raise BadInput(f"latents have shape {tuple(latents.shape)}; expected {shape} for these sheets")
+        first = noise.initial(shape) if latents is None else latents.to(device, drawn)
+        sample = first * self.scheduler.init_noise_sigma
         sample = self._denoise(
             sample,
             sigmas,
@@ -277,17 +306,17 @@ class Zero123PlusPipeline(DiffusionPipeline):
             guidance_scale,
             pixels,
             controlnet_conditioning_scale,
-            callback_on_step_end,
+            None if callback_on_step_end is None else (callback_on_step_end, wanted),
         )
         _check_finite(sample, "sampling", dtype)
-        images = sample if output_type == "latent" else self._decode(sample, output_type)
+        sheets = sample if output_type == "latent" else self._decode(sample, output_type)
         self.maybe_free_model_hooks()
-        return ImagePipelineOutput(images=images)
+        return ImagePipelineOutput(images=sheets) if return_dict else (sheets,)
 
     def _encode(
-        self, pictures: list[Image.Image], prompts: list[str], noise: NoiseSource, images: int, guided: bool
+        self, pictures: list[Image.Image], texts: conditioning.Texts, noise: NoiseSource, images: int, guided: bool
     ) -> conditioning.Conditions:
-        """The conditions of RGB pictures and of one prompt, or one each; encoded one by one, so that bits stay."""
+        """The conditions of RGB pictures and of one text, or one each; encoded one by one, so that bits stay."""
         device, dtype = self._execution_device, self.unet.dtype
         vae_pixels = torch.cat([self.feature_extractor_vae(picture) for picture in pictures])
         vae_pixels = vae_pixels.to(device, self.vae.dtype)
@@ -296,9 +325,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
         clip_pixels = [pixels.to(device, self.vision_encoder.dtype) for pixels in clip_pixels]
         image_embeds = torch.cat([self.vision_encoder(pixels).image_embeds for pixels in clip_pixels])
         ramp = torch.tensor(self.config.ramping_coefficients)
-        texts = [conditioning.text_states(self.tokenizer, self.text_encoder, prompt, device) for prompt in prompts]
-        text = torch.cat(texts)
-        negative = conditioning.text_states(self.tokenizer, self.text_encoder, "", device) if guided else None
+        text, negative = texts.states(self.tokenizer, self.text_encoder, device, len(pictures), guided)
         states = conditioning.both_halves(negative, conditioning.add_image(text, image_embeds, ramp), images)
         return conditioning.Conditions(latents=cond, hidden_states=states.to(device, dtype))
 
@@ -311,7 +338,7 @@ class Zero123PlusPipeline(DiffusionPipeline):
         guidance_scale: float,
         control_pixels: torch.Tensor | None,
         control_scale: float,
-        callback: StepCallback | None,
+        callback: tuple[StepCallback, tuple[str, ...]] | None,
     ) -> torch.Tensor:
         """From initial noise (n, 4, h, w) to latents in diffusion space: the loop over the scheduler's steps."""
         if self._is_fast:
@@ -342,7 +369,10 @@ class Zero123PlusPipeline(DiffusionPipeline):
                     v = v_negative + guidance_scale * (v_positive - v_negative)
                 sample = self.scheduler.step(v, t, sample, **step_kwargs).prev_sample
                 if callback is not None:
-                    sample = (callback(self, i, t, {"latents": sample}) or {}).get("latents", sample)
+                    call, names = callback
+                    now = {"latents": sample, "prompt_embeds": states}
+                    now |= call(self, i, t, {name: now[name] for name in names}) or {}
+                    sample, states = now["latents"], now["prompt_embeds"]
                 progress.update()
         return sample
 
