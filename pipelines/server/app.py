@@ -19,7 +19,7 @@ from zero123pp.pipelines.server.jobs import ENDED, SUCCEEDED, Full, Job, Jobs
 from zero123pp.pipelines.server.page import EXAMPLES, page_files, style_hashes
 from zero123pp.pipelines.server.settings import ServerSettings
 from zero123pp.pipelines.server.work import Work
-from zero123pp.recon.export import AXES, COLLISIONS, EXPORTERS, TEXTURE_FORMATS, UNITS
+from zero123pp.recon.export import AXES, COLLISIONS, EXPORTERS, MATERIALS, TEXTURE_FORMATS, UNITS
 
 MEDIA = {
     "glb": "model/gltf-binary",
@@ -119,6 +119,8 @@ def _add_making(app: FastAPI, settings: ServerSettings, jobs: Jobs) -> None:
         lods: Annotated[int | None, Form(ge=1, le=8)] = None,
         collision: Literal[COLLISIONS] | None = Form(None),
         texture_size: Annotated[int | None, Form(ge=16, le=8192)] = None,
+        topology: Literal["triangle", "quad"] = Form("triangle"),
+        material: Literal[tuple(MATERIALS)] | None = Form(None),
         idempotency_key: Key = None,
     ) -> dict[str, Any]:
         job = _job(jobs, number)
@@ -127,6 +129,7 @@ def _add_making(app: FastAPI, settings: ServerSettings, jobs: Jobs) -> None:
         asked = {
             "format": format, "size": size, "origin_at": origin_at, "axes": axes, "units": units, "faces": faces,
             "texture_format": texture_format, "lods": lods, "collision": collision, "texture_size": texture_size,
+            "topology": topology, "material": material,
         }  # fmt: skip
         return _begun(export_work(job.files["model.glb"], asked), idempotency_key)
 

@@ -66,7 +66,10 @@ def object_work(settings: ServerSettings, pictures: Mapping[str, bytes], asked: 
 
 def export_work(model: bytes, asked: Mapping[str, Any]) -> Work:
     """For ``POST /v1/jobs/{id}/exports``, of the job's GLB."""
-    options = {name: asked[name] for name in ("size", "axes", "units", "texture_format") if asked[name] is not None}
+    kept = ("size", "axes", "units", "texture_format", "material")
+    options = {name: asked[name] for name in kept if asked[name] is not None}
+    if asked["topology"] == "quad":
+        options["quads"] = True
     if asked["origin_at"] is not None:
         options["origin"] = ORIGINS[asked["origin_at"]]
     export = {name: asked[name] for name in ("faces", "lods", "collision", "texture_size") if asked[name] is not None}

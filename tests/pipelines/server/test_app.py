@@ -103,6 +103,17 @@ def test_a_corrected_outline_decides_what_is_made(server):
     assert report["config"]["preview.depth"] == 0.5 and report["cutout"] == "mask"
 
 
+def test_an_obj_can_have_quads(server, made):
+    url = f"/v1/jobs/{made[-1]['id']}/exports"
+    job = ended(server, post(server, url, format="obj", topology="quad"))[-1]
+    text = zipfile.ZipFile(io.BytesIO(Client(server).file(job["files"]["model.obj.zip"]))).read("model.obj").decode()
+    corners = [len(line.split()) - 1 for line in text.splitlines() if line.startswith("f ")]
+    assert set(corners) == {3, 4} and corners.count(4) > len(corners) / 4
+    with pytest.raises(StageFailed, match=r"\.obj"):
+        failed = list(Client(server).watch(post(server, url, format="stl", topology="quad")["id"], 0.05))[-1]
+        raise StageFailed(failed["task_error"]["message"])
+
+
 @pytest.mark.parametrize(("format", "name"), [("stl", "model.stl"), ("obj", "model.obj.zip")])
 def test_other_formats_are_made_of_the_same_mesh(server, made, format, name):
     job = ended(server, post(server, f"/v1/jobs/{made[-1]['id']}/exports", format=format, origin_at="bottom"))[-1]
