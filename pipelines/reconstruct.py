@@ -13,6 +13,7 @@ from zero123pp.recon.consistency import AlignConfig, align_views, may_align
 from zero123pp.recon.fitting import FitConfig, fit
 from zero123pp.recon.meshing import CleanConfig, ExtractConfig, clean, extract, facts, is_watertight, welded
 from zero123pp.recon.metrics import agreement
+from zero123pp.recon.prior import ViewNormalsConfig, bundled_one_view, with_guessed_normals
 from zero123pp.recon.refine import RefineConfig, refine, wanted
 from zero123pp.recon.registration import RegisterConfig, register_input_view
 from zero123pp.recon.texturing import KeptMesh, TextureConfig, texture
@@ -24,6 +25,7 @@ class ReconstructionConfig:
     """The configs of the stages from views to textured mesh; each is described beside its stage."""
 
     align: AlignConfig = field(default_factory=AlignConfig)
+    normals: ViewNormalsConfig = field(default_factory=ViewNormalsConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     extract: ExtractConfig = field(default_factory=ExtractConfig)
     clean: CleanConfig = field(default_factory=CleanConfig)
@@ -171,7 +173,7 @@ def closed_mesh(views: MultiView, config: ReconstructionConfig, seed: int, stage
             mesh, mesh_report = clean(views.surface, config.clean)
         return ClosedMesh(mesh, mesh_report | {"field": "none: the views came with their surface"}, views.surface)
     with stages.stage("fit") as report:
-        surface = fit(views, config.fit, seed=seed, progress=report)
+        surface = fit(*_looked_at(views, config), seed=seed, progress=report)
     with stages.stage("mesh"):
         fine = extract(surface, config.extract)
         mesh, mesh_report = clean(fine, config.clean)
@@ -182,6 +184,14 @@ def closed_mesh(views: MultiView, config: ReconstructionConfig, seed: int, stage
             mesh_report |= facts(mesh) | {"refined": refined}
         fine = None
     return ClosedMesh(mesh, mesh_report, fine)
+
+
+def _looked_at(views: MultiView, config: ReconstructionConfig) -> tuple[MultiView, FitConfig]:
+    """What the fit is given: the views, where wanted with guessed normals, and its config."""
+    if config.normals.use == "never" or any(view.normal is not None for view in views.views):
+        return views, config.fit
+    guessed = with_guessed_normals(views, bundled_one_view())
+    return guessed, replace(config.fit, weight_normal=config.normals.weight)
 
 
 def with_input_view(

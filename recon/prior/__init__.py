@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "one_view.guess": ["OneViewSolid", "Wishes", "one_view_solid"],
         "one_view.maps": ["Maps", "OneViewNetwork", "bundled_one_view", "mean_of_mirrored"],
         "one_view.solid": ["SolidConfig"],
+        "one_view.view_normals": ["ViewNormalsConfig", "with_guessed_normals"],
     },
 )

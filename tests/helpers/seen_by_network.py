@@ -34,6 +34,10 @@ class Answers:
         mirrored[[CHANNELS["front_normal"].start, CHANNELS["back_normal"].start]] *= -1
         return mean_of_mirrored(np.stack([maps, mirrored]), np.stack([pose, pose * [-1, 1, 1, 1]]))
 
+    def maps_of(self, crops):
+        """As `OneViewNetwork.maps_of`."""
+        return [self.maps(crop) for crop in crops]
+
 
 def ball(u, v, radius=1 / 1.14, far=0.0):
     """Front and back of a ball as wide as the outline."""

@@ -1,5 +1,6 @@
 """What the one-view network says of each pixel, and its runtime: an ONNX graph, asked twice, once in the mirror."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,9 +67,14 @@ class OneViewNetwork:
 
     def maps(self, crop: Crop) -> Maps:
         """The mean of what it says of a crop of `picture_px` and of its mirror image."""
-        picture = network_input(crop.rgb, crop.alpha)
-        maps, pose = self._session.run(["maps", "pose"], {"picture": np.stack([picture, picture[..., ::-1]])})
-        return mean_of_mirrored(maps, pose)
+        return self.maps_of([crop])[0]
+
+    def maps_of(self, crops: Sequence[Crop]) -> list[Maps]:
+        """`maps` of each crop, in one batch."""
+        pictures = [network_input(crop.rgb, crop.alpha) for crop in crops]
+        both = np.stack([way for picture in pictures for way in (picture, picture[..., ::-1])])
+        maps, pose = self._session.run(["maps", "pose"], {"picture": both})
+        return [mean_of_mirrored(maps[at : at + 2], pose[at : at + 2]) for at in range(0, len(both), 2)]
 
 
 def mean_of_mirrored(maps: np.ndarray, pose: np.ndarray) -> Maps:
