@@ -41,10 +41,10 @@ class OneViewTrainConfig(Recipe):
     """Share of the steps up to which each size of pictures, px, is trained at; sizes are multiples of 32."""
     generated: float = 0.5
     """Share of the samples whose object comes from the generator."""
-    pool: int = 3000
-    """Views that a worker keeps; 130 kB (96 px) to 590 kB (128 px) each."""
+    pool: int = 2000
+    """Views that a worker keeps; 330 kB (96 px) to 590 kB (128 px) each."""
     reuse: int = 3
-    """Samples drawn for each view that is rendered."""
+    """Samples drawn for each view that is rendered; at nine they are learned by heart (docs/one_view.md)."""
     validate_every: int = 500
     """Steps between looks at the held-out views."""
     validation: int = 192
