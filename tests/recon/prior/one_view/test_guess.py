@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from seen_by_network import Answers, ball, disc
 
-from zero123pp.cameras import project
+from zero123pp.cameras import OBJECT_RADIUS, project
 from zero123pp.errors import StageFailed
 from zero123pp.recon.meshing import face_normals, is_watertight
 from zero123pp.recon.meshing.topology import signed_volume
@@ -31,8 +31,8 @@ def _shown(solid, size=128) -> np.ndarray:
 def test_a_ball_is_a_ball(round_one):
     radii = np.linalg.norm(round_one.mesh.vertices, axis=1)
     assert is_watertight(round_one.mesh.faces) and signed_volume(round_one.mesh) > 0
-    assert radii.max() == pytest.approx(0.475, abs=1e-3)
-    assert np.quantile(radii, 0.02) > 0.9 * 0.475
+    assert radii.max() == pytest.approx(OBJECT_RADIUS, abs=1e-3)
+    assert np.quantile(radii, 0.02) > 0.9 * OBJECT_RADIUS
 
 
 def test_the_outline_is_that_of_the_picture(round_one):
