@@ -189,12 +189,14 @@ def test_degenerate_triangles_are_left_out(tmp_path, colored, validate_glb):
     validate_glb(tmp_path / "asset.glb", totalTriangleCount=len(colored.faces))
 
 
-def test_same_bytes_twice_and_any_case_of_suffix(tmp_path, textured):
-    for suffix in EXPORTERS:
-        save(textured, tmp_path / f"one{suffix}", extras={"seed": 1})
-        save(textured, tmp_path / f"TWO{suffix.upper()}", extras={"seed": 1})
-        one, two = (tmp_path / f"one{suffix}").read_bytes(), (tmp_path / f"TWO{suffix.upper()}").read_bytes()
-        assert one == two.replace(b"TWO", b"one")
+@pytest.mark.parametrize("suffix", EXPORTERS)
+def test_same_bytes_twice_and_any_case_of_suffix(tmp_path, textured, suffix):
+    if suffix == ".usdz":
+        pytest.importorskip("pxr", reason="the extra usd")
+    save(textured, tmp_path / f"one{suffix}", extras={"seed": 1})
+    save(textured, tmp_path / f"TWO{suffix.upper()}", extras={"seed": 1})
+    one, two = (tmp_path / f"one{suffix}").read_bytes(), (tmp_path / f"TWO{suffix.upper()}").read_bytes()
+    assert one == two.replace(b"TWO", b"one")
 
 
 def test_to_trimesh_shows_the_same_asset(textured, colored):
