@@ -9,6 +9,11 @@ import numpy as np
 
 from zero123pp.pipelines.inputs import Shard
 
+_GENERATED = "generated"
+"""Class of the generator's objects."""
+_PICTURES_OF_GENERATED = 3
+_SEED = 8
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py render objects``."""
@@ -47,8 +52,3 @@ def run(args: argparse.Namespace) -> int:
             folder = Path(args.out) / kind
             render_pictures(partial(solid_of, kind, name), name, folder, counts[kind], args.size_px, lights)
     return 0
-
-
-_GENERATED = "generated"
-_PICTURES_OF_GENERATED = 3
-_SEED = 8

@@ -1,5 +1,6 @@
 """How the object is cut out of a picture: the settings of all methods."""
 
+import os
 from dataclasses import dataclass, replace
 
 from zero123pp.errors import ConfigError
@@ -56,6 +57,11 @@ class CutoutConfig:
             raise ConfigError(f"cutout.work_px is {self.work_px}; expected 64 to 16384 px")
         if not 0 <= self.min_foreground < 1:
             raise ConfigError(f"cutout.min_foreground is {self.min_foreground}; expected 0 to 1")
+
+    @property
+    def may_download(self) -> bool:
+        """Whether the user agreed to downloads, here or by ZERO123PP_DOWNLOAD=1."""
+        return self.download or os.environ.get("ZERO123PP_DOWNLOAD") == "1"
 
     def scaled(self, factor: float) -> "CutoutConfig":
         """The same for a picture that was resized by ``factor``."""

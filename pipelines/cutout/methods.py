@@ -4,7 +4,6 @@
 is one function, one line there, and its name in `zero123pp.pipelines.cutout.config.METHODS`.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -38,8 +37,7 @@ def choose(image: np.ndarray, config: CutoutConfig) -> str:
         return config.method
     if has_object_alpha(image):
         return "alpha"
-    download = config.download or os.environ.get("ZERO123PP_DOWNLOAD") == "1"
-    return "rembg" if rembg_is_ready(config.rembg_model, download) else "bundled"
+    return "rembg" if rembg_is_ready(config.rembg_model, config.may_download) else "bundled"
 
 
 @dataclass(frozen=True)

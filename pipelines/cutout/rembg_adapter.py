@@ -57,7 +57,7 @@ def rembg_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray, 
     """
     from PIL import Image
 
-    session = _session(config.rembg_model, config.download or os.environ.get("ZERO123PP_DOWNLOAD") == "1")
+    session = _session(config.rembg_model, config.may_download)
     masks = session.predict(Image.fromarray(opaque_rgb(image)))
     alpha = np.max([to_float(np.asarray(mask.convert("L"))) for mask in masks], axis=0)
     return alpha, f"rembg:{config.rembg_model}"

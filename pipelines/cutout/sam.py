@@ -56,7 +56,7 @@ def masks_of(rgb: np.ndarray, box: list[float], point: list[float] | None, confi
     """
     from PIL import Image
 
-    network, processor = _loaded(config.sam_model, config.download or os.environ.get("ZERO123PP_DOWNLOAD") == "1")
+    network, processor = _loaded(config.sam_model, config.may_download)
     import torch
 
     prompt: dict[str, Any] = {"input_boxes": [[box]]}

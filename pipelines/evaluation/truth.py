@@ -10,7 +10,7 @@ import numpy as np
 from zero123pp.cameras import OBJECT_RADIUS, about_y
 from zero123pp.pipelines.evaluation.protocol import PROTOCOLS, TrueObject
 from zero123pp.pipelines.inputs import find_meshes
-from zero123pp.recon.meshing import geometry, load_normalised, normalise
+from zero123pp.recon.meshing import geometry, load_normalised
 from zero123pp.recon.metrics import grid_winding_numbers
 from zero123pp.types import Mesh, Part, TexturedMesh
 
@@ -36,7 +36,7 @@ def truth_of(folder: str | Path, name: str, azimuth_deg: float) -> TrueObject:
 
     It fills the sphere of the world frame, as a guess of one picture does: nothing tells how large an object is.
     """
-    parts = normalise(load_normalised(Path(folder) / f"{name}.glb"), OBJECT_RADIUS)
+    parts = load_normalised(Path(folder) / f"{name}.glb", OBJECT_RADIUS)
     return TrueObject(turned(parts, azimuth_deg), PROTOCOLS["sphere"])
 
 

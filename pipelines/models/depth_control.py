@@ -40,15 +40,20 @@ def depth_sheet(mesh: str | Path | Part | Sequence[Part], rig: str, tile_px: int
     return tile_sheet(np.stack([depth_picture(depth) for depth in depths]))
 
 
-def in_frame(mesh: str | Path | Part | Sequence[Part]) -> list[Part]:
-    """The parts of a mesh in the object's sphere, see `depth_sheet`."""
+def parts_of(mesh: str | Path | Part | Sequence[Part]) -> list[Part]:
+    """The parts of a mesh file, or of what is given as meshes already."""
     from zero123pp.recon.load import load_parts
-    from zero123pp.recon.meshing import normalise
 
     if isinstance(mesh, str | Path):
-        parts = load_parts(mesh)
-    else:
-        parts = [mesh] if isinstance(mesh, Part) else list(mesh)
+        return load_parts(mesh)
+    return [mesh] if isinstance(mesh, Part) else list(mesh)
+
+
+def in_frame(mesh: str | Path | Part | Sequence[Part]) -> list[Part]:
+    """The parts of a mesh in the object's sphere, see `depth_sheet`."""
+    from zero123pp.recon.meshing import normalise
+
+    parts = parts_of(mesh)
     vertices, faces = _joined(parts)
     if not len(faces):
         raise BadInput("the mesh has no faces")

@@ -10,7 +10,7 @@ from zero123pp.cameras import about_y
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import to_uint8
 from zero123pp.pipelines.cutout import without_fringe
-from zero123pp.pipelines.models.depth_control import in_frame
+from zero123pp.pipelines.models.depth_control import in_frame, parts_of
 from zero123pp.pipelines.reconstruct import ReconstructionConfig
 from zero123pp.recon.registration import RegisterConfig, register_input_view
 from zero123pp.recon.texturing import KeptMesh, colored, kept_mesh
@@ -22,12 +22,7 @@ _ELSEWHERE_DEG = tuple(range(30, 360, 30))
 
 def read_kept_mesh(mesh: str | Path | Part | Sequence[Part], config: ReconstructionConfig) -> KeptMesh:
     """A mesh file, or meshes, as what is painted; BadInput names the file."""
-    from zero123pp.recon.load import load_parts
-
-    if isinstance(mesh, str | Path):
-        parts = load_parts(mesh)
-    else:
-        parts = [mesh] if isinstance(mesh, Part) else list(mesh)
+    parts = parts_of(mesh)
     try:
         return kept_mesh(parts, in_frame(parts), config.texture.size)
     except BadInput as error:

@@ -54,10 +54,10 @@ def normalise(parts: Sequence[Part], radius: float = FILL * OBJECT_RADIUS) -> li
     return [replace(part, mesh=moved(part.mesh)) if isinstance(part, TexturedMesh) else moved(part) for part in parts]
 
 
-def load_normalised(path: str | Path) -> list[Part]:
+def load_normalised(path: str | Path, radius: float = FILL * OBJECT_RADIUS) -> list[Part]:
     """The parts of a mesh file in the object's sphere, see `normalise`; BadInput names the file."""
     parts = load_parts(path)
     try:
-        return normalise(parts)
+        return normalise(parts, radius)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error

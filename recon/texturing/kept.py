@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zero123pp.recon.meshing import face_areas, geometry, welded
+from zero123pp.recon.meshing import face_areas, geometry, topology, welded
 from zero123pp.recon.texturing.unwrap import Atlas
 from zero123pp.types import ByContent, Mesh, Part, TexturedMesh
 
 _SAME_NORMAL = 1000
 """Steps a unit, by which normals of one vertex are told apart: an edge is sharp from a twentieth of a degree."""
-
 
 _WITHOUT_UV = 0.001
 """Share of the surface that may have no room in the texture."""
@@ -32,17 +31,15 @@ class KeptMesh(ByContent):
 
     def with_texture(self, painted: TexturedMesh) -> TexturedMesh:
         """The given geometry with the texture of ``painted``, which was made of `mesh` by `texture`."""
-        corner, first = painted.mesh.faces.reshape(-1), np.zeros(len(painted.mesh.vertices), np.int64)
-        first[corner[::-1]] = np.arange(len(corner))[::-1]
-        vertex, faces, normals = np.arange(len(first)), painted.mesh.faces, painted.normals
-        if self.normals is not None:
-            theirs = self.normals.reshape(-1, 3)
-            key = np.column_stack([corner, np.round(theirs * _SAME_NORMAL)])
-            _, first, index = np.unique(key, axis=0, return_index=True, return_inverse=True)
-            vertex, faces = corner[first], index.reshape(-1, 3).astype(np.int32)
-            normals = theirs[first]
+        corner = painted.mesh.faces.reshape(-1)
+        normals = painted.normals[corner] if self.normals is None else self.normals.reshape(-1, 3)
+        key = np.column_stack([corner, np.round(normals * _SAME_NORMAL)])
+        _, first, index = np.unique(key, axis=0, return_index=True, return_inverse=True)
+        vertex, faces = corner[first], index.reshape(-1, 3).astype(np.int32)
         places = self.given.vertices[self.given.faces.reshape(-1)[first]]
-        return TexturedMesh(Mesh(places, faces), painted.uvs[vertex], painted.base_color, normals, painted.confidence)
+        return TexturedMesh(
+            Mesh(places, faces), painted.uvs[vertex], painted.base_color, normals[first], painted.confidence
+        )
 
 
 def kept_mesh(parts: Sequence[Part], framed: Sequence[Part], texture_px: int) -> KeptMesh:
@@ -69,9 +66,6 @@ def _corner_normals(parts: Sequence[Part]) -> np.ndarray | None:
 
 def _given_atlas(parts: Sequence[Part], joined: Mesh, size: int) -> Atlas | None:
     """The UVs of a single textured part, where they lie in the unit square and share no texel of ``size``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     from zero123pp.recon.texturing.atlas_kernels import folded
 
     if len(parts) != 1 or not isinstance(parts[0], TexturedMesh):
@@ -88,10 +82,8 @@ def _given_atlas(parts: Sequence[Part], joined: Mesh, size: int) -> Atlas | None
         return None
     owner = np.zeros(len(uvs), np.int64)
     owner[faces.reshape(-1)] = joined.faces.reshape(-1)
-    edges = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges), np.int8), edges.T), (len(uvs), len(uvs)))
-    _, label = connected_components(graph, directed=False)
-    return Atlas(owner, faces, uvs, len(np.unique(label[used])))
+    _, charts, _ = topology.components(parts[0].mesh)
+    return Atlas(owner, faces, uvs, len(charts))
 
 
 def colored(mesh: Mesh, color: np.ndarray) -> Mesh:
