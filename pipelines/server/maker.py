@@ -142,6 +142,8 @@ class Maker:
                     cutout = self._cut(work, pipe)
                 with stages.stage("views") as report:
                     views = pipe.views(cutout, seed=work.seed, progress=lambda _, fraction: report(fraction))
+            if views.sheet is not None:
+                self.tell(Told("views", 1.0, _sheet_of(views)))
             if views.surface is not None:
                 self._show("mesh", views.surface)
             asset = pipe.from_views(
@@ -196,13 +198,16 @@ class Maker:
 
 
 def _files_of(asset: "Asset", file_options: Mapping[str, Any]) -> dict[str, bytes]:
-    from zero123pp.images import encode_png
-
     with tempfile.TemporaryDirectory() as folder:
         glb = asset.save(Path(folder, "model.glb"), **file_options).read_bytes()
     report = json.dumps(dict(asset.report), indent=2, default=str).encode()
-    files = {"model.glb": glb, "thumbnail.png": thumbnail(asset, _THUMBNAIL_PX), "report.json": report}
-    return files if asset.views.sheet is None else files | {"views.png": encode_png(asset.views.sheet)}
+    return {"model.glb": glb, "thumbnail.png": thumbnail(asset, _THUMBNAIL_PX), "report.json": report}
+
+
+def _sheet_of(views: "MultiView") -> dict[str, bytes]:
+    from zero123pp.images import encode_png
+
+    return {"views.png": encode_png(views.sheet)}
 
 
 def _camera(views: "MultiView") -> Mapping[str, float] | None:

@@ -113,11 +113,13 @@ const make = guarded(async () => {
   step("model");
   $("facts").hidden = true;
   uncompare();
+  showViews(null);
   const fields = visit.sheet ? { sheet: visit.sheet } : { image: visit.image, mask };
   say("Making the model.");
   const job = await follow(await begin("/v1/jobs", { ...fields, ...asked() }), async (state, seen) => {
-    if (state.files["untextured.glb"] && !seen.has("untextured.glb")) {
-      seen.add("untextured.glb");
+    const isNew = (name) => state.files[name] && !seen.has(name) && seen.add(name);
+    if (isNew("views.png")) showViews(await blob(state.files["views.png"]));
+    if (isNew("untextured.glb")) {
       await viewer.show(await blob(state.files["untextured.glb"]), "The shape, not painted yet");
       performance.mark("untextured");
     }
@@ -188,9 +190,14 @@ async function show(made) {
   }
   $("compare").hidden = !(camera && made.blobs["cutout.png"]);
   $("back-to-outline").hidden = Boolean(made.sheet);
-  $("views").hidden = !made.blobs["views.png"];
-  if (made.blobs["views.png"]) $("views-picture").src = URL.createObjectURL(made.blobs["views.png"]);
+  showViews(made.blobs["views.png"]);
   remember();
+}
+
+function showViews(sheet) {
+  URL.revokeObjectURL($("views-picture").src);
+  $("views").hidden = !sheet;
+  if (sheet) $("views-picture").src = URL.createObjectURL(sheet);
 }
 
 function remember() {

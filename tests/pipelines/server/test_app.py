@@ -10,10 +10,13 @@ import pytest
 from paths import ROOT
 from PIL import Image
 from served import ask
+from toy import toy_mesh
 
 from zero123pp.client import Client, _multipart
 from zero123pp.errors import BadInput, StageFailed
-from zero123pp.images import encode_png
+from zero123pp.images import encode_png, tile_sheet, to_uint8
+from zero123pp.recon.render import render
+from zero123pp.rigs import RIGS
 
 TOY = ROOT / "docs" / "toy.png"
 SMALL = {"target_polycount": 1500, "texture_size": 256}
@@ -68,6 +71,17 @@ def test_the_shape_can_be_seen_before_its_texture(server, made, tmp_path, valida
     assert with_shape[0]["status"] == "IN_PROGRESS", "it came with the result only"
     (tmp_path / "shape.glb").write_bytes(Client(server).file(with_shape[0]["files"]["untextured.glb"]))
     validate_glb(tmp_path / "shape.glb")
+
+
+def test_six_views_can_be_seen_before_their_model(server):
+    views = [render(toy_mesh(48), camera) for camera in RIGS["v1.2"].cameras(96)]
+    tiles = np.stack([to_uint8(np.dstack([view.rgb, view.alpha])) for view in views])
+    sheet = encode_png(tile_sheet(tiles))
+    states = ended(server, post(server, "/v1/jobs", sheet=sheet, rig="v1.2", **SMALL))
+    with_views = [state for state in states if "views.png" in state["files"]]
+    assert with_views[0]["status"] == "IN_PROGRESS" and with_views[0]["stage"] != "pack", "they came with the result"
+    shown = Image.open(io.BytesIO(Client(server).file(states[-1]["files"]["views.png"])))
+    assert shown.size == (192, 288) and states[-1]["mesh"]["watertight"]
 
 
 def test_events_say_what_asking_says(server):
