@@ -8,6 +8,10 @@ import gltf_validator
 import pytest
 from paths import ROOT
 
+# Before torch is imported. Its threads wait for each other by spinning, which on two cores takes the processor from
+# whatever else runs: beside another program, the networks of these tests take ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`-m quick` reads only the files that hold such tests: to import the others takes longer than the tests."""
