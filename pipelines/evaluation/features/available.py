@@ -5,8 +5,8 @@ a distance in its features goes by its own name, because numbers of different ne
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from zero123pp.errors import MissingBackend
 from zero123pp.pipelines.evaluation.features.common import FeatureDistance, read_weights
 
 
@@ -27,17 +27,18 @@ def feature_distances(weights: Weights = Weights()) -> list[FeatureDistance]:
         BadInput: a file that was named is missing or holds other weights.
         MissingBackend: weights were named but torch is not installed.
     """
-    from zero123pp.pipelines.evaluation.features.efflite0 import EffLite0, packaged_weights
+    from zero123pp.pipelines.evaluation.features.efflite0 import EffLite0
     from zero123pp.pipelines.evaluation.features.lpips import Lpips
 
     found: list[FeatureDistance] = []
     if weights.lpips:
         found.append(Lpips(read_weights(*weights.lpips)))
-    file = weights.efflite0 or packaged_weights()
-    if file is not None:
-        try:
+    if weights.efflite0:
+        found.append(EffLite0(read_weights(weights.efflite0)))
+    elif find_spec("torch") is not None:
+        from zero123pp.train import packaged_weights
+
+        file = packaged_weights()
+        if file is not None:
             found.append(EffLite0(read_weights(file)))
-        except MissingBackend:
-            if weights.efflite0:
-                raise
     return found
