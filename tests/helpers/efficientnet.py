@@ -21,7 +21,9 @@ def features(tensors, x):
         block, y = f"_blocks.{number}.", x
         if expansion > 1:
             y = functional.relu6(normal(tensors, f"{block}_bn0", same(y, tensors[f"{block}_expand_conv.weight"])))
-        y = functional.relu6(normal(tensors, f"{block}_bn1", same(y, tensors[f"{block}_depthwise_conv.weight"], stride)))
+        y = functional.relu6(
+            normal(tensors, f"{block}_bn1", same(y, tensors[f"{block}_depthwise_conv.weight"], stride))
+        )
         y = normal(tensors, f"{block}_bn2", same(y, tensors[f"{block}_project_conv.weight"]))
         x = x + y if stride == 1 and before == channels else y
         before = channels

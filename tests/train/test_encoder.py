@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-import efficientnet
-
 from zero123pp.errors import BadInput
-from zero123pp.train import Encoder, encoder, packaged_weights
+
+torch = pytest.importorskip("torch")
+efficientnet = pytest.importorskip("efficientnet")
+encoder = pytest.importorskip("zero123pp.train.encoder")
+Encoder, packaged_weights = encoder.Encoder, encoder.packaged_weights
 
 
 @pytest.mark.parametrize("size", [(64, 64), (128, 96), (45, 38), (33, 64)])

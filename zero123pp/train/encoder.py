@@ -160,5 +160,5 @@ def _fold(layer: _Same, tensors: Mapping[str, torch.Tensor], convolution: str, n
 def _need(tensors: Mapping[str, torch.Tensor], name: str, shape: torch.Size) -> torch.Tensor:
     if name not in tensors or tensors[name].shape != shape:
         got = f"shape {tuple(tensors[name].shape)}" if name in tensors else "nothing"
-        raise BadInput(f"{name} of EfficientNet-Lite0 has {tuple(shape)}, got {got}; are the weights of another network?")
+        raise BadInput(f"{name} has {got}; expected {tuple(shape)}; are the weights of another network?")
     return tensors[name]

@@ -1,4 +1,4 @@
-"""What the worker makes of a text, and the picture's camera in the words of viewers, against the project's own orbit."""
+"""What the worker makes of a text; and the picture's camera in viewers' words, against the project's own orbit."""
 
 import io
 import signal
