@@ -11,8 +11,8 @@ from zero123pp.configs import describe, load
 from zero123pp.errors import BadInput
 from zero123pp.options import given_of, record_from
 from zero123pp.pipelines.asset import Asset
-from zero123pp.pipelines.cutout import CutoutConfig, cut_out
-from zero123pp.pipelines.inputs import Source, check_no_drawing, read_image
+from zero123pp.pipelines.cutout import CutoutConfig, cut_along, cut_out, outline_of_mask
+from zero123pp.pipelines.inputs import Source, check_no_drawing, check_text_control, read_image
 from zero123pp.pipelines.models import (
     Generation,
     GivenViews,
@@ -120,6 +120,7 @@ class ImageTo3D:
         seed: int = 0,
         prompt: str | None = None,
         text_model: str | Path | None = None,
+        text_controlnet: str | Path | None = None,
         views: Any = None,
         normals: Any = None,
         texture_mesh: Any = None,
@@ -135,8 +136,9 @@ class ImageTo3D:
         Args:
             image: path, PIL image or (H, W, 3 or 4) uint8 array.
             seed: fixes every random choice; the same inputs and seed give the same bytes on one machine.
-            prompt: a text to draw the picture from instead.
+            prompt: a text to draw the picture from instead; with depth_from, as a picture of that mesh.
             text_model: folder or hub id of the text-to-image checkpoint that draws it.
+            text_controlnet: folder or hub id of its depth ControlNet, for depth_from.
             views: a sheet (path, PIL image or array) to start from instead, a MultiView, or a folder of posed RGBA
                 pictures.
             normals: the sheet of view-space normals that belongs to a sheet of views.
@@ -155,8 +157,9 @@ class ImageTo3D:
             StageFailed: valid input from which no surface could be made.
             Cancelled: ``cancel`` said so.
         """
-        source = Source(image, prompt, text_model, views, rig, cameras, up, normals, texture_mesh)
+        source = Source(image, prompt, text_model, text_controlnet, views, rig, cameras, up, normals, texture_mesh)
         request = record_from(Generation, drawing, ModelOptions)
+        check_text_control(given_of(vars(source) | vars(request), Source, Generation))
         tick = cancellable(progress, cancel)
         stages = Stages(tick)
         if views is not None:
@@ -171,9 +174,12 @@ class ImageTo3D:
             prepare(request, self.model)
         if prompt is not None:
             with stages.stage("picture") as report:
-                image = self._draw(prompt, text_model, seed, report)
+                image = self._draw(source, request.depth_from, seed, report)
         with stages.stage("cutout"):
-            cutout = cut_out(read_image(image), self.config.cutout)
+            if prompt is not None and request.depth_from is not None:  # its alpha is the mesh's mask
+                cutout = cut_along(outline_of_mask(image[..., :3], image[..., 3]), self.config.cutout)
+            else:
+                cutout = cut_out(read_image(image), self.config.cutout)
         if kept is not None and self.model.guesses_shape:
             with stages.stage("views"):
                 multiview = picture_on(kept, cutout, self.config.register)
@@ -384,9 +390,10 @@ class ImageTo3D:
     def _config_for(self, views: MultiView) -> PipelineConfig:
         return self.config if views.source == self.model.name else self.config_of_given
 
-    def _draw(self, prompt: str, text_model: Any, seed: int, report: Callable[[float], None]) -> Any:
-        from zero123pp.pipelines.models import draw_picture
+    def _draw(self, source: Source, mesh: Any, seed: int, report: Callable[[float], None]) -> Any:
+        from zero123pp.pipelines import models
 
-        return draw_picture(
-            prompt, text_model, seed=seed, device=self._device, allow_download=self._download, progress=report
-        )
+        common = {"seed": seed, "device": self._device, "allow_download": self._download, "progress": report}
+        if mesh is None:
+            return models.draw_picture(source.prompt, source.text_model, **common)
+        return models.draw_on_mesh(source.prompt, mesh, source.text_model, source.text_controlnet, **common)

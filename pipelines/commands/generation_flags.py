@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zero123pp.options import SWITCH, Kind, Option, check_together, check_values, flag, options_of
-from zero123pp.pipelines.inputs import Source, check_no_drawing, check_source
+from zero123pp.pipelines.inputs import Source, check_no_drawing, check_source, check_text_control
 from zero123pp.pipelines.models import Generation, ModelOptions
 
 DRAWING = (Generation, ModelOptions)
@@ -69,6 +69,7 @@ def check(args: argparse.Namespace) -> None:
     check_source(source, flag)
     if "views" in source:
         check_no_drawing([*drawing, *(["model"] if args.model != "auto" else [])], flag)
+    check_text_control({*source, *drawing}, flag)
     options = options_of(Source, *DRAWING)
     check_values(source | drawing, options, flag)
     check_together({*source, *drawing}, options, flag)

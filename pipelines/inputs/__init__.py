@@ -21,6 +21,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "shard": ["Shard"],
         "sheets": ["key_background", "views_from_sheet"],
         "tables": ["MAX_ROW_CHARACTERS", "csv_rows", "text_lines"],
-        "sources": ["Source", "check_no_drawing", "check_source", "view_files"],
+        "sources": ["Source", "check_no_drawing", "check_source", "check_text_control", "view_files"],
     },
 )

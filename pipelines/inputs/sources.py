@@ -1,6 +1,6 @@
 """What a run starts from: a picture, a text, or views that are given; the table of these options, and given views."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,11 @@ class Source:
     text_model: str | Path | None = option(
         None, "the text-to-image checkpoint of diffusers for --prompt: folder or hub id", PATH, metavar="NAME",
         needs=("prompt",), default_words="stabilityai/stable-diffusion-xl-base-1.0", group="diffusion model",
+    )  # fmt: skip
+    text_controlnet: str | Path | None = option(
+        None, "the depth ControlNet of --text-model, for --prompt with --depth-from: folder or hub id", PATH,
+        metavar="NAME", needs=("prompt",), default_words="a published one of that kind of Stable Diffusion",
+        group="diffusion model",
     )  # fmt: skip
     views: Any = option(
         None,
@@ -144,6 +149,12 @@ def check_source(given: Mapping[str, Any], spelled: Spelling = str) -> None:
     for name in idle:
         if name in given:
             raise BadInput(f"{spelled(name)} says nothing about these {spelled('views')}: {why}; leave it out")
+
+
+def check_text_control(given: Collection[str], spelled: Spelling = str) -> None:
+    """BadInput for a ControlNet of the text model without a mesh whose depth it could follow."""
+    if "text_controlnet" in given and "depth_from" not in given:
+        raise BadInput(f"{spelled('text_controlnet')} belongs to {spelled('depth_from')}, which is missing")
 
 
 def check_no_drawing(drawing: Iterable[str], spelled: Spelling = str) -> None:

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "one_view": ["OneViewConfig"],
         "options": ["Generation", "ModelOptions"],
         "registry": ["MODELS", "NEWEST", "model_class"],
+        "text_on_mesh": ["draw_on_mesh"],
         "text_to_image": ["draw_picture"],
     },
 )

@@ -40,6 +40,11 @@ def depth_sheet(mesh: str | Path | Part | Sequence[Part], rig: str, tile_px: int
     return tile_sheet(np.stack([depth_picture(depth) for depth in depths]))
 
 
+def depth_from(mesh: str | Path | Part | Sequence[Part], camera: Camera) -> np.ndarray:
+    """`linear_depth` of a mesh that is put into the frame as by `depth_sheet`."""
+    return linear_depth(*_joined(in_frame(mesh)), camera)
+
+
 def parts_of(mesh: str | Path | Part | Sequence[Part]) -> list[Part]:
     """The parts of a mesh file, or of what is given as meshes already."""
     from zero123pp.recon.load import load_parts

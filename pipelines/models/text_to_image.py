@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from zero123pp.diffusion import is_hub_id, quiet_libraries
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.pipelines.models.licences import announce
 from zero123pp.recon.ops import device_of
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
 
 DEFAULT_TEXT_MODEL = "stabilityai/stable-diffusion-xl-base-1.0"
 """Licensed CreativeML Open RAIL++-M."""
@@ -49,6 +53,14 @@ def draw_picture(
         BadInput: an empty prompt, or a checkpoint that is not there or draws nothing from a text.
         MissingBackend: torch or diffusers is not installed, or the checkpoint is not here and must not be fetched.
     """
+    pipeline, source = load_text_model(prompt, model, device, allow_download)
+    return sample(pipeline, source, prompt, seed=seed, steps=steps, progress=progress)
+
+
+def load_text_model(
+    prompt: str, model: str | Path | None, device: str, allow_download: bool
+) -> "tuple[DiffusionPipeline, str]":
+    """The checkpoint that is to draw ``prompt``, and its name; arguments and errors as of `draw_picture`."""
     if not prompt.strip():
         raise BadInput(f"the prompt is {prompt!r}; say what to draw, for example 'a toy robot'")
     source = str(DEFAULT_TEXT_MODEL if model is None else model)
@@ -56,12 +68,29 @@ def draw_picture(
         import torch
 
         with quiet_libraries():
-            pipeline = _load(torch, source, device, allow_download)
+            return _load(torch, source, device, allow_download), source
     except ImportError as error:
         if isinstance(error, MissingBackend):
             raise
         raise MissingBackend(f"--prompt needs {error.name}, which is not installed; {INSTALL}") from error
-    arguments = {"negative_prompt": NEGATIVE_PROMPT} if _takes(pipeline, "negative_prompt") else {}
+
+
+def sample(
+    pipeline: "DiffusionPipeline",
+    source: str,
+    prompt: str,
+    *,
+    seed: int,
+    steps: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    **control: object,
+) -> np.ndarray:
+    """One picture (H, W, 3) uint8 by a loaded pipeline called ``source``; ``control`` are more arguments of its."""
+    import torch
+
+    arguments = dict(control)
+    if _takes(pipeline, "negative_prompt"):
+        arguments["negative_prompt"] = NEGATIVE_PROMPT
     if steps is not None:
         arguments["num_inference_steps"] = steps
     if progress is not None and _takes(pipeline, "callback_on_step_end"):

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "conditioning": ["add_image", "text_states"],
         "control": ["control_residuals"],
-        "depth_picture": ["depth_picture"],
+        "depth_picture": ["depth_picture", "disparity_picture"],
         "hub": ["is_hub_id"],
         "latents": ["scale_image", "scale_latents", "unscale_latents"],
         "pipeline": ["Zero123PlusPipeline"],

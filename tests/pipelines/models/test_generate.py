@@ -1,42 +1,20 @@
 """From the flags to the mesh: depth, depth of a mesh, refinement, normals, text, other weights; and their refusals."""
 
-import json
-import shutil
-
 import numpy as np
 import pytest
-from paths import ROOT
 from PIL import Image
 from refusals import refused
-from tiny_text_model import tiny_text_model
 from toy import toy_mesh, toy_picture
 
 pytest.importorskip("diffusers")
 
 from zero123pp import ImageTo3D
 from zero123pp.errors import BadInput, MissingBackend
-from zero123pp.pipelines.commands.cli import main
 from zero123pp.pipelines.models import generate, licences
 from zero123pp.pipelines.models.depth_control import depth_sheet
 from zero123pp.pipelines.models.zero123plus import Zero123PlusModel
 from zero123pp.pipelines.progress import Stages
 from zero123pp.types import Cutout
-
-MODELS = ROOT / "tests" / "golden" / "models"
-FAST = ["--preset", "fast", "--texture-size", "256", "--faces", "3000", "--steps", "2"]
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """A tiny v1.1 checkpoint of 64 px tiles, the same as v1.2, and a ControlNet that names neither."""
-    root = tmp_path_factory.mktemp("models")
-    for rig in ("v1.1", "v1.2"):
-        shutil.copytree(MODELS / "tiny-zero123plus", root / rig)
-        index = json.loads((root / rig / "model_index.json").read_text()) | {"tile_size": 64, "rig": rig}
-        (root / rig / "model_index.json").write_text(json.dumps(index))
-    shutil.copytree(MODELS / "tiny-controlnet-depth", root / "control")
-    shutil.copytree(MODELS / "tiny-controlnet-depth", root / "controlnet-zp11-depth")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -44,29 +22,6 @@ def toy_png(tmp_path_factory):
     path = tmp_path_factory.mktemp("toy") / "toy.png"
     Image.fromarray(toy_picture(160, background=False)).save(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def toy_obj(tmp_path_factory):
-    import trimesh
-
-    path = tmp_path_factory.mktemp("mesh") / "toy.obj"
-    mesh = toy_mesh(48)
-    trimesh.Trimesh(mesh.vertices * 7 + 2, mesh.faces).export(path)
-    return path
-
-
-@pytest.fixture
-def run(tmp_path, validate_glb):
-    """``run(*arguments)``: the command line to a valid file; its report and its bytes."""
-
-    def made(*arguments):
-        out = tmp_path / "out.glb"
-        assert main([*map(str, arguments), "--out", str(out), "--report", str(tmp_path / "r.json"), *FAST]) == 0
-        validate_glb(out)
-        return json.loads((tmp_path / "r.json").read_text()), out.read_bytes()
-
-    return made
 
 
 def test_depth_of_a_mesh_changes_the_views(folders, toy_png, toy_obj, tmp_path, run):
@@ -143,11 +98,6 @@ def test_the_normal_generator_runs(folders):
     normals = model.generate_normals(cutout, sheet, steps=2)
     assert normals.shape == sheet.shape == (192, 128, 3) and (normals != sheet).any()
     np.testing.assert_array_equal(model.generate_normals(cutout, sheet, steps=2), normals)
-
-
-@pytest.fixture(scope="module")
-def text_model(tmp_path_factory):
-    return tiny_text_model(tmp_path_factory.mktemp("text") / "tiny-sd")
 
 
 def test_a_text_becomes_a_picture(text_model):
