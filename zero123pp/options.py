@@ -53,6 +53,20 @@ def number(lowest: float, highest: float) -> Kind:
     return Kind(f"a number from {lowest} to {highest}", lambda value: _is(value, Real, lowest, highest), float)
 
 
+def interval(lowest: float, highest: float) -> Kind:
+    """Two ascending numbers within bounds, written with a comma between them."""
+
+    def fits(value: Any) -> bool:
+        pair = value if isinstance(value, tuple | list) else ()
+        return len(pair) == 2 and all(_is(each, Real, lowest, highest) for each in pair) and pair[0] <= pair[1]
+
+    return Kind(
+        f"two ascending numbers from {lowest} to {highest}, as {lowest},{highest}",
+        fits,
+        lambda text: tuple(float(part) for part in text.split(",")),
+    )
+
+
 def _is(value: Any, kind: type, lowest: float, highest: float) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and lowest <= value <= highest
 

@@ -17,6 +17,7 @@ from zero123pp.options import (
     check_values,
     choice,
     given_of,
+    interval,
     number,
     option,
     options_of,
@@ -40,10 +41,14 @@ BACKGROUNDS = {"gray": 127, "white": 255}
 OFFLOADS = ("auto", "model", "sequential", "none")
 """Ways to share a small card among the networks."""
 
+QUANTIZATIONS = ("none", "int8")
+"""Types of the UNet's linear layers beside its own."""
+
 DEPTHS = ("depth", "depth_from", "depth_refine")
 """Ways to say the depth under which the views are drawn."""
 
 _DRAWING, _MEMORY = "diffusion model", "diffusion model: memory"
+_SPEED = "diffusion model: speed, at a price (docs/models.md)"
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,18 @@ class ModelOptions:
         SWITCH,
         group=_MEMORY,
     )
+    guidance_interval: tuple[float, float] = option(
+        (0.0, 1.0), "shares of the steps from and up to which there is guidance; the others cost half", interval(0, 1),
+        metavar="FROM,TO", default_words="0,1, all of them", group=_SPEED,
+    )  # fmt: skip
+    cache_interval: int = option(
+        1, "run the whole UNet at every Nth step only, and its last layer at all others", whole(1, 100), metavar="N",
+        group=_SPEED,
+    )  # fmt: skip
+    quantize: str = option(
+        "none", "int8: the UNet's linear layers in 8 bit, for processors without bfloat16", choice(*QUANTIZATIONS),
+        group=_SPEED,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         options = options_of(ModelOptions)

@@ -42,7 +42,13 @@ def to_device(pipeline: "Zero123PlusPipeline", device: "torch.device", options: 
 def check(device: "torch.device", options: ModelOptions) -> None:
     """BadInput for a choice that means nothing on ``device``; free, so that it can be asked before loading."""
     if device.type != "cpu":
+        if options.quantize != "none":
+            raise BadInput(
+                f"quantize {options.quantize!r} is for a processor, but the device is {device}; leave it out"
+            )
         return
+    if options.quantize != "none" and str(options.dtype).removeprefix("torch.") not in ("auto", "float32"):
+        raise BadInput(f"quantize {options.quantize!r} is made of float32, but dtype is {options.dtype}; leave one out")
     if options.offload in ("model", "sequential"):
         raise BadInput(
             f"offload {options.offload!r} moves networks between a GPU and main memory, but the device is {device}; "

@@ -121,7 +121,7 @@ class Zero123PlusModel(MultiViewModel):
         to_device.check(device, options)
         pipeline = Zero123PlusPipeline.from_pretrained(
             source,
-            torch_dtype=_dtype(torch, device, options.dtype),
+            torch_dtype=_dtype(torch, device, options.dtype if options.quantize == "none" else "float32"),
             unet_file=options.unet,
             input_background=None if options.unet is None else BACKGROUNDS[options.unet_background],
             revision=options.revision,
@@ -133,6 +133,8 @@ class Zero123PlusModel(MultiViewModel):
         to_device.to_device(pipeline, device, options)
         if device.type == "cpu":
             pipeline.accelerate()
+        if options.quantize != "none":
+            pipeline.quantize()
         if options.dtype == "auto" and device.type == "cpu":
             # The decoder writes 8-bit pixels; bfloat16 would round them to about as many levels.
             torch.nn.Module.to(pipeline.vae, torch.float32)  # diffusers' own would warn of every change of type
@@ -329,6 +331,8 @@ class Zero123PlusModel(MultiViewModel):
                 # A generator each, so that a sheet is the same in any company.
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds[rows]],
                 callback_on_step_end=report,
+                guidance_interval=self._options.guidance_interval,
+                cache_interval=self._options.cache_interval,
                 **control,
             ).images
             return [np.asarray(sheet) for sheet in sheets]

@@ -100,3 +100,20 @@ def test_slicing_changes_nothing_but_memory(pipe, picture):
     finally:
         pipe.vae.disable_slicing()
         pipe.vae.disable_tiling()
+
+
+def test_guidance_in_some_of_the_steps_only(pipe, picture):
+    seen = []
+    pipe.unet.register_forward_pre_hook(lambda _m, args: seen.append(len(args[0])))
+    steps = SMALL | {"num_inference_steps": 4}
+    calls = {}, {"guidance_interval": (0.0, 1.0)}, {"guidance_interval": (0.25, 0.75)}
+    plain, whole, part = (pipe(picture, generator=seeded(0), **steps, **more).images for more in calls)
+    assert torch.equal(plain, whole) and not torch.equal(plain, part)
+    assert seen == [2] * 16 + [1, 1, 2, 2, 2, 2, 1, 1]  # rows of the write and the read pass
+    # No step has guidance: the positive half alone, as without any, but for the noise that the other would have drawn.
+    del seen[:]
+    pipe(picture, **steps, guidance_interval=(1.0, 1.0))
+    assert seen == [1] * 8
+    for bad in ((0.5,), (0.6, 0.4), (-0.1, 1), (0, 1.5)):
+        with pytest.raises(BadInput, match="guidance_interval is"):
+            pipe(picture, guidance_interval=bad, **SMALL)

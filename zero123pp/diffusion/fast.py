@@ -77,6 +77,8 @@ def accelerate(unet: torch.nn.Module) -> None:
             module.forward = _WinogradForward(module)
         elif has_blocks(module):
             module.forward = BlockedFeedForward(module)
+        elif isinstance(module.__dict__.get("forward"), BlockedFeedForward):
+            del module.forward  # its linear maps are plain no more: in 8 bit, or with a LoRA beside them
 
 
 def restore(unet: torch.nn.Module) -> None:

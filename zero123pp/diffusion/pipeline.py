@@ -16,12 +16,15 @@ from diffusers import (
     SchedulerMixin,
     UNet2DConditionModel,
 )
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from PIL import Image
 from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from zero123pp.diffusion import conditioning, control, fast, hub, latents, loading, reference, saving, schedule
 from zero123pp.diffusion.noise import Generators, NoiseSource
 from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
+from zero123pp.diffusion.quantize import is_quantized, quantize_linear
+from zero123pp.diffusion.step_cache import StepCache
 from zero123pp.errors import BadInput, StageFailed
 from zero123pp.images import GRAY_BACKGROUND, to_uint8
 from zero123pp.rigs import get_rig
@@ -35,11 +38,11 @@ StepCallback = Callable[["Zero123PlusPipeline", int, torch.Tensor, dict[str, tor
 """``callback(pipeline, step, timestep, {"latents": ...})``; latents in what it returns replace the pipeline's."""
 
 
-class Zero123PlusPipeline(DiffusionPipeline):
+class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
     """Six views of the object in one picture (Shi et al. 2023, arXiv 2310.15110), as a diffusers pipeline.
 
     The checkpoint gives the camera rig (`rig`) and the size of a view (`tile_size`). Everything else of diffusers works
-    as usual: ``to``, ``enable_model_cpu_offload``, swapping ``scheduler`` at any time.
+    as usual: ``to``, ``enable_model_cpu_offload``, ``load_lora_weights``, swapping ``scheduler`` at any time.
     """
 
     model_cpu_offload_seq = "vision_encoder->text_encoder->unet->vae"
@@ -75,8 +78,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
             unet=unet,
             scheduler=scheduler,
             vision_encoder=vision_encoder,
-            feature_extractor_clip=feature_extractor_clip,
-            feature_extractor_vae=feature_extractor_vae,
+            feature_extractor_clip=_preprocessor(feature_extractor_clip),
+            feature_extractor_vae=_preprocessor(feature_extractor_vae),
             controlnet=controlnet,
         )
         if not isinstance(input_background, int) or not 0 <= input_background <= 255:
@@ -93,6 +96,14 @@ class Zero123PlusPipeline(DiffusionPipeline):
         if self.unet.device.type != "cpu":
             raise BadInput(f"the UNet is on {self.unet.device}; the faster means are for a processor (cpu)")
         self._is_fast = True
+        return self
+
+    def quantize(self) -> "Zero123PlusPipeline":
+        """The UNet's linear layers in 8 bit from now on, see `zero123pp.diffusion.quantize`. Returns itself.
+
+        Approximate, and there is no way back but loading. Raises BadInput unless the UNet is float32 on a processor.
+        """
+        quantize_linear(self.unet)
         return self
 
     @property
@@ -188,8 +199,18 @@ class Zero123PlusPipeline(DiffusionPipeline):
         other.set_progress_bar_config(**getattr(self, "_progress_bar_config", {}))
         return other
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write the pipeline as a folder in the public layout: safetensors, and the published names of all weights."""
+    def save_pretrained(self, save_directory: str | Path, safe_serialization: bool = True, **others: object) -> None:
+        """Write the pipeline as a folder in the public layout: safetensors, and the published names of all weights.
+
+        ``push_to_hub("owner/name")`` of diffusers pushes such a folder. What else diffusers' own function takes is
+        refused with a BadInput: files are never pickles, never split, and have no variant in their names.
+        """
+        unknown = [name for name, value in others.items() if value not in (None, False)]
+        if not safe_serialization or unknown:
+            what = unknown[0] if unknown else "safe_serialization=False"
+            raise BadInput(f"save_pretrained writes one safetensors file a network and knows no {what}; leave it out")
+        if is_quantized(self.unet):
+            raise BadInput("a quantized UNet cannot be saved; load the checkpoint again and save that")
         saving.save_parts(self, Path(save_directory))
 
     @torch.no_grad()
@@ -215,6 +236,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
         negative_prompt_embeds: torch.Tensor | None = None,
         latents: torch.Tensor | None = None,
         return_dict: bool = True,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
+        cache_interval: int = 1,
     ) -> ImagePipelineOutput | tuple:
         """Sample sheets of six views.
 
@@ -244,6 +267,10 @@ class Zero123PlusPipeline(DiffusionPipeline):
             negative_prompt_embeds: likewise instead of ``negative_prompt``.
             latents: noise (sheets, 4, h, w) of the first step, of standard deviation 1, instead of the generator's.
             return_dict: False for the tuple ``(images,)``.
+            guidance_interval: shares of the steps from and up to which there is guidance (Kynkaanniemi et al. 2024,
+                arXiv 2404.07724); the others cost half. Approximate.
+            cache_interval: steps from one whole pass of the UNet to the next, see `zero123pp.diffusion.step_cache`;
+                1 for whole passes only. Approximate.
 
         Returns:
             An object whose ``images`` are the sheets: 3 rows x 2 columns, on gray; in the order of the pictures.
@@ -262,9 +289,12 @@ class Zero123PlusPipeline(DiffusionPipeline):
                 "height": height,
                 "num_inference_steps": num_inference_steps,
                 "num_images_per_prompt": num_images_per_prompt,
+                "cache_interval": cache_interval,
             },
             {"guidance_scale": guidance_scale, "controlnet_conditioning_scale": controlnet_conditioning_scale},
         )
+        if not (len(guidance_interval) == 2 and 0 <= guidance_interval[0] <= guidance_interval[1] <= 1):
+            raise BadInput(f"guidance_interval is {guidance_interval!r}; expected two ascending shares from 0 to 1")
         control.check_control(self.controlnet, depth_image)
         pictures = _listed("image", image)
         texts = conditioning.Texts(
@@ -307,6 +337,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
             pixels,
             controlnet_conditioning_scale,
             None if callback_on_step_end is None else (callback_on_step_end, wanted),
+            guidance_interval,
+            StepCache(self.unet, cache_interval),
         )
         _check_finite(sample, "sampling", dtype)
         sheets = sample if output_type == "latent" else self._decode(sample, output_type)
@@ -339,6 +371,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
         control_pixels: torch.Tensor | None,
         control_scale: float,
         callback: tuple[StepCallback, tuple[str, ...]] | None,
+        interval: tuple[float, float],
+        cache: StepCache,
     ) -> torch.Tensor:
         """From initial noise (n, 4, h, w) to latents in diffusion space: the loop over the scheduler's steps."""
         if self._is_fast:
@@ -347,7 +381,8 @@ class Zero123PlusPipeline(DiffusionPipeline):
             fast.restore(self.unet)  # a pipeline that shares the UNet may have accelerated it
             reference.install_reference_attention(self.unet)
         guided, dtype, states = guidance_scale > 1, self.unet.dtype, conditions.hidden_states
-        batches = self._batches(noise, len(sample), guided)
+        both = self._batches(noise, len(sample), guided)
+        positive = [[row for row in rows if row >= len(sample)] for rows in both]
         timesteps = self.scheduler.timesteps
         takes_generator = "generator" in inspect.signature(self.scheduler.step).parameters
         step_kwargs = {"generator": noise.generator} if takes_generator else {}
@@ -357,14 +392,20 @@ class Zero123PlusPipeline(DiffusionPipeline):
                 noised = reference.noised_reference(conditions.latents, eps, float(sigma)).to(dtype)
                 x = torch.cat([sample, sample]) if guided else sample
                 x = self.scheduler.scale_model_input(x, t).to(dtype)
+                is_guided = guided and interval[0] <= i / len(timesteps) < interval[1]
+                batches = both if is_guided or not guided else positive
+                cache.begin(2 if is_guided else 1)
                 parts = []
-                for rows in batches:
+                for number, rows in enumerate(batches):
                     pixels = None if control_pixels is None else control_pixels[[row % len(sample) for row in rows]]
-                    parts.append(self._predict(noised[rows], x[rows], t, states[rows], pixels, control_scale))
+                    asked = noised[rows], x[rows], t, states[rows], pixels, control_scale
+                    parts.append(self._predict(*asked, cache, number))
                 v = torch.empty_like(x, dtype=sample.dtype)
                 for rows, part in zip(batches, parts):
                     v[rows] = part.to(sample.dtype)
-                if guided:
+                if not is_guided:
+                    v = v[-len(sample) :]
+                else:
                     v_negative, v_positive = v.chunk(2)
                     v = v_negative + guidance_scale * (v_positive - v_negative)
                 sample = self.scheduler.step(v, t, sample, **step_kwargs).prev_sample
@@ -384,14 +425,19 @@ class Zero123PlusPipeline(DiffusionPipeline):
         states: torch.Tensor,
         control_pixels: torch.Tensor | None,
         control_scale: float,
+        cache: StepCache,
+        part: int,
     ) -> torch.Tensor:
         """The UNet's v (batch, 4, h, w) of scaled latents ``x``: the write pass, the control, and the read pass."""
         passes = fast if self._is_fast else reference
-        kept = passes.write_reference(self.unet, noised, t, states)
+        with cache.passing("write", part):
+            kept = passes.write_reference(self.unet, noised, t, states)
         added = {}
         if control_pixels is not None:
-            added = control.control_residuals(self.controlnet, x, t, states, control_pixels, control_scale)
-        return passes.read_reference(self.unet, x, t, states, kept, **added)
+            net, scale = self.controlnet, control_scale
+            added = cache.control(part, lambda: control.control_residuals(net, x, t, states, control_pixels, scale))
+        with cache.passing("read", part):
+            return passes.read_reference(self.unet, x, t, states, kept, **added)
 
     @staticmethod
     def _batches(noise: NoiseSource, images: int, guided: bool) -> list[list[int]]:
@@ -418,6 +464,11 @@ class Zero123PlusPipeline(DiffusionPipeline):
     def _vae_factor(self) -> int:
         """Pixels per latent along one side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+
+def _preprocessor(given: object) -> ImagePreprocessor:
+    """What diffusers' own loader brings in its place is transformers' of the same settings, whose pixels differ."""
+    return given if isinstance(given, ImagePreprocessor) else ImagePreprocessor.from_config(given.to_dict())
 
 
 def _listed(name: str, value: object, count: int | None = None) -> list:
