@@ -1,7 +1,7 @@
 """What a run returns: the textured mesh, how it was made, and ways to keep both."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,8 +53,9 @@ class Asset(ByContent):
 
         Args:
             path: the file; it appears whole or not at all.
-            options: size (of the longest side, metres), origin, axes, units, texture_format, material, quads, name: the
-                fields of `zero123pp.recon.export.FileOptions`. Without them the file is as its readers expect it.
+            options: size (of the longest side, metres), origin, axes, units, texture_format, material, quads, wall,
+                name: the fields of `zero123pp.recon.export.FileOptions`. Without them the file is as its readers
+                expect it.
 
         Raises:
             BadInput: unknown suffix, a wrong option, or a folder that is missing, full or cannot be written to.
@@ -74,6 +75,7 @@ class Asset(ByContent):
         collision: str | None = None,
         texture_size: int | None = None,
         normal_map: bool = False,
+        tell: Callable[[str], None] | None = None,
         **options: Any,
     ) -> list[Path]:
         """Like `save`, with fewer triangles, levels of detail, convex shapes or a smaller texture.
@@ -85,6 +87,7 @@ class Asset(ByContent):
         written = export(
             self._written, path, faces=faces, lods=lods, msft_lod=msft_lod, collision=collision,
             texture_size=texture_size, normal_map=normal_map, extras=dict(self.extras), options=FileOptions(**options),
+            tell=tell,
         )  # fmt: skip
         return [each.path for each in written]
 

@@ -149,8 +149,8 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         outputs.refuse_existing(args.out)  # again: it may have come meanwhile
     levels = common_flags.levels(args)
     beside = files_of(args.out, **levels)[1:]
-    if beside:
-        asset.export(args.out, **levels, **options_of_file)
+    if beside or args.for_print:
+        asset.export(args.out, **levels, **options_of_file, tell=say)
     else:
         asset.save(args.out, **options_of_file)
     if "note" in asset.extras:

@@ -8,7 +8,7 @@ from zero123pp.errors import BadInput, ConfigError
 from zero123pp.options import SEED, options_of
 from zero123pp.pipelines.commands.generation_flags import add_flag, reader
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.recon.export import AXES, COLLISIONS, MATERIALS, ORIGINS, TEXTURE_FORMATS, UNITS
+from zero123pp.recon.export import AXES, COLLISIONS, MATERIALS, ORIGINS, TEXTURE_FORMATS, UNITS, WALL_MM
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Lighting
@@ -85,6 +85,9 @@ def add_file(parser: argparse.ArgumentParser) -> None:
         default="matte",
         help="how it shines, in .glb, .gltf and .usdz (default: matte)",
     )
+    add("--for-print", action="store_true", help="a solid for a printer at --size: thin walls thickened, on a flat "
+        "base, in .3mf, .stl, .ply and .obj")  # fmt: skip
+    add("--wall", type=float, metavar="MM", help=f"with --for-print: least thickness of walls (default: {WALL_MM})")
     add("--quads", action="store_true", help="join triangles to quads, in .obj (zero123pp[meshlab], GPL-3.0)")
 
 
@@ -116,10 +119,13 @@ def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """What `add_file` took, as fields of `zero123pp.recon.export.FileOptions`, for an object of that name."""
     if args.size is not None and not 1e-6 <= args.size <= 1e6:
         raise BadInput(f"--size is {args.size}; expected a length in metres above 0, at most a million")
+    if args.wall is not None and not (args.for_print and 0.01 <= args.wall <= 1e5):
+        raise BadInput(f"--wall is {args.wall}; expected millimetres, with --for-print")
     asked = {
         each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format", "material", "quads")
     }
-    return asked | {"name": name}
+    wall = (args.wall or WALL_MM) / 1000 if args.for_print else None
+    return asked | {"wall": wall, "name": name}
 
 
 def add_hdri(parser: argparse.ArgumentParser) -> None:

@@ -31,10 +31,14 @@ def run(args: argparse.Namespace) -> int:
     options = FileOptions(**common_flags.file_options(args, Path(args.asset).stem))
     written = export(
         args.asset, args.out, faces=args.faces, **common_flags.levels(args), texture_size=args.texture_size,
-        normal_map=args.normal_map, options=options,
+        normal_map=args.normal_map, options=options, tell=None if args.quiet else _say,
     )  # fmt: skip
     if not args.quiet:
         seconds = time.perf_counter() - start
         for each in written:
             sys.stderr.write(f"{result_line(each.path, each.faces, each.watertight, seconds)}\n")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

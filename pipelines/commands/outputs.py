@@ -102,6 +102,8 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
             if _is_same(path, source):
                 raise BadInput(f"{words} would write over {source}, which {given} reads; choose another name")
     check_target(args.out, options=FileOptions(**options))
+    if args.for_print and args.size is None:
+        raise BadInput("--for-print needs --size, the length in metres that it is printed at: --size 0.1 for 10 cm")
     check_export(args.out, **common_flags.levels(args))
     if args.normal_map:
         check_normal_map(args.out)

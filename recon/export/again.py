@@ -3,7 +3,7 @@
 import json
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +13,12 @@ import numpy as np
 from zero123pp.errors import BadInput
 from zero123pp.files import write_file, write_files
 from zero123pp.recon.export.collision import check_convex_parts, collision_shapes
-from zero123pp.recon.export.exporters import check_normal_map, check_target, save, written_by
+from zero123pp.recon.export.exporters import check_normal_map, check_target, for_print, save, written_by
 from zero123pp.recon.export.fewer_faces import geometry_of, meshoptimizer, with_faces
 from zero123pp.recon.export.frame import placed
 from zero123pp.recon.export.glb import encode_levels, encode_meshes
 from zero123pp.recon.export.options import COLLISIONS, FileOptions
+from zero123pp.recon.export.printing import Printed
 from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing import is_watertight, join, welded
 from zero123pp.recon.texturing import with_normal_map, with_tangents
@@ -49,6 +50,7 @@ def export(
     normal_map: bool = False,
     extras: Mapping | None = None,
     options: FileOptions = FileOptions(),
+    tell: Callable[[str], None] | None = None,
 ) -> list[Written]:
     """Write an asset once more, without fitting anything again.
 
@@ -65,6 +67,7 @@ def export(
             as the source is; they do so anyway where the source has a normal map.
         extras: as for `save`; None takes those of the file.
         options: as for `save`.
+        tell: called with what was done for a printer, in one line.
 
     Returns:
         The files, ``out`` first.
@@ -82,13 +85,23 @@ def export(
     if normal_map:
         check_normal_map(out)
     _check_targets(names, source, options)
+    if options.wall is not None and (len(names) > 1 or normal_map):
+        raise BadInput("--for-print makes one solid; leave out --lods, --msft-lod, --collision and --normal-map")
     asset, extras = (source, extras or {}) if isinstance(source, Part) else _read(Path(source), extras)
     if texture_size is not None and isinstance(asset, TexturedMesh):
         asset = _with_texture(asset, texture_size)
-    asset = placed(asset, FileOptions(origin=options.origin, size=options.size), ".glb")  # once, for all that follow
-    options = replace(options, origin=None, size=None)
+    if options.wall is None:
+        asset = placed(
+            asset, FileOptions(origin=options.origin, size=options.size), ".glb"
+        )  # once, for all that follow
     source_of_normals = asset
     asset = asset if faces is None else with_faces(asset, faces)
+    if options.wall is not None:
+        printed = for_print(asset, options, out.suffix.lower())
+        asset = printed.mesh
+        if tell is not None:
+            tell(_told_of_print(printed))
+    options = replace(options, origin=None, size=None, wall=None)
     count = len(geometry_of(asset).faces)
     made = [asset, *(with_faces(asset, max(count >> level, 4)) for level in range(1, lods))]
     if normal_map or _has_normal_map(source_of_normals):
@@ -114,6 +127,14 @@ def _told(path: Path, meshes: Sequence[Mesh]) -> Written:
     """What is in a file."""
     closed = all(is_watertight(welded(Mesh(mesh.vertices, mesh.faces)).faces) for mesh in meshes)
     return Written(path, sum(len(mesh.faces) for mesh in meshes), closed)
+
+
+def _told_of_print(printed: Printed) -> str:
+    walls = "all walls were thick enough"
+    if printed.thin_share > 0:
+        walls = f"{printed.thin_share:.1%} of the surface thickened, thinnest wall {1000 * printed.thinnest:.2g} mm"
+    cut = f", cut {1000 * printed.cut:.2g} mm above its lowest point" if printed.cut else ""
+    return f"for print: {walls}; stands on {1e4 * printed.base_area:.2g} cm2{cut}"
 
 
 def _save_shapes(shapes: Sequence[Mesh], path: Path, extras: Mapping, options: FileOptions) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from zero123pp.errors import BadInput
@@ -17,7 +18,8 @@ from zero123pp.recon.export.exchange import (
 )
 from zero123pp.recon.export.frame import check_frame, placed
 from zero123pp.recon.export.glb import encode_glb, encode_gltf
-from zero123pp.recon.export.options import FileOptions
+from zero123pp.recon.export.options import PRINTS, FileOptions
+from zero123pp.recon.export.printing import Printed, check_wall, printable
 from zero123pp.recon.export.quads import check_quads
 from zero123pp.recon.export.usdz import check_usd, encode_usdz
 from zero123pp.types import Part, TexturedMesh
@@ -80,6 +82,8 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
         raise BadInput(f"--quads does not go with {suffix}: of these formats only .obj has faces of four corners")
     if options.quads:
         check_quads()
+    if options.wall is not None:
+        _check_print(options, suffix)
     *beside, main = written_by(path)
     for file in (*beside, main):
         check_folder(file)
@@ -88,6 +92,22 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
     for file in beside:
         if os.path.lexists(file) and not _is_own(file):
             raise BadInput(f"{file} was not written by this program and would be replaced; choose another name")
+
+
+def _check_print(options: FileOptions, suffix: str) -> None:
+    if suffix not in PRINTS:
+        raise BadInput(f"--for-print does not go with {suffix}; choose {' or '.join(PRINTS)}")
+    if options.quads:
+        raise BadInput("--for-print does not go with --quads: its solid is made of triangles")
+    if options.size is not None:
+        check_wall(options.wall, options.size)
+
+
+def for_print(asset: Part, options: FileOptions, suffix: str) -> Printed:
+    """The asset at its size as a solid with the walls that are asked for, its origin where it shall be."""
+    at_size = placed(asset, FileOptions(size=options.size), ".glb")
+    done = printable(at_size, options.wall, colors=suffix != ".stl")
+    return done._replace(mesh=placed(done.mesh, FileOptions(origin=options.origin), ".glb"))
 
 
 def check_normal_map(path: str | Path) -> None:
@@ -133,6 +153,8 @@ def save(
     suffix, path = Path(path).suffix.lower(), written_by(path)[-1]
     if not len((asset.mesh if isinstance(asset, TexturedMesh) else asset).faces):
         raise BadInput(f"cannot write {path.name}: the mesh has no faces")
+    if options.wall is not None:
+        asset, options = for_print(asset, options, suffix).mesh, replace(options, size=None, origin=None)
     contents = EXPORTERS[suffix](placed(asset, options, suffix), path.stem, extras or {}, options)
     main = contents.pop(path.stem + suffix)
     write_files(path.parent, contents | {path.name: main}, path.name)  # the name as given, "TOY.GLB" too

@@ -15,6 +15,10 @@ COLLISIONS = ("hull", "convex")
 MATERIALS = {"matte": (0.0, 1.0), "plastic": (0.0, 0.45), "metal": (1.0, 0.35)}
 """Name -> metalness and roughness, as of glTF. Baked colours are those of a matt surface."""
 TEXTURE_FORMATS = ("jpeg", "png", "webp")
+PRINTS = (".3mf", ".stl", ".ply", ".obj")
+"""Formats that slicers read; a .stl has no colours."""
+WALL_MM = 1.2
+"""Three lines of a usual nozzle of 0.4 mm."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,9 @@ class FileOptions:
     """One of `MATERIALS`, where the format has such: in a .glb, a .gltf and a .usdz."""
     quads: bool = False
     """Join triangles to quads where the format has them: in an .obj."""
+    wall: float | None = None
+    """Least thickness of its walls, metres: what is written is a solid for a printer, on a flat base; None writes it as
+    it is. In `PRINTS`."""
     name: str = "object"
     """Of node, mesh, material and picture."""
 
@@ -50,3 +57,5 @@ class FileOptions:
                 raise BadInput(f"{what} is {value!r}; expected {' or '.join(known)}")
         if self.size is not None and not (self.size > 0 and math.isfinite(self.size)):
             raise BadInput(f"size is {self.size} metres; expected a positive length")
+        if self.wall is not None and not (self.wall > 0 and math.isfinite(self.wall)):
+            raise BadInput(f"wall is {self.wall} metres; expected a positive thickness")

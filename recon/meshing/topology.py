@@ -22,7 +22,7 @@ def is_watertight(faces: np.ndarray) -> bool:
 
 def is_manifold(mesh: Mesh) -> bool:
     """True when manifold3d accepts the mesh as the surface of a solid."""
-    return _manifold(mesh) is not None
+    return manifold_of(mesh) is not None
 
 
 def is_sound(mesh: Mesh) -> bool:
@@ -40,7 +40,7 @@ def made_sound(mesh: Mesh) -> Mesh | None:
     """
     if is_sound(mesh):
         return mesh
-    manifold = _manifold(mesh)
+    manifold = manifold_of(mesh)
     if manifold is None:
         return None
     split = manifold.to_mesh()
@@ -48,7 +48,7 @@ def made_sound(mesh: Mesh) -> Mesh | None:
     return repaired if is_sound(repaired) else None
 
 
-def _manifold(mesh: Mesh) -> object | None:
+def manifold_of(mesh: Mesh) -> object | None:
     """The mesh as a manifold3d.Manifold; None when it is not the surface of a solid."""
     import manifold3d
 

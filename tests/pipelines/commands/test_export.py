@@ -42,6 +42,8 @@ def test_each_file_is_told_unless_quiet(home, capsys):
         ("ball.glb --out a.glb --lods 9", "9 levels of detail"),
         ("ball.glb --out a.glb --size -1", "--size is -1.0"),
         ("ball.glb --out a.3mf --units m", "--units m does not go with .3mf"),
+        ("ball.glb --out a.3mf --wall 1", "--wall is 1.0; expected millimetres, with --for-print"),
+        ("ball.glb --out a.3mf --for-print", "give another --wall or --size"),
         ("ball.glb", "--out"),
     ],
 )

@@ -309,3 +309,33 @@ def test_broken_sources_are_refused(tmp_path, content):
         with pytest.raises(BadInput):
             export(tmp_path / source, tmp_path / "out.glb")
     assert os.listdir(tmp_path) == ["in.glb"]
+
+
+def test_for_print_is_thick_closed_and_stands_in_millimetres(tmp_path):
+    """A disc 8 mm thick at its middle and sharp at its rim, at 8 cm."""
+    save(asset("disc"), tmp_path / "in.glb")
+    said = []
+    options = FileOptions(size=0.08, wall=0.0015, origin="base")
+    (written,) = export(tmp_path / "in.glb", tmp_path / "toy.3mf", options=options, tell=said.append)
+    assert written.watertight and "thickened, thinnest wall" in said[0] and "stands on" in said[0]
+    vertices, _, colors = read_3mf(tmp_path / "toy.3mf")
+    assert np.ptp(vertices[:, 2]) == pytest.approx(7.6, abs=0.1) and 79.9 < np.ptp(vertices[:, 0]) < 82
+    assert vertices[:, 2].min() == pytest.approx(0, abs=1e-4) and len(np.unique(colors.reshape(-1, 3), axis=0)) > 20
+    export(tmp_path / "in.glb", tmp_path / "toy.stl", options=options)
+    assert trimesh.load(tmp_path / "toy.stl").is_watertight
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "more", "words"),
+    [
+        ("toy.glb", {}, {}, "--for-print does not go with .glb; choose .3mf or .stl"),
+        ("toy.obj", {"quads": True}, {}, "--for-print does not go with --quads"),
+        ("toy.3mf", {"size": 1.0}, {}, "walls of 1.2 mm are asked for; expected 5 to 500 mm for an object of 1000 mm"),
+        ("toy.3mf", {}, {"collision": "hull"}, "leave out --lods, --msft-lod, --collision"),
+    ],
+)
+def test_what_cannot_be_printed_is_refused(tmp_path, out, options, more, words):
+    save(asset("ball"), tmp_path / "in.glb")
+    with pytest.raises(BadInput, match=words):
+        export(tmp_path / "in.glb", tmp_path / out, options=FileOptions(wall=0.0012, **{"size": 0.1} | options), **more)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.glb"]
