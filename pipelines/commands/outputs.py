@@ -12,7 +12,7 @@ from zero123pp.pipelines.commands import common_flags
 
 _READ = (
     *("image", "views", "normals", "cameras", "depth", "depth_from", "texture_mesh", "preset"),
-    *("model", "text_model", "text_controlnet", "unet", "controlnet", "normal_controlnet"),
+    *("model", "text_model", "text_controlnet", "unet", "controlnet", "normal_controlnet", "refiner"),
 )
 """Flags that may name files or folders to read."""
 

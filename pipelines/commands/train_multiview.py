@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py train multiview``."""
     add = parser.add_argument
-    add("--config", default="phase1", metavar="NAME", help="phase1, phase2, depth, normals, mini, mini-depth, "
-        "mini-normals, or a YAML file (default: phase1)")  # fmt: skip
+    add("--config", default="phase1", metavar="NAME", help="phase1, phase2, depth, normals, refiner, refiner2, "
+        "mini, mini-depth, mini-normals, mini-refiner, or a YAML file (default: phase1)")  # fmt: skip
     add("--data", metavar="DIR", help="folder of samples that 'run.py render multiview' wrote, or InstantMesh's layout")
     add("--out", required=True, metavar="DIR", help="folder of checkpoint.pt, log.jsonl, samples/ and, at the end, "
         "model/; resumed from")  # fmt: skip
-    add("--start", metavar="FOLDER|HUB_ID", help="weights to start from: Zero123++ or Stable Diffusion 2 (default: "
+    add("--start", metavar="FOLDER|HUB_ID", help="weights to start from: Zero123++ or Stable Diffusion (default: "
         "the config's)")  # fmt: skip
     add("--carry-over", metavar="FILE", help="checkpoint.pt of an earlier phase, whose weights and optimiser state "
         "this one takes over")  # fmt: skip
@@ -81,9 +81,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _start(config: "ViewsTrainConfig", out: Path, args: argparse.Namespace) -> Callable[[], object]:
     """What opens the pipeline that the run starts from; a small model is built once and kept in the run's folder."""
-    from zero123pp.train.multiview import SMALL, build_start, open_start
+    from zero123pp.train.multiview import REFINING, SMALL, build_start, open_start
 
     source = config.start
     if source in SMALL:
         source = str(build_start(out / "start", args.data, config, progress=tell_training))
-    return partial(open_start, source, vision=config.vision, download=args.download)
+    predicts = config.prediction if config.phase in REFINING else None
+    return partial(open_start, source, vision=config.vision, download=args.download, predicts=predicts)

@@ -7,7 +7,7 @@ import numpy as np
 
 from zero123pp.errors import ConfigError
 from zero123pp.recon.consistency import warped
-from zero123pp.recon.ops import premultiplied, straight
+from zero123pp.recon.ops import premultiplied, smooth_field, straight
 from zero123pp.types import View
 
 _REFERENCE_PX = 320
@@ -62,23 +62,6 @@ def degrade(view: View, degradation: Degradation, *, key: str, index: int, seed:
     if degradation.noise:
         rgb = rgb + rng.normal(0, degradation.noise, rgb.shape)
     return view if rgb is view.rgb else replace(view, rgb=np.clip(rgb, 0, 1))
-
-
-def smooth_field(shape: tuple[int, int], smoothness_px: float, rng: np.random.Generator) -> np.ndarray:
-    """A random smooth displacement field (2, H, W), rows then columns; each component has root mean square 1.
-
-    White noise under a Gaussian, made on a grid of a quarter of its standard deviation and interpolated by cubic
-    splines, which is as smooth and much faster than filtering at full size.
-    """
-    from scipy.ndimage import gaussian_filter, map_coordinates
-
-    step = max(smoothness_px / 4, 1.0)
-    margin = int(np.ceil(4 * smoothness_px / step))  # so that the border is no special place
-    coarse = [int(np.ceil(side / step)) + 2 * margin + 1 for side in shape]
-    at = np.indices(shape) / step + margin
-    noise = (gaussian_filter(component, smoothness_px / step) for component in rng.normal(size=(2, *coarse)))
-    field = np.stack([map_coordinates(component, at, order=3) for component in noise])
-    return field / np.sqrt(np.mean(field**2, axis=(1, 2), keepdims=True))
 
 
 def _blurred(view: View, sigma: float) -> View:

@@ -47,7 +47,10 @@ QUANTIZATIONS = ("none", "int8")
 DEPTHS = ("depth", "depth_from", "depth_refine")
 """Ways to say the depth under which the views are drawn."""
 
-_DRAWING, _MEMORY = "diffusion model", "diffusion model: memory"
+REFINER_MODES = ("tile", "sheet")
+"""`zero123pp.diffusion.sheet_refiner.MODES`, likewise."""
+
+_DRAWING, _MEMORY, _REFINING = "diffusion model", "diffusion model: memory", "diffusion model: second stage"
 _SPEED = "diffusion model: speed, at a price (docs/models.md)"
 
 
@@ -91,6 +94,22 @@ class ModelOptions:
         choice(*SHEET_ALPHAS), group=_DRAWING,
     )  # fmt: skip
     sampler: str = option("euler-a", "solver of the denoising steps", choice(*SAMPLERS), group=_DRAWING)
+    refiner: str | Path | None = option(
+        None, "draw the sheet over, finer: a trained refiner, or any image-to-image checkpoint of diffusers; folder or "
+        "hub id", PATH, metavar="NAME", group=_REFINING,
+    )  # fmt: skip
+    refiner_mode: str | None = option(
+        None, "what is drawn over together: each view for itself, or all six", choice(*REFINER_MODES),
+        needs=("refiner",), group=_REFINING, default_words="the refiner's own, else tile",
+    )  # fmt: skip
+    refiner_strength: float | None = option(
+        None, "how much of the sheet may change, from 0 to 1", number(0.001, 1), metavar="F", needs=("refiner",),
+        group=_REFINING, default_words="the refiner's own, else 0.3",
+    )  # fmt: skip
+    refiner_steps: int | None = option(
+        None, "denoising steps that are made over the sheet", whole(1, 1000), metavar="N", needs=("refiner",),
+        group=_REFINING, default_words="8",
+    )  # fmt: skip
     offload: str = option(
         "auto",
         "what leaves the GPU while it does not run: each network (model), each layer (sequential: least memory, much "

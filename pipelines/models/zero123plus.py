@@ -9,11 +9,13 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.images import tile_sheet
 from zero123pp.pipelines.inputs import views_from_sheet
 from zero123pp.pipelines.models import controlnets, licences, to_device
 from zero123pp.pipelines.models.contract import MultiViewModel
 from zero123pp.pipelines.models.groups import Progress, in_groups, part
 from zero123pp.pipelines.models.options import BACKGROUNDS, ModelOptions
+from zero123pp.pipelines.models.refiner import Refiner, larger_tiles, load_refiner
 from zero123pp.pipelines.models.registry import MODELS
 from zero123pp.recon.ops import device_of
 from zero123pp.types import Cutout, MultiView
@@ -63,6 +65,7 @@ class Zero123PlusModel(MultiViewModel):
         """Licence of the weights, for reports and exported files."""
         self._options = options
         self._controlled: dict[str, Zero123PlusPipeline] = {}
+        self._refiner: Refiner | None = None
 
     @property
     def rig(self) -> str:
@@ -144,12 +147,14 @@ class Zero123PlusModel(MultiViewModel):
         return cls(pipeline, name=str(name), licence=licence, options=options)
 
     def check_controls(self, *, depth: bool = False, normals: bool = False) -> None:
-        """Load the ControlNets that `generate` will need, so that a missing one is known before any work is done.
+        """Load the refiner and the ControlNets that `generate` will need, so that what is missing is known early.
 
         Raises:
             BadInput: there is none for the rig, or it belongs to another rig or network.
             MissingBackend: it is not here and must not be fetched.
         """
+        if self._options.refiner is not None and self._refiner is None:
+            self._refiner = load_refiner(self._options.refiner, self._options, self.pipeline.unet.dtype)
         if depth and "depth" not in self._controlled:
             self._controlled["depth"] = controlnets.with_depth_control(
                 self.pipeline, self._options.controlnet, allow_download=self._options.allow_download
@@ -201,16 +206,24 @@ class Zero123PlusModel(MultiViewModel):
         Raises:
             BadInput: nothing is on one of the sheets, or the lists are not of one length.
         """
-        first = 0.25 if with_normals else 1.0
+        first = fine = 0.25 if with_normals else 1.0
+        if self._options.refiner is not None:
+            self.check_controls()
+            first *= 0.6
         sheets = self._sheets(cutouts, seeds, steps, guidance, part(progress, 0, first), depths, depth_scale)
+        finer = sheets
+        if self._options.refiner is not None:
+            finer = self._refiner(sheets, cutouts, seeds, part(progress, first, fine))
         if not with_normals:
             by = self._options.sheet_alpha
-            return [views_from_sheet(sheet, self.rig, source=self.name, alpha_by=by) for sheet in sheets]
+            return [views_from_sheet(sheet, self.rig, source=self.name, alpha_by=by) for sheet in finer]
         from zero123pp.pipelines.models.normal_matting import matte_from_normals
 
-        drawn = self._normals(cutouts, sheets, seeds, steps, guidance, part(progress, first, 1))
+        drawn = self._normals(cutouts, sheets, seeds, steps, guidance, part(progress, fine, 1))
         views = []
-        for sheet, normal_sheet in zip(sheets, drawn):
+        for sheet, normal_sheet in zip(finer, drawn):
+            if sheet.shape != normal_sheet.shape:  # drawn over in larger tiles, of which nothing draws normals
+                normal_sheet = tile_sheet(larger_tiles(normal_sheet, sheet.shape[1] // 2))
             cut, normals = matte_from_normals(sheet, normal_sheet)
             views.append(replace(views_from_sheet(cut, self.rig, normals=normals, source=self.name), sheet=sheet))
         return views

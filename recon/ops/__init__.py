@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "kernel_input": ["kernel_input"],
         "resample": ["area_matrix", "premultiplied", "resampled", "shrunk", "straight"],
         "sampling": ["bilinear"],
+        "smooth_field": ["smooth_field"],
     },
 )

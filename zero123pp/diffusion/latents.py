@@ -52,3 +52,13 @@ def decode(vae: torch.nn.Module, latents: torch.Tensor) -> torch.Tensor:
     vae_latents = unscale_latents(latents).to(vae.dtype) / vae.config.scaling_factor
     image = unscale_image(vae.decode(vae_latents).sample.float())
     return (image / 2 + 0.5).clamp(0, 1)
+
+
+def encode(vae: torch.nn.Module, pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures (n, 3, 8h, 8w) in [0, 1] to diffusion space (n, 4, h, w), in the VAE's type; inverse of `decode`.
+
+    The mean of the posterior; pictures one by one, so that a picture has the same latents in any company.
+    """
+    pixels = scale_image(pictures * 2 - 1).to(vae.device, vae.dtype)
+    means = [vae.encode(picture).latent_dist.mode() for picture in pixels.split(1)]
+    return scale_latents(torch.cat(means) * vae.config.scaling_factor)

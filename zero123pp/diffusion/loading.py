@@ -31,17 +31,25 @@ _MODELS = {
     "vision_encoder": transformers.CLIPVisionModelWithProjection,
 }
 
+REFINER = "SheetRefinerPipeline"
+"""What the index of a refiner calls it, see `zero123pp.diffusion.sheet_refiner`."""
+
 DEFAULT_RIG = "v1.2"
 DEFAULT_TILE_SIZE = 320
 """Side of one view, px, at which the released checkpoints were trained."""
 
 
-def load_parts(folder: Path, dtype: torch.dtype, unet_file: Path | None = None) -> dict[str, object]:
+def load_parts(
+    folder: Path, dtype: torch.dtype, unet_file: Path | None = None, *, pictures_in: int = 1
+) -> dict[str, object]:
     """All arguments of Zero123PlusPipeline but ``controlnet`` and ``rig``, from a complete ``folder`` (see `hub`).
 
-    ``unet_file`` holds weights to use in place of the folder's own, see `load_unet_file`.
+    ``unet_file`` holds weights to use in place of the folder's own, see `load_unet_file`. The UNet takes
+    ``pictures_in`` pictures' latents side by side: one, or two in a refiner.
     """
     index = read_json(folder / "model_index.json")
+    if pictures_in == 1 and index.get("_class_name") == REFINER:
+        raise BadInput(f"{str(folder)!r} is a refiner, which draws over a sheet that is there; give it with --refiner")
     parts: dict[str, object] = {
         "ramping_coefficients": _ramp(index, folder),
         "tile_size": _tile_size(index),
@@ -59,7 +67,7 @@ def load_parts(folder: Path, dtype: torch.dtype, unet_file: Path | None = None) 
             parts[name] = load_unet_file(unet_file, folder / name, dtype)
         else:
             parts[name] = load_model(model, folder / name, hub.WEIGHTS[name], dtype)
-    _check_match(parts, folder)
+    _check_match(parts, folder, pictures_in)
     return parts
 
 
@@ -200,7 +208,7 @@ def _tile_size(index: dict) -> int:
     return size
 
 
-def _check_match(parts: dict, folder: Path) -> None:
+def _check_match(parts: dict, folder: Path, pictures_in: int) -> None:
     """BadInput unless the parts of a checkpoint were made for one another."""
     text, unet, vae = (parts[name].config for name in ("text_encoder", "unet", "vae"))
     channels = unet.cross_attention_dim
@@ -208,8 +216,8 @@ def _check_match(parts: dict, folder: Path) -> None:
         "text tokens and ramping_coefficients": (text.max_position_embeddings, len(parts["ramping_coefficients"])),
         "channels of the text and the unet's cross-attention": (text.hidden_size, channels),
         "channels of the vision projection and the text": (parts["vision_encoder"].config.projection_dim, channels),
-        "latent channels of the vae and the unet": (vae.latent_channels, unet.in_channels),
-        "input and output channels of the unet": (unet.in_channels, unet.out_channels),
+        "latent channels of the vae and the unet": (pictures_in * vae.latent_channels, unet.in_channels),
+        "input and output channels of the unet": (unet.in_channels, pictures_in * unet.out_channels),
     }
     for what, (one, other) in pairs.items():
         if one != other:

@@ -45,6 +45,8 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
     as usual: ``to``, ``enable_model_cpu_offload``, ``load_lora_weights``, swapping ``scheduler`` at any time.
     """
 
+    pictures_in = 1
+    """Latents that the UNet is given side by side."""
     model_cpu_offload_seq = "vision_encoder->text_encoder->unet->vae"
     _optional_components = ["controlnet"]  # noqa: RUF012  (how diffusers declares them)
     _exclude_from_cpu_offload = ["controlnet"]  # noqa: RUF012  (it alternates with the UNet at every step)
@@ -171,7 +173,8 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             control.check_rig(str(controlnet), rig)
             found = hub.find_checkpoint(controlnet, hub.CONTROLNET, revision=controlnet_revision, **where)
             controlnet = loading.load_controlnet(found, torch_dtype)
-        parts = loading.load_parts(folder, torch_dtype, None if unet_file is None else Path(unet_file).expanduser())
+        unet_file = None if unet_file is None else Path(unet_file).expanduser()
+        parts = loading.load_parts(folder, torch_dtype, unet_file, pictures_in=cls.pictures_in)
         if input_background is not None:
             parts["input_background"] = input_background
         pipeline = cls(**parts, controlnet=controlnet, rig=rig)
@@ -281,7 +284,7 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         """
         width = 2 * self.tile_size if width is None else width
         height = 3 * self.tile_size if height is None else height
-        _check_call(
+        check_call(
             self._vae_factor,
             output_type,
             {
@@ -340,7 +343,7 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             guidance_interval,
             StepCache(self.unet, cache_interval),
         )
-        _check_finite(sample, "sampling", dtype)
+        check_finite(sample, "sampling", dtype)
         sheets = sample if output_type == "latent" else self._decode(sample, output_type)
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=sheets) if return_dict else (sheets,)
@@ -383,7 +386,7 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         guided, dtype, states = guidance_scale > 1, self.unet.dtype, conditions.hidden_states
         both = self._batches(noise, len(sample), guided)
         positive = [[row for row in rows if row >= len(sample)] for rows in both]
-        timesteps = self.scheduler.timesteps
+        timesteps = self.scheduler.timesteps[-len(sigmas) :]  # fewer than all where something is drawn over
         takes_generator = "generator" in inspect.signature(self.scheduler.step).parameters
         step_kwargs = {"generator": noise.generator} if takes_generator else {}
         with self.progress_bar(total=len(timesteps)) as progress:
@@ -456,7 +459,7 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         if self._is_fast:
             fast.release(self.unet)
         decoded = torch.cat([latents.decode(self.vae, picture) for picture in sample.split(1)])
-        _check_finite(decoded, "decoding", self.vae.dtype)
+        check_finite(decoded, "decoding", self.vae.dtype)
         pictures = decoded.permute(0, 2, 3, 1).cpu().numpy()
         return pictures if output_type == "np" else [Image.fromarray(picture) for picture in to_uint8(pictures)]
 
@@ -481,7 +484,7 @@ def _listed(name: str, value: object, count: int | None = None) -> list:
     return list(value)
 
 
-def _check_call(factor: int, output_type: str, whole: dict[str, int], real: dict[str, float]) -> None:
+def check_call(factor: int, output_type: str, whole: dict[str, int], real: dict[str, float]) -> None:
     """BadInput unless the arguments of a call make sense: positive integers, and finite numbers, by name."""
     for name, value in whole.items():
         if not isinstance(value, Integral) or value < 1:
@@ -495,7 +498,7 @@ def _check_call(factor: int, output_type: str, whole: dict[str, int], real: dict
         raise BadInput(f"output_type is {output_type!r}; choose 'pil', 'np' or 'latent'")
 
 
-def _check_finite(tensor: torch.Tensor, what: str, dtype: torch.dtype) -> None:
+def check_finite(tensor: torch.Tensor, what: str, dtype: torch.dtype) -> None:
     """StageFailed when numbers ran out of range, which would show as a black or noisy picture."""
     if not torch.isfinite(tensor).all():
         raise StageFailed(

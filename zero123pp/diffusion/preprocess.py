@@ -38,6 +38,13 @@ def on_gray(image: Image.Image | np.ndarray, what: str = "image", *, background:
     return canvas
 
 
+def resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """Square pictures (n, 3, S, S) in [0, 1] at another size: antialiased bicubic, as in InstantMesh."""
+    if pictures.shape[-1] == size:
+        return pictures
+    return torch.nn.functional.interpolate(pictures, (size, size), mode="bicubic", antialias=True).clamp(0, 1)
+
+
 @dataclass(frozen=True)
 class ImagePreprocessor:
     """Resize the shorter side, crop the centre, rescale and normalise: a ``preprocessor_config.json`` made runnable."""

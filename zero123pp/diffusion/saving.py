@@ -30,7 +30,7 @@ def save_parts(pipeline: diffusers.DiffusionPipeline, folder: Path) -> None:
 def _index(pipeline: diffusers.DiffusionPipeline) -> dict:
     config = pipeline.config
     index = {
-        "_class_name": "Zero123PlusPipeline",
+        "_class_name": type(pipeline).__name__,
         "_diffusers_version": diffusers.__version__,
         "feature_extractor_clip": ["transformers", "CLIPImageProcessor"],
         "feature_extractor_vae": ["transformers", "CLIPImageProcessor"],
@@ -46,6 +46,7 @@ def _index(pipeline: diffusers.DiffusionPipeline) -> dict:
         "vae": ["diffusers", "AutoencoderKL"],
         "vision_encoder": ["transformers", "CLIPVisionModelWithProjection"],
     }
+    index |= {name: getattr(pipeline, name) for name in ("mode", "strength") if hasattr(pipeline, name)}  # a refiner's
     if pipeline.controlnet is not None:
         index["controlnet"] = ["diffusers", "ControlNetModel"]
     return index

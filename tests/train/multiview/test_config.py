@@ -8,6 +8,7 @@ diffusers = pytest.importorskip("diffusers")
 from zero123pp.configs import load  # noqa: E402
 from zero123pp.errors import ConfigError  # noqa: E402
 from zero123pp.train.multiview.config import ViewsTrainConfig, preset_names, preset_path  # noqa: E402
+from zero123pp.train.multiview.phases import REFINING  # noqa: E402
 
 pytestmark = pytest.mark.quick
 
@@ -15,7 +16,9 @@ pytestmark = pytest.mark.quick
 @pytest.mark.parametrize("name", preset_names())
 def test_every_training_preset_loads(name):
     config = load(ViewsTrainConfig, preset_path(name))
-    assert config.phase in name or name in ("mini",)
+    kind = config.phase.removesuffix("1").removesuffix("2") if config.phase in REFINING else config.phase
+    assert kind in name or name in ("mini",)
+    assert (config.phase in REFINING) == (config.prediction == "epsilon")
 
 
 def test_the_presets_are_the_reports():

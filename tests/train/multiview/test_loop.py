@@ -108,6 +108,62 @@ def test_it_resumes_bit_for_bit(data, tmp_path):
     assert log_of(tmp_path / "parts") == log_of(tmp_path / "whole")
 
 
+def test_a_refiner_resumes_and_its_folder_draws(data, tmp_path):
+    from zero123pp.diffusion import SheetRefinerPipeline
+    from zero123pp.train.multiview.export import export_model
+    from zero123pp.train.multiview.first_stage import FirstStageErrors
+    from zero123pp.train.multiview.start import open_start
+
+    def begun():
+        return open_start(str(TINY), vision="", predicts="epsilon")
+
+    config = tiny_config(
+        phase="refine1", prediction="epsilon", refines="tile", errors=FirstStageErrors(20), noisiest=0.3, strength=0.2,
+        sample_every=4, sample_steps=5,
+    )  # fmt: skip
+    whole = load_checkpoint(train(begun(), data, tmp_path / "whole", config))
+    with pytest.raises(KeyboardInterrupt):
+        train(begun(), data, tmp_path / "parts", config, progress=_StopAfter(3))
+    resumed = load_checkpoint(train(begun(), data, tmp_path / "parts", config))
+    assert same(resumed, whole) and {"unet.conv_in.weight", "ramp"} <= set(whole["mean"])
+    assert whole["mean"]["unet.conv_in.weight"][:, 4:].any()
+    assert not any("conv_out" in name or name.startswith("vision") for name in whole["mean"])
+    second = tiny_config(**vars(config) | {"phase": "refine2", "steps": 1})
+    carried = train(begun(), data, tmp_path / "2", second, carry_over=tmp_path / "whole" / "checkpoint.pt")
+    assert "unet.conv_out.weight" in load_checkpoint(carried)["mean"]
+    folder = export_model(begun(), whole, config, tmp_path / "model", torch.float32)
+    pipe = SheetRefinerPipeline.from_pretrained(folder)
+    assert (pipe.mode, pipe.strength, pipe.tile_size) == ("tile", 0.2, 32)
+    assert (tmp_path / "whole" / "samples" / "step-000004.png").is_file()
+    sheet = pipe(np.zeros((60, 40, 3), np.uint8), np.zeros((32, 32, 3), np.uint8), num_inference_steps=5).images[0]
+    assert sheet.size == (64, 96)
+
+
+@pytest.mark.parametrize("refines", ["tile", "sheet"])
+def test_a_refiner_finds_what_the_first_stage_got_wrong_in_its_noise(refines, data):
+    """At the level of its start what it sees is the first stage under plain noise; the answer leads to the truth."""
+    from zero123pp.diffusion import latents
+    from zero123pp.train.multiview.dataset import Pool, ViewItems
+    from zero123pp.train.multiview.first_stage import FirstStageErrors
+    from zero123pp.train.multiview.start import open_start
+    from zero123pp.train.multiview.state import RunState
+
+    known = {"phase": "refine2", "prediction": "epsilon", "refines": refines, "strength": 0.2, "noisiest": 0.2}
+    config = tiny_config(**known, errors=FirstStageErrors(16))
+    state = RunState(open_start(str(TINY), vision="", predicts="epsilon"), ROOT / "none", config, torch.device("cpu"))
+    items = ViewItems(Pool(data, held_out=False), state.geometry, config, group=1)
+    item = torch.utils.data.default_collate([items[0]])
+    item["timestep"][:] = 199
+    noised, sigma = state.frozen(item, "epsilon"), state.frozen.first_sigma
+    assert noised.latents.shape == ((1, 4, 4, 4) if refines == "tile" else (1, 4, 12, 8))
+    assert float(noised.sigma) == pytest.approx(sigma)
+    first = latents.encode(state.frozen.vae, item["first_stage"])
+    assert torch.equal(noised.inputs["first_stage"], first)
+    seen = noised.inputs["noised"] * (sigma**2 + 1) ** 0.5
+    assert torch.allclose(seen, first + sigma * item["noise"], atol=1e-4)
+    assert torch.allclose(seen - sigma * noised.wanted, noised.latents, atol=1e-4)
+
+
 def test_it_validates_when_it_neither_logs_nor_saves(data, tmp_path):
     train(start(), data, tmp_path, tiny_config(steps=3, log_every=50, save_every=50, validate_every=2))
     assert [(record["step"], "val_loss" in record) for record in log_of(tmp_path)] == [(2, True), (3, True)]

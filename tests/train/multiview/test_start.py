@@ -45,6 +45,17 @@ def test_stable_diffusion_is_made_ready(stable_diffusion, pipe):
     assert made.rig == "v1.2"
 
 
+def test_a_refiner_starts_from_a_network_that_predicts_noise(stable_diffusion, pipe):
+    sources = {"vision": str(stable_diffusion / "vision"), "predicts": "epsilon"}
+    made = open_start(str(stable_diffusion / "sd2"), **sources)
+    assert type(made).__name__ == "SheetRefinerPipeline" and made.unet.config.in_channels == 8
+    assert (made.scheduler.config.beta_schedule, made.scheduler.config.prediction_type) == ("scaled_linear", "epsilon")
+    assert torch.equal(made.unet.conv_in.weight[:, :4], pipe.unet.conv_in.weight)
+    assert not made.unet.conv_in.weight[:, 4:].any()
+    with pytest.raises(BadInput, match="predicts epsilon, and its refiner is to predict v"):
+        open_start(str(stable_diffusion / "sd2"), **sources | {"predicts": "v"})
+
+
 def test_starts_that_are_none(stable_diffusion, tmp_path):
     with pytest.raises(BadInput, match="cannot be joined"):
         open_start(str(stable_diffusion / "sd2"), vision=str(tmp_path))

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["ViewsTrainConfig", "preset_path"],
         "export": ["export_model"],
         "loop": ["process_state", "train"],
+        "phases": ["REFINING"],
         "scratch": ["SMALL", "build_start", "refit_decoder"],
         "start": ["open_start"],
         "state": ["CHECKPOINT"],

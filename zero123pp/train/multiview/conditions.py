@@ -16,6 +16,9 @@ from zero123pp.diffusion import (
     text_states,
     training_sigmas,
 )
+from zero123pp.diffusion import (
+    latents as latent_space,
+)
 from zero123pp.train.multiview.dataset import Item
 from zero123pp.train.multiview.objective import Prediction, target
 
@@ -37,14 +40,33 @@ class Noised:
 class FrozenParts:
     """VAE and text encoder of a checkpoint with its noise schedule: what no phase trains."""
 
-    def __init__(self, pipeline: Zero123PlusPipeline, device: torch.device, *, null: Literal["gray", "black"] = "gray"):
-        """Moves the VAE to ``device``; ``null`` is the reference of samples that lose their conditions."""
+    def __init__(
+        self,
+        pipeline: Zero123PlusPipeline,
+        device: torch.device,
+        *,
+        null: Literal["gray", "black"] = "gray",
+        strength: float = 1.0,
+    ):
+        """Moves the VAE to ``device``.
+
+        Args:
+            pipeline: whose networks they are.
+            device: where they run.
+            null: the reference of samples that lose their conditions.
+            strength: at which a refiner starts, as a share of the noise schedule. Its first step sees the first stage's
+                latents ``f`` under noise of that level, ``f + s e = z + s (e + (f - z) / s)``: noise that is made of
+                noise and of what the first stage got wrong. Steps that add no noise of their own keep it to the end,
+                so that is the noise a refiner is trained to find, at all levels.
+        """
         self.vae = pipeline.vae.to(device).eval().requires_grad_(False)
         _skip_idle_blocks(self.vae.encoder)
         self.reference_scale = 1.0
         """Factor on the reference's latents, to see what it does; 1 is the published one, which the report calls 5."""
         self.device = device
         self.sigmas = torch.from_numpy(training_sigmas(pipeline.scheduler.config)).to(device)
+        self.first_sigma = float(self.sigmas[max(1, round(strength * len(self.sigmas))) - 1])
+        """Noise level of a refiner's start."""
         with torch.no_grad():
             text = text_states(pipeline.tokenizer, pipeline.text_encoder, "", pipeline.text_encoder.device)
         self.text = text.to(device, torch.float32)
@@ -61,9 +83,12 @@ class FrozenParts:
         reference = self._posterior(pixels, item["noise_condition"]) * self.reference_scale
         latents = self._posterior(scale_image(item["target"] * 2 - 1).to(self.vae.dtype), item["noise_target"])
         latents = scale_latents(latents * self.vae.config.scaling_factor)
-        beside = sigma[:, None, None, None]
+        beside, noise, more = sigma[:, None, None, None], item["noise"], {}
+        if "first_stage" in item:
+            more["first_stage"] = latent_space.encode(self.vae, item["first_stage"]).float()
+            noise = noise + (more["first_stage"] - latents) / self.first_sigma
         inputs = {
-            "noised": noised_reference(latents, item["noise"], beside),
+            "noised": noised_reference(latents, noise, beside),
             "noised_reference": noised_reference(reference, item["noise_reference"], beside),
             "timestep": item["timestep"],
             "text": self.text,
@@ -72,7 +97,7 @@ class FrozenParts:
         }
         if "control" in item:
             inputs["control"] = item["control"]
-        return Noised(inputs, target(prediction, latents, item["noise"], sigma), sigma, latents)
+        return Noised(inputs | more, target(prediction, latents, noise, sigma), sigma, latents)
 
     def _posterior(self, pixels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """One sample of the posterior of each picture, by its own noise, in single precision."""

@@ -1,11 +1,12 @@
 """The recipe of Zero123++'s training as values; presets lie in ``configs/train``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Literal
 
 from zero123pp.errors import ConfigError
 from zero123pp.train import Recipe, scheduled_rate
+from zero123pp.train.multiview.first_stage import FirstStageErrors
 from zero123pp.train.multiview.objective import Prediction
 from zero123pp.train.multiview.phases import Phase
 
@@ -15,7 +16,7 @@ class ViewsTrainConfig(Recipe):
     """Recipe of one phase. A step has batch x accumulate x processes samples."""
 
     phase: Phase = "phase1"
-    """What is trained: phase1, phase2, all, depth or normals."""
+    """What is trained: phase1, phase2, all, depth, normals, refine1 or refine2."""
     start: str = ""
     """Weights to start from: a Zero123++ or Stable Diffusion 2 folder or hub id; "mini" builds a small random model."""
     vision: str = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
@@ -32,7 +33,19 @@ class ViewsTrainConfig(Recipe):
     """How the rate falls over the share ``decay`` of the steps. The report: cosine in phase 1, constant in phase 2."""
     ema: float = 0.9999
     prediction: Prediction = "v"
-    """What the network predicts; anything but v is for experiments, no pipeline here samples it."""
+    """What the network predicts: v, or epsilon in a refiner; anything else is for experiments, which nothing here
+    samples."""
+    refines: Literal["tile", "sheet"] = "tile"
+    """What a refiner draws over at once: one view, or all six."""
+    noisiest: float = 1.0
+    """Share of the noise schedule that is trained, from its quiet end on; a refiner needs no more than ``strength``."""
+    strength: float = 0.3
+    """Share of the noise schedule at which a refiner starts from the first stage's sheet: it is trained for that start
+    (`zero123pp.train.multiview.conditions`), and the exported folder says so."""
+    first_stage: str = ""
+    """Folder of sheets KEY.png that the first stage drew of the samples' queries; what has none there, and all where
+    this is empty, is made from the true sheet by ``errors``."""
+    errors: FirstStageErrors = field(default_factory=FirstStageErrors)
     min_snr_gamma: float = 5.0
     """Cap of the signal-to-noise ratio in the loss (zero123plus issue 90); 0 counts all noise levels alike."""
     min_snr_floor: float = 0.0
@@ -93,6 +106,9 @@ class ViewsTrainConfig(Recipe):
             raise ConfigError(f"query_px is {list(self.query_px)}; expected [smallest, largest] or []")
         if min(self.steps, self.batch, self.accumulate, self.save_every, self.log_every) < 1:
             raise ConfigError("steps, batch, accumulate, save_every and log_every must be at least 1")
+        for name in ("noisiest", "strength"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected a share above 0, at most 1")
         for name in ("drop", "recolour", "ema", "decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a share from 0 to 1")

@@ -18,7 +18,8 @@ from zero123pp.errors import BadInput
 from zero123pp.render import SampleFolder, open_samples
 from zero123pp.train import is_held_out
 from zero123pp.train.multiview.config import ViewsTrainConfig
-from zero123pp.train.multiview.pictures import query_picture, sample_pictures, target_sheet
+from zero123pp.train.multiview.phases import REFINING
+from zero123pp.train.multiview.pictures import first_stage_of, query_picture, sample_pictures, target_sheet
 
 Item = dict[str, torch.Tensor]
 
@@ -81,12 +82,16 @@ class Geometry:
     clip: ImagePreprocessor
     vae: ImagePreprocessor
     timesteps: int
-    """Number of training steps of the noise schedule."""
+    """Number of training steps of the noise schedule that are trained, from the quiet end on."""
+    rows: int = 3
+    columns: int = 2
+    """Tiles of what is drawn at once."""
 
     @property
     def sheet_latents(self) -> tuple[int, int, int]:
-        """Shape of a sheet's latents."""
-        return self.latent_channels, 3 * self.tile_px // self.factor, 2 * self.tile_px // self.factor
+        """Shape of a sheet's latents, or of a tile's where tiles are drawn for themselves."""
+        side = self.tile_px // self.factor
+        return self.latent_channels, self.rows * side, self.columns * side
 
     @property
     def reference_latents(self) -> tuple[int, int, int]:
@@ -115,8 +120,9 @@ class ViewItems(Dataset):
         """The ``number``-th item.
 
         ``vae_pixels``, ``clip_pixels`` of the query, ``target`` (3, H, W) in [0, 1], ``control`` (3, H, W) in [-1, 1]
-        for a ControlNet, ``timestep``, ``keep`` (whether it keeps its conditions), and standard normal noise:
-        ``noise_condition`` and ``noise_target`` of the posteriors, ``noise``, ``noise_reference``.
+        for a ControlNet, ``first_stage`` (3, H, W) in [0, 1] for a refiner, ``timestep``, ``keep`` (whether it keeps
+        its conditions), and standard normal noise: ``noise_condition`` and ``noise_target`` of the posteriors,
+        ``noise``, ``noise_reference``.
         """
         config, geometry = self.config, self.geometry
         state = np.random.SeedSequence([config.seed, self.stream, number]).generate_state(2, np.uint64)
@@ -127,6 +133,11 @@ class ViewItems(Dataset):
         sample = self.pool.samples[self.pool.at(number, config.seed)]
         query, target, control = sample_pictures(sample, config.phase, background=config.background, channels=channels)
         picture = query_picture(query, size)
+        more = {}
+        if config.phase in REFINING:
+            which = slice(None) if geometry.rows > 1 else [int(rng.integers(6))]
+            before = first_stage_of(sample, target, config, rng, which, channels=channels)
+            target, more["first_stage"] = target[which], target_sheet(before, geometry.tile_px)
         item = {
             "vae_pixels": geometry.vae(picture)[0],
             "clip_pixels": geometry.clip(picture)[0],
@@ -140,7 +151,7 @@ class ViewItems(Dataset):
         }
         if control is not None:
             item["control"] = target_sheet(control, geometry.tile_px) * 2 - 1
-        return item
+        return item | more
 
     def _timestep(self, number: int, rng: np.random.Generator) -> int:
         if self.config.timesteps == "uniform":

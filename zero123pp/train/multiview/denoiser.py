@@ -12,6 +12,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from zero123pp.diffusion import (
     add_image,
+    beside_first_stage,
     control_residuals,
     install_reference_attention,
     read_reference,
@@ -75,6 +76,7 @@ class ViewDenoiser(torch.nn.Module):
         clip_pixels: torch.Tensor,
         keep: torch.Tensor,
         control: torch.Tensor | None = None,
+        first_stage: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The prediction (batch, C, H, W).
 
@@ -86,7 +88,10 @@ class ViewDenoiser(torch.nn.Module):
             clip_pixels: see `states`.
             keep: see `states`.
             control: (batch, 3, 8 H, 8 W) control sheets in [-1, 1], with a ControlNet.
+            first_stage: (batch, C, H, W) latents of what a refiner draws over.
         """
+        if first_stage is not None:
+            noised_reference, noised = beside_first_stage(noised_reference, noised, first_stage)
         dtype = self.unet.dtype
         states, noised = self.states(text, clip_pixels, keep), noised.to(dtype)
         tokens = write_reference(self.unet, noised_reference.to(dtype), timestep, states) if self.use_reference else {}

@@ -11,7 +11,7 @@ from zero123pp.files import whole_folder
 from zero123pp.train import WEIGHT_ERRORS
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.denoiser import ViewDenoiser
-from zero123pp.train.multiview.phases import CONTROLLED
+from zero123pp.train.multiview.phases import CONTROLLED, REFINING
 from zero123pp.train.multiview.state import geometry_of, new_controlnet
 
 
@@ -36,8 +36,9 @@ def export_model(
     Raises:
         BadInput: the checkpoint belongs to another start, or predicts what no pipeline samples.
     """
-    if config.prediction != "v":
-        raise BadInput(f"the run predicts {config.prediction}; the public layout is that of v-prediction")
+    known = ("epsilon", "v") if config.phase in REFINING else ("v",)
+    if config.prediction not in known:
+        raise BadInput(f"the run predicts {config.prediction}; the public layout is that of {' or '.join(known)}")
     controlnet = new_controlnet(pipeline, config.seed) if config.phase in CONTROLLED else None
     ramp = torch.tensor(pipeline.config.ramping_coefficients)
     denoiser = ViewDenoiser(pipeline.unet, pipeline.vision_encoder, ramp, controlnet)
@@ -51,6 +52,8 @@ def export_model(
     else:
         tile = geometry_of(pipeline, config).tile_px
         model = _with(pipeline, denoiser.ramp.tolist(), tile, config.background, dtype)
+        if config.phase in REFINING:
+            model.set_defaults({"mode": config.refines, "strength": config.strength})
     with whole_folder(folder, errors=WEIGHT_ERRORS) as temporary:
         model.save_pretrained(temporary)
     return folder
@@ -62,6 +65,6 @@ def _with(
     parts = pipeline.components | {"controlnet": None}
     for name in ("unet", "vae", "text_encoder", "vision_encoder"):
         torch.nn.Module.to(parts[name], dtype)
-    return Zero123PlusPipeline(
+    return type(pipeline)(
         **parts, ramping_coefficients=ramp, rig=pipeline.config.rig, tile_size=tile, input_background=background
     )

@@ -4,18 +4,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from zero123pp.diffusion import depth_picture, on_gray
+from zero123pp.diffusion import depth_picture, on_gray, resized
 from zero123pp.errors import BadInput
 from zero123pp.images import tile_sheet, untile_sheet
 from zero123pp.render import ViewSample
+from zero123pp.train.multiview.config import ViewsTrainConfig
+from zero123pp.train.multiview.first_stage import drawn_tiles, worsened
 from zero123pp.train.multiview.phases import Phase
-
-
-def resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """Square pictures (n, 3, S, S) in [0, 1] at another size: antialiased bicubic, as in InstantMesh."""
-    if pictures.shape[-1] == size:
-        return pictures
-    return torch.nn.functional.interpolate(pictures, (size, size), mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def query_picture(rgb: torch.Tensor, size: int) -> Image.Image:
@@ -25,8 +20,10 @@ def query_picture(rgb: torch.Tensor, size: int) -> Image.Image:
 
 
 def target_sheet(tiles: torch.Tensor, size: int) -> torch.Tensor:
-    """Tiles (6, 3, S, S) in [0, 1] as one sheet (3, 3 size, 2 size)."""
+    """Tiles (6, 3, S, S) in [0, 1] as one sheet (3, 3 size, 2 size); a single one as itself."""
     tiles = resized(tiles, size)
+    if len(tiles) == 1:
+        return tiles[0]
     return torch.from_numpy(tile_sheet(tiles.permute(0, 2, 3, 1).numpy())).permute(2, 0, 1).contiguous()
 
 
@@ -56,6 +53,27 @@ def sample_pictures(
             raise BadInput(f"sample {sample.key} has no normals; render the shards with them")
         return query, _tensor(untile_sheet(sample.normals)), views
     return query, views, None
+
+
+def first_stage_of(
+    sample: ViewSample, target: torch.Tensor, config: ViewsTrainConfig, rng: np.random.Generator,
+    which: slice | list[int] = slice(None), *, channels: tuple[int, ...] = (0, 1, 2),
+) -> torch.Tensor:  # fmt: skip
+    """What a refiner is to draw over: tiles (n, 3, T, T) in [0, 1] of the first stage.
+
+    Args:
+        sample: as rendered.
+        target: its true tiles (6, 3, S, S), in the order ``channels``.
+        config: says where the first stage's sheets are, or how it errs.
+        rng: of the errors.
+        which: of the six tiles.
+        channels: order of the colour channels.
+    """
+    drawn = drawn_tiles(config.first_stage, sample.key, config.background) if config.first_stage else None
+    if drawn is not None:
+        return drawn[which][:, list(channels)]
+    alpha = torch.from_numpy(untile_sheet(sample.sheet[..., 3])).float()[:, None] / 255
+    return worsened(target[which], alpha[which], config.errors, rng)
 
 
 def _depths(sample: ViewSample) -> torch.Tensor:

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from zero123pp.diffusion import resized
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder, recover_folder, whole_folder
 from zero123pp.train import WEIGHT_ERRORS, append_log
 from zero123pp.train.multiview.codec import codec_quality, fit_decoder, set_encoder
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Pool
-from zero123pp.train.multiview.pictures import resized, sample_pictures
+from zero123pp.train.multiview.pictures import sample_pictures
 from zero123pp.train.multiview.small import MINI, SmallModel, small_pipeline
 
 SMALL: dict[str, SmallModel] = {"mini": MINI}

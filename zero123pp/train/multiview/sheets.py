@@ -10,7 +10,8 @@ from zero123pp.diffusion import trailing_euler_ancestral
 from zero123pp.files import make_folder, write_file
 from zero123pp.images import encode_png
 from zero123pp.train.multiview.dataset import ViewItems
-from zero123pp.train.multiview.pictures import sample_pictures, target_sheet
+from zero123pp.train.multiview.phases import REFINING
+from zero123pp.train.multiview.pictures import first_stage_of, sample_pictures, target_sheet
 from zero123pp.train.multiview.state import RunState
 
 SHEETS = 4
@@ -18,26 +19,32 @@ SHEETS = 4
 
 
 def draw_sheets(state: RunState, items: ViewItems, file: Path) -> None:
-    """Write one picture: a row for each object, with query, control (if any), true sheet and sampled sheet.
+    """Write one picture: a row for each object, with query, control or first stage (if any), true and sampled sheet.
 
     The running means of the weights draw, with the same noise at every step of training.
     """
     config, tile = state.config, state.geometry.tile_px
     pool = items.pool
     chosen = pool.numbers[:: max(1, len(pool) // SHEETS)][:SHEETS]
-    pipeline = state.as_pipeline()
-    pipeline.scheduler = trailing_euler_ancestral(pipeline.scheduler)
+    pipeline, refines = state.as_pipeline(), config.phase in REFINING
+    if not refines:
+        pipeline.scheduler = trailing_euler_ancestral(pipeline.scheduler)
     rows = []
     with state.weights.averaged():
         for number in chosen:
             query, target, control = sample_pictures(pool.samples[number], config.phase, background=config.background)
+            if refines:
+                rng = np.random.default_rng([config.seed, number])
+                control = first_stage_of(pool.samples[number], target, config, rng)
             sheets = [target_sheet(tiles, tile) for tiles in (control, target) if tiles is not None]
             generator = torch.Generator("cpu").manual_seed(config.seed)
-            extra = {"depth_image": Image.fromarray(_pixels(sheets[0]))} if control is not None else {}
+            given = [Image.fromarray(_pixels(picture)) for picture in (query, *sheets)]
+            # A refiner draws over the first stage's sheet; it takes its own strength and hardly any guidance.
+            extra = {"sheet": given[1]} if refines else {"guidance_scale": config.sample_guidance}
+            extra |= {"depth_image": given[1]} if control is not None and not refines else {}
             drawn = pipeline(
-                Image.fromarray(_pixels(query)), num_inference_steps=config.sample_steps, output_type="np",
-                guidance_scale=config.sample_guidance, generator=generator, **extra,
-            ).images[0]  # fmt: skip
+                image=given[0], num_inference_steps=config.sample_steps, output_type="np", generator=generator, **extra
+            ).images[0]
             shown = _pixels(target_sheet(query[None].expand(6, -1, -1, -1), tile))[:tile, :tile]
             column = np.full((3 * tile, tile, 3), config.background, np.uint8)
             column[:tile] = shown

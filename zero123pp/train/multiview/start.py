@@ -6,8 +6,18 @@ import diffusers
 import torch
 import transformers
 
-from zero123pp.diffusion import ImagePreprocessor, Zero123PlusPipeline, hub, loading
+from zero123pp.diffusion import (
+    ImagePreprocessor,
+    SheetRefinerPipeline,
+    Zero123PlusPipeline,
+    hub,
+    loading,
+    refiner_of,
+)
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.train.multiview.objective import Prediction
+
+_SDXL = "StableDiffusionXLPipeline"
 
 CLIP_PIXELS = ImagePreprocessor(
     224, (224, 224), 3, (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -39,13 +49,16 @@ def new_scheduler() -> diffusers.EulerAncestralDiscreteScheduler:
     return diffusers.EulerAncestralDiscreteScheduler(**SCHEDULE)
 
 
-def open_start(source: str, *, vision: str, download: bool = False) -> Zero123PlusPipeline:
+def open_start(
+    source: str, *, vision: str, download: bool = False, predicts: Prediction | None = None
+) -> Zero123PlusPipeline:
     """A pipeline in float32 to train.
 
     Args:
-        source: folder or hub id of a Zero123++ checkpoint, or of a Stable Diffusion 2 one in diffusers' layout.
-        vision: the image encoder that Stable Diffusion 2 is joined with.
+        source: folder or hub id of a Zero123++ checkpoint, or of a Stable Diffusion one in diffusers' layout.
+        vision: the image encoder that Stable Diffusion is joined with.
         download: whether the hub may be asked for what is not in the cache.
+        predicts: what a refiner is to predict, which is then made of the start; None for Zero123++ itself.
 
     Raises:
         BadInput: it is neither of the two, or the parts do not fit.
@@ -54,11 +67,16 @@ def open_start(source: str, *, vision: str, download: bool = False) -> Zero123Pl
     if not source:
         raise BadInput("training needs weights to start from; set start=FOLDER|HUB_ID, or take the preset mini")
     index = loading.read_json(_fetched(source, "model_index.json", download))
+    name = index.get("_class_name")
     if "ramping_coefficients" in index:
-        return Zero123PlusPipeline.from_pretrained(source, local_files_only=not download)
-    if index.get("_class_name") != "StableDiffusionPipeline":
-        raise BadInput(f"{source!r} is a {index.get('_class_name')}; expected Zero123++ or Stable Diffusion 2")
-    return _from_stable_diffusion(source, vision, download)
+        kind = SheetRefinerPipeline if name == loading.REFINER and predicts else Zero123PlusPipeline
+        pipeline = kind.from_pretrained(source, local_files_only=not download)
+    elif name == "StableDiffusionPipeline":
+        pipeline = _from_stable_diffusion(source, vision, download, predicts)
+    else:
+        also = "; the text states of SDXL are not those of CLIP's picture" if name == _SDXL else ""
+        raise BadInput(f"{source!r} is a {name}; expected Zero123++ or Stable Diffusion 1 or 2{also}")
+    return pipeline if predicts is None else refiner_of(pipeline, predicts)
 
 
 def _fetched(source: str, name: str, download: bool) -> Path:
@@ -79,8 +97,10 @@ def _fetched(source: str, name: str, download: bool) -> Path:
         ) from error
 
 
-def _from_stable_diffusion(source: str, vision: str, download: bool) -> Zero123PlusPipeline:
-    """Stable Diffusion 2 with CLIP's image encoder, the linear schedule and FlexDiffuse's initial ramp."""
+def _from_stable_diffusion(
+    source: str, vision: str, download: bool, predicts: Prediction | None
+) -> Zero123PlusPipeline:
+    """Stable Diffusion with CLIP's image encoder, the linear schedule and FlexDiffuse's initial ramp."""
     common = {"torch_dtype": torch.float32, "local_files_only": not download}
     try:
         base = diffusers.StableDiffusionPipeline.from_pretrained(
@@ -90,6 +110,12 @@ def _from_stable_diffusion(source: str, vision: str, download: bool) -> Zero123P
     except Exception as error:  # the libraries raise nearly every type there is on what is not there or damaged
         reason = " ".join(str(error).split())[:200]
         raise BadInput(f"{source!r} and {vision!r} cannot be joined ({type(error).__name__}: {reason})") from error
+    own = "v" if base.scheduler.config.get("prediction_type") == "v_prediction" else "epsilon"
+    if predicts is not None and predicts != own:
+        raise BadInput(
+            f"{source!r} predicts {own}, and its refiner is to predict {predicts}; take one that predicts noise, such "
+            f"as stabilityai/stable-diffusion-2-base, or set prediction={own}"
+        )
     wide = base.unet.config.cross_attention_dim
     channels = (base.text_encoder.config.hidden_size, encoder.config.projection_dim, wide)
     if len(set(channels)) > 1:

@@ -12,7 +12,7 @@ from zero123pp.train.multiview.conditions import FrozenParts
 from zero123pp.train.multiview.config import ViewsTrainConfig
 from zero123pp.train.multiview.dataset import Geometry
 from zero123pp.train.multiview.denoiser import ViewDenoiser
-from zero123pp.train.multiview.phases import CONTROLLED, trains
+from zero123pp.train.multiview.phases import CONTROLLED, REFINING, trains
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -60,17 +60,19 @@ class RunState:
         for part in (self.denoiser.unet, self.denoiser.vision_encoder, self.denoiser.controlnet):
             if part is not None:
                 torch.nn.Module.to(part, getattr(torch, config.precision))  # diffusers' own warns of nothing
-        self.frozen = FrozenParts(pipeline, device, null=config.null)
+        self.frozen = FrozenParts(pipeline, device, null=config.null, strength=config.strength)
 
     def as_pipeline(self) -> Zero123PlusPipeline:
         """A pipeline that samples with the denoiser's present weights; it shares them."""
         parts = self.pipeline.components | {"controlnet": self.denoiser.controlnet}
         keys = ("rig", "input_background")
-        pipeline = Zero123PlusPipeline(
+        pipeline = type(self.pipeline)(
             **parts, **{key: self.pipeline.config[key] for key in keys}, tile_size=self.geometry.tile_px,
             ramping_coefficients=self.denoiser.ramp.detach().float().cpu().tolist(),
         )  # fmt: skip
         pipeline.set_progress_bar_config(disable=True)
+        if self.config.phase in REFINING:
+            pipeline.set_defaults({"mode": self.config.refines, "strength": self.config.strength})
         return pipeline
 
 
@@ -79,9 +81,11 @@ def geometry_of(pipeline: Zero123PlusPipeline, config: ViewsTrainConfig) -> Geom
     factor, tile = 2 ** (len(pipeline.vae.config.block_out_channels) - 1), config.tile_px or pipeline.tile_size
     if tile % factor:
         raise BadInput(f"tile_px is {tile}; the VAE needs a multiple of {factor}")
+    timesteps = max(1, int(pipeline.scheduler.config.num_train_timesteps * config.noisiest))
+    tiles = (1, 1) if config.phase in REFINING and config.refines == "tile" else (3, 2)
     return Geometry(
         tile, pipeline.vae.config.latent_channels, factor, pipeline.feature_extractor_clip,
-        pipeline.feature_extractor_vae, int(pipeline.scheduler.config.num_train_timesteps),
+        pipeline.feature_extractor_vae, timesteps, *tiles,
     )  # fmt: skip
 
 
