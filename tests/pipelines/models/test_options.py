@@ -33,11 +33,11 @@ def test_every_flag_of_the_table_comes_back_as_its_field():
     assert set(vars(parser.parse_args([]))) == {each.name for each in table} and not any(
         vars(parser.parse_args([])).values()
     )
-    words = {"up": "x", "depth_scale": "0.5"}
+    words = {"up": "x", "depth_scale": "0.5", "refiner_strength": "0.5", "refiner_steps": "4"}
     for each in table:
-        value = (each.kind.choices or (words.get(each.name, "some"),))[0]
+        value = each.kind.choices[0] if each.kind.choices else words.get(each.name, "some")
         typed = [each.flag] if isinstance(each.default, bool) else [each.flag, value]
-        expected = True if isinstance(each.default, bool) else 0.5 if each.name == "depth_scale" else value
+        expected = True if isinstance(each.default, bool) else each.kind.read(value)
         assert generation_flags.typed(parser.parse_args(typed), *RECORDS) == {each.name: expected}
 
 
