@@ -34,6 +34,7 @@ def test_every_flag_of_the_table_comes_back_as_its_field():
         vars(parser.parse_args([])).values()
     )
     words = {"up": "x", "depth_scale": "0.5", "refiner_strength": "0.5", "refiner_steps": "4"}
+    words |= {"guidance_interval": "0.2,0.8", "cache_interval": "2"}
     for each in table:
         value = each.kind.choices[0] if each.kind.choices else words.get(each.name, "some")
         typed = [each.flag] if isinstance(each.default, bool) else [each.flag, value]
