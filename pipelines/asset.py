@@ -53,9 +53,9 @@ class Asset(ByContent):
 
         Args:
             path: the file; it appears whole or not at all.
-            options: size (of the longest side, metres), origin, axes, units, texture_format, material, quads, wall,
-                name: the fields of `zero123pp.recon.export.FileOptions`. Without them the file is as its readers
-                expect it.
+            options: size (of the longest side, metres), origin, axes, units, texture_format, material, occlusion,
+                compress, quads, wall, name: the fields of `zero123pp.recon.export.FileOptions`. Without them the file
+                is as its readers expect it.
 
         Raises:
             BadInput: unknown suffix, a wrong option, or a folder that is missing, full or cannot be written to.

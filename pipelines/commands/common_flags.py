@@ -8,7 +8,7 @@ from zero123pp.errors import BadInput, ConfigError
 from zero123pp.options import SEED, options_of
 from zero123pp.pipelines.commands.generation_flags import add_flag, reader
 from zero123pp.pipelines.models import Generation, ModelOptions
-from zero123pp.recon.export import AXES, COLLISIONS, MATERIALS, ORIGINS, TEXTURE_FORMATS, UNITS, WALL_MM
+from zero123pp.recon.export import AXES, COLLISIONS, COMPRESSIONS, MATERIALS, ORIGINS, TEXTURE_FORMATS, UNITS, WALL_MM
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Lighting
@@ -85,8 +85,12 @@ def add_file(parser: argparse.ArgumentParser) -> None:
         default="matte",
         help="how it shines, in .glb, .gltf and .usdz (default: matte)",
     )
-    add("--for-print", action="store_true", help="a solid for a printer at --size: thin walls thickened, on a flat "
-        "base, in .3mf, .stl, .ply and .obj")  # fmt: skip
+    add("--compress", choices=COMPRESSIONS, help="pack vertices and triangles of a .glb or .gltf, for readers that "
+        "know the extension: meshopt (zero123pp[lods]) or draco (zero123pp[draco])")  # fmt: skip
+    add("--occlusion", action="store_true", help="bake how much of the sky each place sees into a second picture "
+        "(occlusion, roughness, metal), in .glb and .gltf")  # fmt: skip
+    add("--for-print", action="store_true", help="a solid for a printer at --size: thin walls thickened, a flat base, "
+        "in .3mf, .stl, .ply and .obj")  # fmt: skip
     add("--wall", type=float, metavar="MM", help=f"with --for-print: least thickness of walls (default: {WALL_MM})")
     add("--quads", action="store_true", help="join triangles to quads, in .obj (zero123pp[meshlab], GPL-3.0)")
 
@@ -122,7 +126,8 @@ def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     if args.wall is not None and not (args.for_print and 0.01 <= args.wall <= 1e5):
         raise BadInput(f"--wall is {args.wall}; expected millimetres, with --for-print")
     asked = {
-        each: getattr(args, each) for each in ("size", "origin", "axes", "units", "texture_format", "material", "quads")
+        each: getattr(args, each)
+        for each in ("size", "origin", "axes", "units", "texture_format", "material", "occlusion", "compress", "quads")
     }
     wall = (args.wall or WALL_MM) / 1000 if args.for_print else None
     return asked | {"wall": wall, "name": name}

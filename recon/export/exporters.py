@@ -8,6 +8,7 @@ from pathlib import Path
 from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, write_files
 from zero123pp.images import is_own_png
+from zero123pp.recon.export.compressed import check_compression
 from zero123pp.recon.export.exchange import (
     MATERIAL_HEAD,
     encode_3mf,
@@ -82,6 +83,12 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
         raise BadInput(f"--quads does not go with {suffix}: of these formats only .obj has faces of four corners")
     if options.quads:
         check_quads()
+    if options.occlusion and suffix not in (".glb", ".gltf"):
+        raise BadInput(f"--occlusion does not go with {suffix}; choose .glb or .gltf")
+    if options.compress is not None:
+        if suffix not in (".glb", ".gltf"):
+            raise BadInput(f"--compress {options.compress} does not go with {suffix}; choose .glb or .gltf")
+        check_compression(options.compress)
     if options.wall is not None:
         _check_print(options, suffix)
     *beside, main = written_by(path)

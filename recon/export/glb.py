@@ -27,6 +27,8 @@ _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125
 _VERTICES, _INDICES = 34962, 34963
 _LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP_TO_EDGE = 9729, 9987, 33071
 _WEBP, _LOD = "EXT_texture_webp", "MSFT_lod"
+_ORM_TEXELS = 512
+"""Side of the picture with the occlusion at most: it is smooth."""
 _JSON, _BIN = b"JSON", b"BIN\0"
 
 
@@ -78,16 +80,21 @@ def _document(assets: Mapping[str, Part], extras: Mapping, options: FileOptions)
 
     Assets that have a texture have the same one; each may have a normal map of its own.
     """
-    builder, first = _Builder(), next(iter(assets.values()))
+    builder, first = _Builder(options.compress), next(iter(assets.values()))
     pictures, materials, meshes, nodes = {}, [], [], []
     texture_format = options.texture_format or "jpeg"
     if isinstance(first, TexturedMesh):
         pictures[options.name] = encode_texture(first.base_color, texture_format)
+        if options.occlusion:
+            pictures[f"{options.name}_orm"] = encode_texture(_orm(first), texture_format, is_color=False)
     for name, asset in assets.items():
         metallic, roughness = MATERIALS[options.material]  # left out, glTF's metallicFactor is 1: nearly black
         material = {"pbrMetallicRoughness": {"metallicFactor": metallic, "roughnessFactor": roughness}}
         if isinstance(asset, TexturedMesh):
             material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+            if options.occlusion:
+                material["pbrMetallicRoughness"]["metallicRoughnessTexture"] = {"index": 1}
+                material["occlusionTexture"] = {"index": 1}
         if _has_normal_map(asset):
             material["normalTexture"] = {"index": len(pictures)}
             pictures[f"{name}_normal"] = encode_texture(asset.normal_map, texture_format, is_color=False)
@@ -110,6 +117,14 @@ def _document(assets: Mapping[str, Part], extras: Mapping, options: FileOptions)
         "materials": materials,
         **(_textures(builder, pictures, texture_format) if pictures else {}),
     }
+
+
+def _orm(asset: TexturedMesh) -> np.ndarray:
+    """Occlusion in red; green and blue leave roughness and metalness to the material's factors."""
+    from zero123pp.recon.texturing import occlusion_of
+
+    seen = occlusion_of(asset, min(max(asset.base_color.shape[:2]), _ORM_TEXELS))
+    return np.stack([seen, np.full_like(seen, 255), np.full_like(seen, 255)], axis=-1)
 
 
 def _has_normal_map(asset: Part) -> bool:
@@ -158,7 +173,8 @@ def _textures(builder: "_Builder", pictures: Mapping[str, bytes], texture_format
 class _Builder:
     """Collects buffer views and accessors, and the bytes they speak of."""
 
-    def __init__(self) -> None:
+    def __init__(self, compress: str | None = None) -> None:
+        self.compress = compress
         self.binary = bytearray()
         self.views: list[dict] = []
         self.accessors: list[dict] = []
@@ -191,23 +207,34 @@ class _Builder:
 
     def glb(self, document: Mapping) -> bytes:
         """The whole file, binary."""
-        text = self._json(document, {"byteLength": len(self.binary)})
+        tree, binary = self._packed(document)
+        text = _json(tree)
         text += b" " * (-len(text) % 4)
-        binary = bytes(self.binary) + b"\0" * (-len(self.binary) % 4)
+        binary += b"\0" * (-len(binary) % 4)
         chunks = struct.pack("<I4s", len(text), _JSON) + text + struct.pack("<I4s", len(binary), _BIN) + binary
         return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
     def gltf(self, document: Mapping) -> bytes:
         """The whole file, as text."""
-        uri = "data:application/octet-stream;base64," + base64.b64encode(self.binary).decode("ascii")
-        return self._json(document, {"byteLength": len(self.binary), "uri": uri})
+        tree, binary = self._packed(document)
+        tree["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(binary).decode("ascii")
+        return _json(tree)
 
-    def _json(self, document: Mapping, buffer: Mapping) -> bytes:
-        tree = {**document, "accessors": self.accessors, "bufferViews": self.views, "buffers": [buffer]}
-        try:
-            return json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"extras cannot be written as JSON: {error}") from error
+    def _packed(self, document: Mapping) -> tuple[dict, bytes]:
+        """The document with its buffer, and the bytes of that."""
+        tree, binary = {**document, "accessors": self.accessors, "bufferViews": self.views}, bytes(self.binary)
+        if self.compress is None:
+            return tree | {"buffers": [{"byteLength": len(binary)}]}, binary
+        from zero123pp.recon.export.compressed import compressed
+
+        return compressed(tree, binary, self.compress)
+
+
+def _json(tree: Mapping) -> bytes:
+    try:
+        return json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"extras cannot be written as JSON: {error}") from error
 
 
 def check_glb(content: bytes) -> dict:
@@ -221,7 +248,8 @@ def check_glb(content: bytes) -> dict:
         text_length, text_kind = struct.unpack_from("<I4s", content, 12)
         document = json.loads(content[20 : 20 + text_length])
         binary_length, binary_kind = struct.unpack_from("<I4s", content, 20 + text_length)
-        inside = all(view["byteOffset"] + view["byteLength"] <= binary_length for view in document["bufferViews"])
+        views = [view for view in document["bufferViews"] if view["buffer"] == 0]  # others are yet to be unpacked
+        inside = all(view["byteOffset"] + view["byteLength"] <= binary_length for view in views)
     except (struct.error, ValueError, KeyError) as error:
         raise StageFailed(f"the GLB that was made is broken: {error}") from error
     if (magic, version, length, text_kind, binary_kind, inside) != (b"glTF", 2, len(content), _JSON, _BIN, True):

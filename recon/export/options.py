@@ -15,6 +15,7 @@ COLLISIONS = ("hull", "convex")
 MATERIALS = {"matte": (0.0, 1.0), "plastic": (0.0, 0.45), "metal": (1.0, 0.35)}
 """Name -> metalness and roughness, as of glTF. Baked colours are those of a matt surface."""
 TEXTURE_FORMATS = ("jpeg", "png", "webp")
+COMPRESSIONS = ("meshopt", "draco")
 PRINTS = (".3mf", ".stl", ".ply", ".obj")
 """Formats that slicers read; a .stl has no colours."""
 WALL_MM = 1.2
@@ -39,6 +40,10 @@ class FileOptions:
     """One of `MATERIALS`, where the format has such: in a .glb, a .gltf and a .usdz."""
     quads: bool = False
     """Join triangles to quads where the format has them: in an .obj."""
+    occlusion: bool = False
+    """Bake ambient occlusion into a picture beside the texture, in a .glb or a .gltf."""
+    compress: str | None = None
+    """One of `COMPRESSIONS`, of vertices and triangles in a .glb or a .gltf; None packs nothing, for all readers."""
     wall: float | None = None
     """Least thickness of its walls, metres: what is written is a solid for a printer, on a flat base; None writes it as
     it is. In `PRINTS`."""
@@ -51,6 +56,7 @@ class FileOptions:
             ("axes", self.axes, AXES),
             ("units", self.units, UNITS),
             ("texture format", self.texture_format, TEXTURE_FORMATS),
+            ("compression", self.compress, COMPRESSIONS),
             ("material", self.material, tuple(MATERIALS)),
         ):
             if value is not None and value not in known:

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "kept": ["KeptMesh", "colored", "kept_mesh"],
         "normal_map": ["with_normal_map"],
+        "occlusion": ["occlusion_of"],
         "tangents": ["with_tangents"],
         "texture": ["TextureConfig", "texture"],
     },

@@ -339,3 +339,21 @@ def test_what_cannot_be_printed_is_refused(tmp_path, out, options, more, words):
     with pytest.raises(BadInput, match=words):
         export(tmp_path / "in.glb", tmp_path / out, options=FileOptions(wall=0.0012, **{"size": 0.1} | options), **more)
     assert [path.name for path in tmp_path.iterdir()] == ["in.glb"]
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf"])
+def test_occlusion_goes_into_the_red_of_a_picture_that_the_material_names(tmp_path, validate_glb, suffix):
+    path = tmp_path / f"toy{suffix}"
+    save(asset("bear"), path, options=FileOptions(occlusion=True, texture_format="png", material="metal"))
+    validate_glb(path)
+    (material,) = trimesh.load(path, process=False).geometry.values()
+    material = material.visual.material
+    orm = np.asarray(material.occlusionTexture.convert("RGB"))
+    assert np.array_equal(orm, np.asarray(material.metallicRoughnessTexture.convert("RGB"))), "one picture for both"
+    assert orm[..., 0].min() < 200 and (orm[..., 1:] == 255).all() and orm.shape == (256, 256, 3)
+    assert (material.metallicFactor, material.roughnessFactor) == (1.0, 0.35)
+
+
+def test_occlusion_is_refused_where_it_has_no_place(tmp_path):
+    with pytest.raises(BadInput, match="--occlusion does not go with"):
+        save(asset("ball"), tmp_path / "toy.obj", options=FileOptions(occlusion=True))
