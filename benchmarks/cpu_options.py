@@ -6,10 +6,12 @@ writes benchmarks/results/cpu_options.md. For each set of instructions a process
 told to use no others: "avx2" (laptops until about 2021, and all without AVX-512), "avx512" (the first servers with it),
 "vnni" (products of 8 bit as well), and "native", what this machine has, which may be bfloat16.
 
-Seconds are the processor's, of a denoising step under guidance, of random weights: a UNet as wide as the published one
-with one layer a block instead of two, and a sheet of 320x480 px instead of 640x960, as whole steps of full size take
-minutes where these options are wanted. The parts of a step are measured once each in turns (a whole step, one with kept
-features, either without guidance), and a row is their mean by how often its option takes each.
+Seconds are the processor's, of a denoising step under guidance, of random weights: a UNet of six tenths of the
+published widths and one layer a block instead of two, and a sheet of 320x480 px under a reference of 256 px, both half
+of the usual sides, as whole steps of full size take minutes where these options are wanted. Attention takes a smaller
+part of such a step than of one of full size, and linear layers a larger one. The parts of a step are measured once each
+in one process (a whole step, one with kept features, either without guidance), and a row is their mean by how often its
+option takes each in 28 steps.
 Errors are relative root mean square differences of final latents from exact ones of the same noise: "golden" of the
 tiny random checkpoint of tests/golden against its golden files (base_0 of 4 steps and base_1 of 3, the mean), "28
 steps" of the same checkpoint against itself. Nobody has trained that network: its features need not change as slowly
@@ -23,10 +25,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+if TYPE_CHECKING:
+    import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -38,6 +45,11 @@ def _mask(onednn: str, aten: str, mkl: str, fbgemm: str, cpu: str) -> dict[str, 
         "FBGEMM_ENABLE_INSTRUCTIONS": fbgemm, "NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": "",
     }  # fmt: skip
 
+
+SMALLER = {
+    "layers_per_block": 1, "block_out_channels": (192, 384, 768, 768), "attention_head_dim": (3, 6, 12, 12)
+}  # fmt: skip
+"""What differs from the published UNet; heads stay 64 channels wide."""
 
 SETS = {
     "avx2": _mask("AVX2", "avx2", "AVX2", "AVX2", "haswell"),
@@ -92,7 +104,8 @@ def measured(name: str, threads: int) -> dict:
     if name in ("avx2", "avx512"):
         torch.backends.quantized.engine = "fbgemm"  # what torch takes on such processors by itself
     with torch.no_grad():
-        return {"parts": parts(name), "errors": {row: errors(**options) for row, options in ROWS.items()}}
+        exact = latents_of_28_steps("plain")
+        return {"parts": parts(name), "errors": {row: errors(exact, **options) for row, options in ROWS.items()}}
 
 
 def parts(name: str) -> dict[str, float]:
@@ -109,13 +122,13 @@ def parts(name: str) -> dict[str, float]:
     from zero123pp.diffusion.step_cache import StepCache
 
     with torch.device("meta"):
-        network = UNet2DConditionModel(**UNET | {"layers_per_block": 1})
+        network = UNet2DConditionModel(**UNET | SMALLER)
     network = fill(network, torch.float32)
     # A processor whose instructions are hidden still tells torch that it has them.
     dtype = torch.bfloat16 if name == "native" and has_bfloat16() else torch.float32
     seconds: dict[str, float] = {}
     g = torch.Generator().manual_seed(1)
-    noise = [torch.randn(2, 4, *shape, generator=g) for shape in ((60, 40), (64, 64))]
+    noise = [torch.randn(2, 4, *shape, generator=g) for shape in ((60, 40), (32, 32))]
     text, t = torch.randn(2, 77, 1024, generator=g), torch.tensor(500.0)
 
     def step(passes: object, unet: torch.nn.Module, halves: int, cache: StepCache) -> None:
@@ -147,48 +160,53 @@ def parts(name: str) -> dict[str, float]:
     return seconds
 
 
-def errors(way: str = "fast", **options: object) -> dict[str, float]:
-    """Relative error of final latents: against the golden files, and over 28 steps against exact ones."""
-    import numpy as np
-    import torch
+def loaded(way: str, picture: int, trailing: bool = True) -> Callable[..., "torch.Tensor"]:
+    """The tiny checkpoint, to be called for the latents of a picture of the golden files."""
     from PIL import Image
 
     from zero123pp import Zero123PlusPipeline
     from zero123pp.diffusion import schedule
 
-    def loaded(way: str) -> Zero123PlusPipeline:
-        pipe = Zero123PlusPipeline.from_pretrained(GOLDEN / "models" / "tiny-zero123plus")
-        pipe.set_progress_bar_config(disable=True)
-        if way != "plain":
-            pipe.accelerate()
-        return pipe.quantize() if way == "int8" else pipe
+    pipe = Zero123PlusPipeline.from_pretrained(GOLDEN / "models" / "tiny-zero123plus")
+    pipe.set_progress_bar_config(disable=True)
+    if way != "plain":
+        pipe.accelerate()
+    if way == "int8":
+        pipe.quantize()
+    if trailing:
+        pipe.scheduler = schedule.trailing_euler_ancestral(pipe.scheduler)
+    image = Image.open(GOLDEN / "inputs" / f"cond_{picture}.png")
+    return lambda **options: pipe(image, width=128, height=192, output_type="latent", **options).images
+
+
+def latents_of_28_steps(way: str, **options: object) -> "torch.Tensor":
+    """Latents of the same noise whatever the options."""
+    import torch
+
+    return loaded(way, 1)(num_inference_steps=28, generator=torch.Generator("cpu").manual_seed(0), **options)
+
+
+def errors(exact: "torch.Tensor", way: str = "fast", **options: object) -> dict[str, float]:
+    """Relative error of final latents: against the golden files, and over 28 steps against ``exact`` ones."""
+    import numpy as np
+    import torch
 
     def relative(got: torch.Tensor, want: torch.Tensor) -> float:
         return float((got - want).norm() / want.norm())
 
     golden = []
-    for name in ("base_0", "base_1"):
-        arrays = dict(np.load(GOLDEN / "outputs" / f"{name}.npz"))
+    for picture in (0, 1):
+        arrays = dict(np.load(GOLDEN / "outputs" / f"base_{picture}.npz"))
         meta = json.loads(str(arrays["meta"]))
-        pipe = loaded(way)
-        if meta["trailing"]:
-            pipe.scheduler = schedule.trailing_euler_ancestral(pipe.scheduler)
+        call = loaded(way, picture, meta["trailing"])
         torch.manual_seed(meta["seed_global"])
         generator = torch.Generator("cpu").manual_seed(meta["seed_generator"])
-        image = Image.open(GOLDEN / "inputs" / f"cond_{name[-1]}.png")
-        latents = pipe(
-            image, width=meta["width"], height=meta["height"], num_inference_steps=meta["steps"],
-            guidance_scale=meta["guidance_scale"], num_images_per_prompt=meta["num_images_per_prompt"],
-            generator=generator, legacy_rng=True, output_type="latent", **options,
-        ).images  # fmt: skip
+        latents = call(
+            num_inference_steps=meta["steps"], guidance_scale=meta["guidance_scale"], generator=generator,
+            legacy_rng=True, **options,
+        )  # fmt: skip
         golden.append(relative(latents, torch.from_numpy(arrays["latents_out"][-1])))
-    image = Image.open(GOLDEN / "inputs" / "cond_1.png")
-    many = []
-    for pipe, more in ((loaded("plain"), {}), (loaded(way), options)):
-        pipe.scheduler = schedule.trailing_euler_ancestral(pipe.scheduler)
-        generator = torch.Generator("cpu").manual_seed(0)
-        many.append(pipe(image, width=128, height=192, generator=generator, output_type="latent", **more).images)
-    return {"golden": float(np.mean(golden)), "28 steps": relative(many[1], many[0])}
+    return {"golden": float(np.mean(golden)), "28 steps": relative(latents_of_28_steps(way, **options), exact)}
 
 
 def seconds_of(

@@ -174,3 +174,20 @@ def test_ten_illustrations_are_drawn_and_the_same_twice():
         assert (picture[picture[..., 3] == 255][:, :3].max(1) < 60).mean() > 0.005, name  # ink
     cap = drawn["mushroom"]
     assert np.array_equal(cap, _script("illustrations").illustrations()["mushroom"])
+
+
+def test_steps_are_counted_as_the_step_cache_takes_them():
+    from zero123pp.diffusion.step_cache import StepCache
+
+    benchmark = _script("cpu_options")
+    parts = {"fast 2 whole": 1.0, "fast 2 kept": 0.1, "fast 1 whole": 0.5, "fast 1 kept": 0.05}
+    assert benchmark.seconds_of(parts) == pytest.approx(1)
+    assert benchmark.seconds_of(parts, cache_interval=2) == pytest.approx(0.55)
+    assert benchmark.seconds_of(parts, guidance_interval=(0.25, 0.75)) == pytest.approx(0.75)
+    cache, total = StepCache(None, 3), 0.0
+    for step in range(28):
+        halves = 2 if 0.2 <= step / 28 < 0.8 else 1
+        cache.begin(halves)
+        total += parts[f"fast {halves} {'whole' if cache._since == 1 else 'kept'}"]
+    both = benchmark.seconds_of(parts, guidance_interval=(0.2, 0.8), cache_interval=3)
+    assert both == pytest.approx(total / 28)

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import linear
 
 from zero123pp import Zero123PlusPipeline
-from zero123pp.diffusion.quantize import Int8Linear, is_quantized, quantize_linear
+from zero123pp.diffusion.quantize import Int8Linear, has_int8_products, is_quantized, quantize_linear
 from zero123pp.errors import BadInput
 
 SMALL = {"width": 128, "height": 192, "num_inference_steps": 2, "output_type": "latent"}
@@ -42,7 +42,7 @@ def test_the_sheet_stays_near(fast, pipe, picture):
     layers = [m for m in pipe.unet.modules() if isinstance(m, Int8Linear)]
     blocks = [m for m in pipe.unet.modules() if type(m).__name__ == "BasicTransformerBlock"]
     assert len(layers) == 12 * len(blocks)  # 4 of each attention, 2 of the feed-forward layer, and in and out
-    assert 0 < relative(got, want) < 0.15
+    assert 0 < relative(got, want) < (0.15 if has_int8_products() else 0.3)  # the others round inputs to 7 bits
 
 
 def test_what_cannot_be_quantized(tiny, pipe, tmp_path):

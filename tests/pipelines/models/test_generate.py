@@ -142,6 +142,25 @@ def test_samplers_by_name(folders):
     assert len(set(sheets)) == 3
 
 
+def test_shortcuts_for_slow_processors(folders, toy_png, capsys, tmp_path):
+    cutout = Cutout(np.asarray(toy_picture(96, background=False)))
+    sheets = []
+    neutral = {"guidance_interval": (0.0, 1.0), "cache_interval": 1, "quantize": "none"}
+    for chosen in ({}, neutral, {"guidance_interval": (0.5, 1.0)}, {"cache_interval": 2}, {"quantize": "int8"}):
+        model = Zero123PlusModel.from_pretrained(folders / "v1.2", "cpu", **chosen)
+        sheets.append(model.generate_sheet(cutout, steps=2).tobytes())
+    assert sheets[0] == sheets[1] and len(set(sheets)) == 4
+    good = ["--image", toy_png, "--out", tmp_path / "o.glb", "--model", folders / "v1.1"]
+    wanted = "not two ascending numbers from 0 to 1, as 0,1"
+    for bad in ("0.8,0.2", "0.5", "0,2", "a,b"):
+        assert wanted in refused(capsys, *good, "--guidance-interval", bad)
+    assert "1 to 100" in refused(capsys, *good, "--cache-interval", "0")
+    preview = [*good[:-1], "preview"]
+    assert "takes no cache interval" in refused(capsys, *preview, "--cache-interval", "2")
+    with pytest.raises(BadInput, match="made of float32, but dtype is bfloat16"):
+        Zero123PlusModel.from_pretrained(folders / "v1.2", "cpu", quantize="int8", dtype="bfloat16")
+
+
 def test_refusals(folders, toy_png, toy_obj, tmp_path, capsys):
     good = ["--image", toy_png, "--out", tmp_path / "o.glb", "--model", folders / "v1.1"]
     Image.fromarray(np.zeros((96, 64, 4), np.uint8)).save(tmp_path / "small.png")
