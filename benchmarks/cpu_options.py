@@ -84,7 +84,8 @@ def main() -> None:
     for name in args.only or SETS:
         found[name] = _in_its_process(name, args.threads)
         sys.stderr.write(f"{name}: {found[name]}\n")
-    write(found, args.threads)
+    only = f" --only {' '.join(args.only)}" if args.only else ""
+    write(found, f"python benchmarks/cpu_options.py --threads {args.threads}{only}")
 
 
 def _in_its_process(name: str, threads: int) -> dict:
@@ -222,13 +223,13 @@ def seconds_of(
     return total / 28
 
 
-def write(found: dict[str, dict], threads: int) -> None:
-    """The table."""
+def write(found: dict[str, dict], command: str) -> None:
+    """The table, under the command that made it."""
     from zero123pp.files import write_file
     from zero123pp.pipelines.evaluation.report import machine
 
     head = [f"{name}: s a step" for name in found] + [f"{name}: times as fast" for name in found]
-    lines = [f"`python benchmarks/cpu_options.py --threads {threads}` on {machine()}", ""]
+    lines = [f"`{command}` on {machine()}", ""]
     first, last = next(iter(found)), list(found)[-1]
     measures = ("golden", "28 steps")
     head += [f"error, {measure}" for measure in measures]

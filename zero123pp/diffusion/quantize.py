@@ -4,9 +4,11 @@ Weights get one scale for each output, and inputs one for each call, measured on
 "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", arXiv 1712.05877).
 """
 
+import warnings
+
 import torch
 
-from zero123pp.errors import BadInput
+from zero123pp.errors import BadInput, MissingBackend
 
 
 class Int8Linear(torch.nn.Module):
@@ -18,7 +20,9 @@ class Int8Linear(torch.nn.Module):
         weight = linear.weight.detach().float()
         scales = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
         zeros = torch.zeros(len(weight), dtype=torch.int64)
-        packed = torch.quantize_per_channel(weight, scales.double(), zeros, 0, torch.qint8)
+        with warnings.catch_warnings():  # of tensors like this one, which torch is about to drop
+            warnings.simplefilter("ignore", UserWarning)
+            packed = torch.quantize_per_channel(weight, scales.double(), zeros, 0, torch.qint8)
         bias = None if linear.bias is None else linear.bias.detach().float()
         self._packed = torch.ops.quantized.linear_prepack(packed, bias)
         self._is_short = not has_int8_products()
@@ -39,8 +43,14 @@ def has_int8_products() -> bool:
 def quantize_linear(network: torch.nn.Module) -> None:
     """Put `Int8Linear` in place of the linear layers of the transformer blocks of a float32 UNet on the processor.
 
-    Raises BadInput for a network elsewhere or of another type.
+    Raises:
+        BadInput: a network elsewhere or of another type.
+        MissingBackend: a torch that has no quantized tensors any more.
     """
+    if not hasattr(torch, "quantize_per_channel"):
+        raise MissingBackend(
+            f"int8 needs the quantized tensors of torch, and {torch.__version__} has none; leave it out"
+        )
     if network.device.type != "cpu" or network.dtype != torch.float32:
         raise BadInput(
             f"the UNet is {str(network.dtype).removeprefix('torch.')} on {network.device}; int8 is made of float32, "
