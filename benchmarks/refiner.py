@@ -41,7 +41,7 @@ SHAPE = SmallModel(tile_px=TILE_PX, channels=(32, 64), head_channels=32, context
 RECIPE = [
     "phase=refine2", "prediction=epsilon", "start=fixed", f"tile_px={TILE_PX}", f"errors.tile_px={FIRST_PX}",
     "errors.blur_px=6", "errors.warp_px=1.5", "errors.blotches=0.03", "noisiest=0.03", "strength=0.03",
-    "train_vision=true", "batch=8", "steps=700", "learning_rate=2e-3", "warmup=30", "decay=0.9", "ema=0.98",
+    "train_vision=true", "batch=8", "steps=400", "learning_rate=2e-3", "warmup=30", "decay=0.9", "ema=0.98",
     "min_snr_gamma=0", "timesteps=even", "query_px=[48,64]", "recolour=0.5", "balance=0.5", "workers=0",
     "save_every=25", "log_every=25", "validate_every=100", "sample_every=0",
 ]  # fmt: skip

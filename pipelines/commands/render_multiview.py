@@ -8,20 +8,31 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from zero123pp.errors import BadInput
+from zero123pp.errors import BadInput, ConfigError
 from zero123pp.pipelines.commands import common_flags
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.training_data.multiview import Layout
 
 
+DEFAULT_FOLDER = "~/.objaverse"
+"""That of the package objaverse."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py render multiview``."""
     add = parser.add_argument
-    add("--meshes", required=True, metavar="DIR", help="folder of meshes; y up. A MANIFEST.json there may name groups")
+    add("--meshes", metavar="DIR", help="folder of meshes; y up. A MANIFEST.json there may name groups")
+    add("--objaverse", nargs="?", const=DEFAULT_FOLDER, metavar="CACHE", help="objects of Objaverse instead, from the "
+        f"cache of its package (default: {DEFAULT_FOLDER})")  # fmt: skip
+    add("--where", action="append", default=[], metavar="KEY=VALUE", help="which: source=objaverse, lvis or xl, "
+        "licences=[by,cc0], faces=[100,200000], animated=false, textured=true, categories=[chair], uids=FILE, limit=N "
+        "(repeatable)")  # fmt: skip
+    add("--download", action="store_true", help="agree to fetch objects and annotations that are not in the cache")
     add("--hdri", required=True, metavar="DIR", help="folder of equirectangular .hdr environment maps")
     add("--out", required=True, metavar="DIR", help="folder of the samples; run the same command again to go on there")
     add("--only", action="append", metavar="PATTERN", help="names of meshes to take, for example 'ycb_*'; repeatable")
@@ -44,26 +55,39 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.configs import load
     from zero123pp.pipelines.inputs import Shard, find_meshes, read_manifest
     from zero123pp.pipelines.progress import told_progress
-    from zero123pp.pipelines.training_data.multiview import Job, keep_settings
+    from zero123pp.pipelines.training_data.multiview import Attempts, Job, keep_settings
     from zero123pp.render import ViewsConfig, find_hdr
 
     shard = Shard.parse(args.shard)
+    if (args.meshes is None) == (args.objaverse is None):
+        raise BadInput("give one of --meshes and --objaverse: where the objects come from")
+    for name in ("where", "download"):
+        if args.objaverse is None and getattr(args, name):
+            raise BadInput(f"--{name} belongs to --objaverse, which is missing")
+    if args.objaverse is not None and args.only:
+        raise BadInput("--only is about names of files; of Objaverse choose with --where, for example uids=FILE")
     given = {name: getattr(args, name) for name in ("passes", "rig", "tile_px", "query_px")}
     overrides = [f"{name}={value}" for name, value in given.items() if value is not None]
     config = load(ViewsConfig, "default", [*overrides, *args.set])
     if args.per_shard < 1 or args.seed < 0:
         raise BadInput(f"--per-shard is {args.per_shard} and --seed {args.seed}; expected at least 1 and 0")
     lights = find_hdr(args.hdri)
-    groups = {name: str(entry["group"]) for name, entry in read_manifest(args.meshes).items() if entry.get("group")}
-    more = {"groups": groups, "passes_of": _passes_of(args.passes_of), "seed": args.seed, "per_part": args.per_shard}
-    job = Job(find_meshes(args.meshes, args.only), lights, config, **more)
     folder = Path(args.out)
+    if args.objaverse is None:
+        entries = read_manifest(args.meshes)
+        groups = {name: str(entry["group"]) for name, entry in entries.items() if entry.get("group")}
+        meshes, more = find_meshes(args.meshes, args.only), {"groups": groups}
+    else:
+        meshes, more = _of_objaverse(args, folder)
+    more |= {"passes_of": _passes_of(args.passes_of), "seed": args.seed, "per_part": args.per_shard}
+    job = Job(meshes, lights, config, **more)
     layout = _layout(args, folder)
     try:
         keep_settings(folder, job.settings(args.layout))
         wall, cpu = time.perf_counter(), time.process_time()
         with told_progress() as bars:
-            tally = job.run(layout, shard, None if bars is None else lambda fraction: bars("render", fraction))
+            progress = None if bars is None else lambda fraction: bars("render", fraction)
+            tally = job.run(layout, shard, progress, Attempts(folder))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         failures = _finish(layout, folder)
     except OSError as error:
@@ -79,6 +103,24 @@ def run(args: argparse.Namespace) -> int:
         f"{len(failures)} of {len({each.mesh for part in job.parts for each in part})} meshes failed (failures.json)\n"
     )
     return 0 if tally.samples or tally.found else 1
+
+
+def _of_objaverse(args: argparse.Namespace, folder: Path) -> tuple[list[Path], dict[str, Any]]:
+    """The meshes that were chosen, and what a job is to know of them."""
+    from zero123pp.configs import load
+    from zero123pp.pipelines.training_data.multiview import Cache, ObjaverseFilter, chosen_once
+
+    cache = Cache(args.objaverse, download=args.download)
+    try:
+        wanted = load(ObjaverseFilter, overrides=args.where)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("--set", "--where")) from error
+    chosen = chosen_once(cache, wanted, folder)
+    by_name = {cache.mesh(each).name: each for each in chosen}
+    groups = {cache.mesh(each).stem: each.group for each in chosen}
+    sys.stderr.write(f"{len(chosen)} objects of Objaverse\n")
+    supply = partial(cache.supply, by_name=by_name)
+    return [cache.mesh(each) for each in chosen], {"groups": groups, "supply": supply}
 
 
 def _layout(args: argparse.Namespace, folder: Path) -> "Layout":

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "objects": ["SPLITS", "find_meshes", "read_manifest"],
+        "objects": ["MESH_SUFFIXES", "SPLITS", "find_meshes", "read_manifest"],
         "find_file": ["find_file", "spellings"],
         "heif": ["is_heif"],
         "pictures": [

@@ -15,6 +15,7 @@ from zero123pp.configs import describe
 from zero123pp.errors import BadInput, Zero123ppError
 from zero123pp.files import make_folder, write_file
 from zero123pp.pipelines.inputs import Shard
+from zero123pp.pipelines.training_data.multiview.attempts import TRIES, Attempts
 from zero123pp.pipelines.training_data.multiview.layouts import Layout
 from zero123pp.recon.load import load_parts
 from zero123pp.recon.meshing import normalise
@@ -57,6 +58,7 @@ class Job:
     def __init__(
         self, meshes: Sequence[Path], lights: Sequence[Path], config: ViewsConfig, *, seed: int = 0,
         per_part: int = 16, groups: Mapping[str, str] | None = None, passes_of: Mapping[str, int] | None = None,
+        supply: Callable[[Sequence[Path]], Mapping[Path, Path]] | None = None,
     ) -> None:  # fmt: skip
         """Plans; renders nothing.
 
@@ -68,6 +70,7 @@ class Job:
             per_part: passes in a part.
             groups: name of a mesh (without suffix) to its group.
             passes_of: group to passes, where it is not ``config.passes``.
+            supply: called with the meshes of a part before it is begun, to have them here; says which lie elsewhere.
         """
         names, groups = key_names([mesh.name for mesh in meshes]), groups or {}
         unknown = set(passes_of or {}) - set(groups.values())
@@ -83,7 +86,7 @@ class Job:
         passes.sort(key=lambda each: (zlib.crc32(each.key.encode()), each.key))  # any part is a fair sample of all
         self.parts = [passes[first : first + per_part] for first in range(0, len(passes), per_part)]
         self.lights = {light.stem: light for light in sorted(lights)}
-        self.config, self.seed, self.per_part = config, seed, per_part
+        self.config, self.seed, self.per_part, self.supply = config, seed, per_part, supply
 
     def settings(self, layout: str) -> dict[str, Any]:
         """All that decides the bytes of the result; a folder holds samples of one kind only."""
@@ -98,13 +101,20 @@ class Job:
             "layout": layout,
         }
 
-    def run(self, layout: Layout, shard: Shard, progress: Callable[[float], None] | None = None) -> RenderTally:
+    def run(
+        self,
+        layout: Layout,
+        shard: Shard,
+        progress: Callable[[float], None] | None = None,
+        attempts: Attempts | None = None,
+    ) -> RenderTally:
         """Render the parts of ``shard`` that are not here.
 
         Args:
             layout: where they go.
             shard: of the parts.
             progress: called with the fraction done.
+            attempts: remembers what processes died at; None for no memory.
         """
         tally = RenderTally()
         mine = [number for number in range(len(self.parts)) if shard.has(number)]
@@ -118,34 +128,48 @@ class Job:
                     if progress is not None:
                         progress((done + fraction) / len(mine))
 
-                tally.samples += layout.write(number, self.samples(number, failures, report), failures)
+                try:
+                    samples = self.samples(number, failures, report, attempts)
+                    tally.samples += layout.write(number, samples, failures)
+                finally:
+                    if attempts is not None:
+                        attempts.end(number)
             if progress is not None:
                 progress((done + 1) / len(mine))
         return tally
 
     def samples(
-        self, part: int, failures: dict[str, str], progress: Callable[[float], None] = lambda fraction: None
-    ) -> Iterator[ViewSample]:
+        self, part: int, failures: dict[str, str], progress: Callable[[float], None] = lambda fraction: None,
+        attempts: Attempts | None = None,
+    ) -> Iterator[ViewSample]:  # fmt: skip
         """The samples of a part, rendered when asked for; meshes that give none are entered in ``failures``."""
+        places = {} if self.supply is None else self.supply([each.mesh for each in self.parts[part]])
         for done, each in enumerate(self.parts[part]):
+            if attempts is not None and attempts.begin(part, each.key) > TRIES:
+                failures[each.mesh.name] = f"the process died at it {TRIES} times, by its memory or a library's fault"
+                continue
             rng = np.random.default_rng([self.seed, zlib.crc32(each.key.encode()), len(each.key)])
             draw = draw_pass(self.config, list(self.lights), rng)
             panorama = read_panorama(self.lights[draw.environment])
             environment = Environment.of(panorama, turn_deg=draw.turn_deg, balanced=draw.balanced)
             try:
-                yield from self._pass(each, draw, environment)
+                yield from self._pass(each, places.get(each.mesh, each.mesh), draw, environment)
             except OSError:
                 raise  # the machine's trouble, not the mesh's
             except Exception as error:  # a stranger's file may break any library; it must cost itself only
                 kind = "" if isinstance(error, Zero123ppError) else f"{type(error).__name__}: "
                 failures[each.mesh.name] = " ".join(f"{kind}{error}".split())[:500]
+            if attempts is not None:
+                attempts.done(part, each.key)
             progress((done + 1) / len(self.parts[part]))
 
-    def _pass(self, each: Pass, draw: Any, environment: Environment) -> list[ViewSample]:
+    def _pass(self, each: Pass, file: Path, draw: Any, environment: Environment) -> list[ViewSample]:
         """All samples of a pass, or an error: never a part of them."""
         from zero123pp.pipelines.training_data.multiview.render_pass import render_pass
 
-        loaded = load_parts(each.mesh)
+        if self.supply is not None and not file.is_file():
+            raise BadInput("there was nothing to fetch")
+        loaded = load_parts(file)
         parts = normalise(loaded)
         meta = {"mesh": each.mesh.stem, "group": each.group, "pass": each.number, "seed": self.seed}
         meta |= world_from_file(loaded, parts)
@@ -166,10 +190,12 @@ def world_from_file(before: Sequence[Part], after: Sequence[Part]) -> dict[str, 
 def key_names(files: Sequence[str]) -> dict[str, str]:
     """File names to names that are unique, short, and of letters, digits, ``_`` and ``-`` only."""
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for file in files:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", Path(file).stem)[:_LONGEST_NAME]
-        if name in names.values() or name != Path(file).stem:
+        if name in taken or name != Path(file).stem:
             name = f"{name}_{zlib.crc32(file.encode()):08x}"
+        taken.add(name)
         names[file] = name
     return names
 
