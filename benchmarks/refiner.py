@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,7 @@ from zero123pp.configs import load
 from zero123pp.diffusion import SheetRefinerPipeline, Zero123PlusPipeline, first_stage_tiles, refiner_of, resized
 from zero123pp.images import tile_sheet
 from zero123pp.pipelines.evaluation.features import FeatureDistance, feature_distances
+from zero123pp.pipelines.models.refiner import with_plain_background
 from zero123pp.recon.metrics import decibels
 from zero123pp.train import load_checkpoint
 from zero123pp.train.multiview.config import ViewsTrainConfig, preset_path
@@ -109,7 +111,7 @@ def main() -> None:
     parser.add_argument("--evaluate", action="store_true", help="train nothing, measure the checkpoint")
     parser.add_argument("--strength", type=float, action="append", default=[], help="other strengths; repeatable")
     parser.add_argument("--held-out", type=Path, help="other samples to measure on (default: those of --data)")
-    parser.add_argument("--steps", type=int, default=100, help="of the whole schedule, as in a call")
+    parser.add_argument("--draws", type=int, action="append", default=[], help="as in a call; repeatable (1, 8)")
     parser.add_argument("--picture", type=Path, help="sheet picture of the first held-out meshes")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -188,16 +190,18 @@ def measure(refiner: SheetRefinerPipeline, data: Path, config: ViewsTrainConfig,
         nearest = nearest_tiles(first)
         ways = {"first stage (nearest)": nearest, "bicubic": bicubic,
                 f"bicubic + unsharp {sharpening}": unsharp(bicubic, *sharpening)}  # fmt: skip
-        for strength in args.strength or [config.strength]:
+        for strength, draws in product(args.strength or [config.strength], args.draws or [1, 8]):
             generator = torch.Generator().manual_seed(config.seed)
-            drawn = refiner(first, query, strength=strength, mode="tile", num_inference_steps=args.steps,
-                            generator=generator, output_type="np").images[0]  # fmt: skip
-            ways[f"refined, strength {strength:g}"] = first_stage_tiles(as_bytes(drawn), TILE_PX, config.background)
+            drawn = refiner(first, query, strength=strength, mode="tile", num_inference_steps=round(1 / strength),
+                            draws=draws, generator=generator, output_type="np").images[0]  # fmt: skip
+            drawn = with_plain_background(as_bytes(drawn), first)  # as `--refiner` does
+            name = f"refined, strength {strength:g}, one step, " + (f"mean of {draws} draws" if draws > 1 else "1 draw")
+            ways[name] = first_stage_tiles(drawn, TILE_PX, config.background)
         for name, tiles in ways.items():
             found.setdefault(name, []).append(compared(tiles, truth, features))
-        pictures.append([nearest, *list(ways.values())[-2:], truth])
+        pictures.append([nearest, ways[next(name for name in ways if "unsharp" in name)], tiles, truth])
     if args.picture:
-        draw(pictures[:6], args.picture)
+        draw(pictures[:: max(1, len(pictures) // 8)][:8], args.picture)
     return {
         "objects": len(chosen),
         "rows": {name: {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} | {

@@ -110,6 +110,10 @@ class ModelOptions:
         None, "denoising steps that are made over the sheet", whole(1, 1000), metavar="N", needs=("refiner",),
         group=_REFINING, default_words="8",
     )  # fmt: skip
+    refiner_draws: int | None = option(
+        None, "drawings by a trained refiner, under other noise each, whose mean is taken: less grain", whole(1, 64),
+        metavar="N", needs=("refiner",), group=_REFINING, default_words="1",
+    )  # fmt: skip
     offload: str = option(
         "auto",
         "what leaves the GPU while it does not run: each network (model), each layer (sequential: least memory, much "

@@ -69,7 +69,7 @@ class Refiner:
         for number, (sheet, cutout, seed) in enumerate(zip(sheets, cutouts, seeds, strict=True)):
             tick = part(progress, number / len(sheets), (number + 1) / len(sheets))
             way = self._by_network if self.is_trained else self._by_stranger
-            drawn.append(_only_object(way(sheet, cutout, seed, tick), sheet))
+            drawn.append(with_plain_background(way(sheet, cutout, seed, tick), sheet))
             if tick is not None:
                 tick(1.0)
         return drawn
@@ -79,10 +79,10 @@ class Refiner:
 
         pipeline: SheetRefinerPipeline = self.pipeline
         strength = self.options.refiner_strength or pipeline.strength
-        steps = self.options.refiner_steps or STEPS
+        steps, draws = self.options.refiner_steps or STEPS, self.options.refiner_draws or 1
         return np.asarray(
             pipeline(
-                sheet, np.asarray(cutout.rgba), mode=self.options.refiner_mode, strength=strength,
+                sheet, np.asarray(cutout.rgba), mode=self.options.refiner_mode, strength=strength, draws=draws,
                 num_inference_steps=max(steps, round(steps / strength)),
                 generator=torch.Generator("cpu").manual_seed(seed), **reported(pipeline, progress, steps),
             ).images[0]
@@ -128,6 +128,9 @@ def load_refiner(source: str | Path, options: ModelOptions, dtype: object) -> Re
     source = str(source)
     place = device_of(options.device)
     if not _is_trained(source, options):
+        if options.refiner_draws is not None:
+            raise BadInput(f"{source!r} is no trained refiner, and the mean of its drawings would be a blur; leave out "
+                           "refiner_draws")  # fmt: skip
         pipeline = open_checkpoint(source, IMAGE_TO_IMAGE, device=options.device, allow_download=options.allow_download)
         return Refiner(pipeline, source, licences.licence_of(source), options, is_trained=False)
     from zero123pp.diffusion import SheetRefinerPipeline
@@ -166,7 +169,7 @@ def larger_tiles(sheet: np.ndarray, size: int) -> np.ndarray:
     )
 
 
-def _only_object(drawn: np.ndarray, sheet: np.ndarray) -> np.ndarray:
+def with_plain_background(drawn: np.ndarray, sheet: np.ndarray) -> np.ndarray:
     """What was drawn near the first stage's object; elsewhere the background that it had."""
     from scipy import ndimage
 

@@ -77,6 +77,20 @@ def test_the_sheet_and_the_picture_and_the_seed_decide(refiner):
     assert (guided != first).any()
 
 
+def test_the_mean_of_draws_is_that_of_their_latents(refiner):
+    generator, options = torch.Generator().manual_seed(0), {"num_inference_steps": 4, "strength": 0.25}
+    # A network that gives nothing: each draw is its noise.
+    for parameter in refiner.unet.conv_out.parameters():
+        torch.nn.init.zeros_(parameter)
+    one, many = (
+        refiner(SHEET, IMAGE, **options, draws=draws, output_type="latent", generator=generator).images
+        for draws in (1, 16)
+    )
+    first = latents.encode(refiner.vae, torch.from_numpy(first_stage_tiles(SHEET, 32, 127)).permute(0, 3, 1, 2))
+    ratio = float((many - first).std() / (one - first).std())
+    assert 0.2 < ratio < 0.31  # 1 / sqrt(16)
+
+
 def test_the_callback_hears_of_the_steps_that_are_made(refiner):
     heard = []
     drawn(refiner, num_inference_steps=10, strength=0.3, callback_on_step_end=lambda p, i, t, kw: heard.append(int(t)))
@@ -105,6 +119,7 @@ def test_zero123plus_is_no_refiner(tiny):
         ({"strength": 0}, "strength is 0"),
         ({"strength": 1.5}, "strength is 1.5"),
         ({"num_inference_steps": 0}, "num_inference_steps is 0"),
+        ({"draws": 0}, "draws is 0"),
         ({"output_type": "jpg"}, "output_type"),
     ],
 )

@@ -77,6 +77,7 @@ class SheetRefinerPipeline(Zero123PlusPipeline):
         strength: float | None = None,
         num_inference_steps: int = 20,
         guidance_scale: float = 1.0,
+        draws: int = 1,
         generator: torch.Generator | None = None,
         output_type: str = "pil",
         callback_on_step_end: StepCallback | None = None,
@@ -92,6 +93,8 @@ class SheetRefinerPipeline(Zero123PlusPipeline):
                 nothing but what the network is told. None for the checkpoint's own.
             num_inference_steps: on the whole way from pure noise.
             guidance_scale: of the input picture; 1 or less leaves the other half out.
+            draws: how often it is drawn, each time under other noise; the mean of the latents is the result, with less
+                grain, and with less detail where draws disagree.
             generator: all randomness comes from it.
             output_type: "pil", "np" or "latent", see `Zero123PlusPipeline.__call__`.
             callback_on_step_end: likewise; it gets "latents".
@@ -107,7 +110,7 @@ class SheetRefinerPipeline(Zero123PlusPipeline):
         """
         mode, strength = self.mode if mode is None else mode, self.strength if strength is None else strength
         _check(mode, strength, num_inference_steps)
-        size = {"num_inference_steps": num_inference_steps}
+        size = {"num_inference_steps": num_inference_steps, "draws": draws}
         check_call(self._vae_factor, output_type, size, {"guidance_scale": guidance_scale})
         pixels = first_stage_tiles(sheet, self.tile_size, self.config.input_background)
         pictures = torch.from_numpy(pixels if mode == "tile" else tile_sheet(pixels)[None])
@@ -118,17 +121,19 @@ class SheetRefinerPipeline(Zero123PlusPipeline):
         conditions = self._encode([rgb], texts, noise, len(pictures), guidance_scale > 1)
         first = latents.encode(self.vae, pictures.to(device)).float()
 
-        self.scheduler.set_timesteps(num_inference_steps, device=device)
         made = min(num_inference_steps, max(1, round(strength * num_inference_steps)))
-        self.scheduler.set_begin_index(num_inference_steps - made)
-        timesteps = self.scheduler.timesteps[-made:]
-        sigmas = schedule.sigma_at(timesteps.cpu().numpy(), schedule.training_sigmas(self.scheduler.config))
-        start = self.scheduler.add_noise(first, noise.initial(tuple(first.shape)), timesteps[:1])
+        training_sigmas = schedule.training_sigmas(self.scheduler.config)
+        beside, drawn = first.to(self.unet.dtype), []
         callback = None if callback_on_step_end is None else (callback_on_step_end, ("latents",))
-        beside = first.to(self.unet.dtype)
-        sample = self._denoise(
-            start, sigmas, conditions, noise, guidance_scale, beside, 1.0, callback, (0, 1), StepCache(self.unet, 1)
-        )
+        for _ in range(draws):
+            self.scheduler.set_timesteps(num_inference_steps, device=device)
+            self.scheduler.set_begin_index(num_inference_steps - made)
+            timesteps = self.scheduler.timesteps[-made:]
+            sigmas = schedule.sigma_at(timesteps.cpu().numpy(), training_sigmas)
+            start = self.scheduler.add_noise(first, noise.initial(tuple(first.shape)), timesteps[:1])
+            how = guidance_scale, beside, 1.0, callback, (0, 1), StepCache(self.unet, 1)
+            drawn.append(self._denoise(start, sigmas, conditions, noise, *how))
+        sample = torch.stack(drawn).mean(0)
         check_finite(sample, "refining", self.unet.dtype)
         images = sample if output_type == "latent" else self._sheet(sample, output_type)
         self.maybe_free_model_hooks()

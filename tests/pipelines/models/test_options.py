@@ -33,7 +33,7 @@ def test_every_flag_of_the_table_comes_back_as_its_field():
     assert set(vars(parser.parse_args([]))) == {each.name for each in table} and not any(
         vars(parser.parse_args([])).values()
     )
-    words = {"up": "x", "depth_scale": "0.5", "refiner_strength": "0.5", "refiner_steps": "4"}
+    words = {"up": "x", "depth_scale": "0.5", "refiner_strength": "0.5", "refiner_steps": "4", "refiner_draws": "2"}
     words |= {"guidance_interval": "0.2,0.8", "cache_interval": "2"}
     for each in table:
         value = each.kind.choices[0] if each.kind.choices else words.get(each.name, "some")
