@@ -71,6 +71,21 @@ def objects(iterator, current):
         yield getattr(iterator, current)()
 
 
+def by_open3d(path) -> Part:
+    import open3d
+
+    if path.suffix in (".ply", ".stl"):
+        found = open3d.io.read_triangle_mesh(str(path))
+        colors = to_uint8(np.asarray(found.vertex_colors)) if found.has_vertex_colors() else None
+        return Mesh(np.asarray(found.vertices), np.asarray(found.triangles, np.int32), colors)
+    model = open3d.io.read_triangle_model(str(path))
+    (found,) = [each.mesh for each in model.meshes]
+    corners = np.asarray(found.vertices)[np.asarray(found.triangles)].reshape(-1, 3)
+    texels = np.asarray(model.materials[model.meshes[0].material_idx].albedo_img)[..., :3]
+    faces = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
+    return TexturedMesh(Mesh(corners, faces), np.asarray(found.triangle_uvs), texels)
+
+
 def by_usd(path) -> Part:
     from read_usdz import read_usdz
 
@@ -80,12 +95,13 @@ def by_usd(path) -> Part:
 READERS = {
     "trimesh": (by_trimesh, "trimesh", (".glb", ".gltf", ".obj", ".ply", ".stl")),
     "meshlab": (by_meshlab, "pymeshlab", (".glb", ".obj", ".ply", ".stl")),
+    "open3d": (by_open3d, "open3d", (".glb", ".gltf", ".obj", ".ply", ".stl")),
     "lib3mf": (by_lib3mf, "lib3mf", (".3mf",)),
     "usd": (by_usd, "pxr", (".usdz",)),
 }
 
 
-WITHOUT_COLORS = {("trimesh", ".stl"), ("meshlab", ".stl"), ("meshlab", ".glb")}
+WITHOUT_COLORS = {("trimesh", ".stl"), ("meshlab", ".stl"), ("open3d", ".stl"), ("meshlab", ".glb")}
 
 
 @pytest.mark.parametrize(("reader", "suffix"), [(name, suffix) for name, each in READERS.items() for suffix in each[2]])
