@@ -10,6 +10,7 @@ from zero123pp.cameras import orbit_camera
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.files import check_folder, whole_file, write_file
 from zero123pp.images import is_own_png, over, own_png, to_uint8
+from zero123pp.machine import in_threads
 from zero123pp.recon.render import render_picture
 from zero123pp.types import TexturedMesh
 
@@ -21,6 +22,8 @@ _DISTANCE, _FOV_DEG = 1.9, 33.0
 _ELEVATION_DEG, _BACKGROUND = 12.0, 0.94
 _PREVIEW_PX, _TURNTABLE_PX = 512, 384
 _FRAMES, _FRAME_MS = 36, 80
+_AT_ONCE = 6
+"""Frames between two words of progress, drawn by all processors."""
 _MARK = b"zero123pp"
 """In the comment of an animation, by which a later run knows that it may replace it."""
 
@@ -50,9 +53,10 @@ def write_turntable(
     """
     check_picture(path, TURNTABLE_SUFFIXES)
     frames = []
-    for index in range(_FRAMES):
-        frames.append(_shot(textured, index * 360 / _FRAMES, _TURNTABLE_PX))
-        progress((index + 1) / _FRAMES)
+    for start in range(0, _FRAMES, _AT_ONCE):
+        turns = [index * 360 / _FRAMES for index in range(start, start + _AT_ONCE)]
+        frames += in_threads(lambda turn: _shot(textured, turn, _TURNTABLE_PX), turns)
+        progress(len(frames) / _FRAMES)
     if Path(path).suffix.lower() == ".mp4":
         _write_film(frames, path)
     else:

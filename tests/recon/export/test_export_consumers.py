@@ -1,5 +1,11 @@
 """The object as other programs' readers have it, drawn beside the object that was written: every format they take."""
 
+import json
+import os
+import shutil
+import subprocess
+import time
+
 import numpy as np
 import pytest
 import trimesh
@@ -7,7 +13,7 @@ from toy import toy_mesh
 
 from zero123pp.cameras import orbit_camera
 from zero123pp.images import to_uint8
-from zero123pp.recon.export import save
+from zero123pp.recon.export import FileOptions, save
 from zero123pp.recon.export.frame import FRAMES
 from zero123pp.recon.render import render
 from zero123pp.recon.texturing import TextureConfig, texture
@@ -125,3 +131,52 @@ def test_other_programs_see_the_same_object(asset, tmp_path, reader, suffix):
         seen = (want.alpha == 1) & (got.alpha == 1)
         if isinstance(found, TexturedMesh) or found.colors is not None:
             assert np.abs(want.rgb - got.rgb)[seen].mean() < 0.03
+
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+GODOT = shutil.which("godot3-server")
+
+LOOK = """extends SceneTree
+func _init():
+	var todo = [load("res://toy.glb").instance()]
+	while todo:
+		var node = todo.pop_back()
+		todo += node.get_children()
+		if node is MeshInstance:
+			var places = node.mesh.get_faces()
+			var middle = Vector3()
+			for place in places:
+				middle += place
+			var box = node.mesh.get_aabb()
+			var material = node.mesh.surface_get_material(0)
+			var texels = material.albedo_texture.get_size()
+			var numbers = [middle / places.size(), box.position, box.size, texels]
+			print("FOUND ", to_json([node.name, places.size() / 3, numbers, material.metallic, material.roughness]))
+	quit()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(GODOT is None, reason="Debian's godot3-server is not installed")
+def test_godot_imports_it_upright_at_its_size(asset, tmp_path):
+    """Godot 3.2: what its importer made of the file, as a script in it says; it looks the way that ours does."""
+    save(asset, tmp_path / "toy.glb", options=FileOptions(name="toy", material="plastic"))
+    (tmp_path / "project.godot").write_text("config_version=4\n")
+    (tmp_path / "look.gd").write_text(LOOK)
+    home = os.environ | {"HOME": str(tmp_path)}
+    with subprocess.Popen([GODOT, "--path", tmp_path, "--editor"], env=home, **QUIET) as editor:  # it never quits
+        end = time.monotonic() + 90
+        while not list(tmp_path.glob(".import/toy.glb-*.md5")) and time.monotonic() < end:
+            time.sleep(0.1)
+        editor.kill()
+    command = [GODOT, "--path", tmp_path, "-s", "look.gd"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=home)
+    (line,) = [each for each in done.stdout.splitlines() if each.startswith("FOUND ")]
+    name, faces, vectors, metallic, roughness = json.loads(line.removeprefix("FOUND "))
+    numbers = [[float(x) for x in each.strip("()").split(",")] for each in vectors]
+    mesh = asset.mesh
+    assert name == "toy" and faces == len(mesh.faces)
+    assert numbers[0] == pytest.approx(mesh.vertices[mesh.faces].mean((0, 1)), abs=1e-3)
+    assert numbers[1] == pytest.approx(mesh.vertices.min(0), abs=1e-4)
+    assert numbers[2] == pytest.approx(np.ptp(mesh.vertices, axis=0), abs=1e-4)
+    assert numbers[3] == [512, 512] and (metallic, roughness) == (0, pytest.approx(0.45))

@@ -62,11 +62,12 @@ def test_every_format_is_upright_and_of_its_size(tmp_path, kind, suffix):
 @pytest.mark.parametrize("axes", ["y-up", "z-up"])
 @pytest.mark.parametrize("units", ["m", "mm"])
 def test_axes_and_units_can_be_chosen(tmp_path, suffix, axes, units):
-    save(box("tall"), tmp_path / f"a{suffix}", options=FileOptions(origin="center", axes=axes, units=units))
-    found = read(tmp_path / f"a{suffix}")
     factor = 1000 if units == "mm" else 1
-    assert found.extents == pytest.approx(np.array([0.1, 0.2, 0.3] if axes == "z-up" else [0.1, 0.3, 0.2]) * factor)
-    assert found.bounds.mean(0) == pytest.approx([0, 0, 0], abs=1e-5 * factor)
+    for kind, ((x, y, z), _) in OBJECTS.items():
+        save(box(kind), tmp_path / f"a{suffix}", options=FileOptions(origin="center", axes=axes, units=units))
+        found = read(tmp_path / f"a{suffix}")
+        assert found.extents == pytest.approx(np.array([x, z, y] if axes == "z-up" else [x, y, z]) * factor, rel=1e-5)
+        assert found.bounds.mean(0) == pytest.approx([0, 0, 0], abs=1e-5 * factor)
 
 
 @pytest.mark.parametrize(
