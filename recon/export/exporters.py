@@ -79,6 +79,8 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
         raise BadInput(f"--material {options.material} does not go with {suffix}; choose {' or '.join(NORMAL_MAPS)}")
     if suffix == ".usdz":
         check_usd()
+    if options.wall is not None:
+        _check_print(options, suffix)
     if options.quads and suffix != ".obj":
         raise BadInput(f"--quads does not go with {suffix}: of these formats only .obj has faces of four corners")
     if options.quads:
@@ -89,8 +91,6 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
         if suffix not in (".glb", ".gltf"):
             raise BadInput(f"--compress {options.compress} does not go with {suffix}; choose .glb or .gltf")
         check_compression(options.compress)
-    if options.wall is not None:
-        _check_print(options, suffix)
     *beside, main = written_by(path)
     for file in (*beside, main):
         check_folder(file)
