@@ -1,7 +1,7 @@
 """A tiny refiner against the sheets it is given and against plain resampling, on meshes that training never saw.
 
     python run.py render multiview --meshes MESHES --hdri MAPS --out SHARDS --tile-px 128 --query-px 128
-    python benchmarks/refiner.py --data SHARDS --out RUN [--set steps=2000]
+    python benchmarks/refiner.py --data SHARDS --out RUN [--picture sheets.png]
 
 The first stage's sheets are true ones made worse (`zero123pp.train.multiview.first_stage`), 40 px a view; the refiner
 draws 64 px, the ratio of 320 to 512. Everything is the product's own (training loop, export of running means, sampling)
