@@ -38,6 +38,9 @@ class FitConfig:
     """Weight of the squared difference between opacity and alpha."""
     weight_normal: float = 0.7
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
+    weight_smoothed: float = 0.1
+    """The same for the fit's own normals, smoothed within what the pictures do not contradict, where no view has
+    normals; 0: none."""
     weight_laplacian: float = 0.005
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002
@@ -66,7 +69,7 @@ class FitConfig:
         for name in ("steps", "rays", "rgb_scale", "lr_sdf", "lr_color", "sample_step"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("rgb", "mask", "normal", "laplacian", "eikonal"):
+        for name in ("rgb", "mask", "normal", "smoothed", "laplacian", "eikonal"):
             if not 0 <= getattr(self, f"weight_{name}") < np.inf:
                 raise ConfigError(
                     f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"

@@ -14,10 +14,15 @@ from zero123pp.recon.fitting.vessels import BETTER, hollowed
 from zero123pp.types import View
 
 if TYPE_CHECKING:
+    from zero123pp.recon.fitting.flats import SmoothNormals
     from zero123pp.recon.fitting.solver import Solver
 
 _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
 """Share of the free distance that is skipped (the grid is not an exact distance), and the longest skip in voxels."""
+
+
+_SMOOTHED_AT = (0.25, 0.5, 0.75)
+"""When in a level normals are smoothed; all but the first level begin with it as well."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,18 @@ def fit_levels(
     config = replace(config, weight_rgb=config.weight_rgb * max(config.rgb_contrast / contrast(views), 1.0))
     shares, ended = _steps_of_levels(config), None
     for level, coarse in enumerate(config.levels):
-        solver, hull = _begin(views, frame, round(coarse * frame.finer), ended, config, pool, workers)
+        solver, hull, smooth = _begin(views, frame, round(coarse * frame.finer), ended, config, pool, workers)
         before, state = sum(shares[:level]), rng.bit_generator.state
         races = level == 0 and config.vessel_wall > 0
         part = 0.5 if races else 1.0
-        loss = _run(solver, level, shares[level], config, rng, lambda step: progress(before + part * step))  # noqa: B023
+        loss = _run(
+            solver, smooth, level, shares[level], config, rng, lambda step: progress(before + part * step)  # noqa: B023
+        )  # fmt: skip
         if races:
-            hollow, _ = _begin(views, frame, len(hull), None, config, pool, workers, wall=config.vessel_wall)
+            hollow, _, smooth = _begin(views, frame, len(hull), None, config, pool, workers, wall=config.vessel_wall)
             rng.bit_generator.state = state  # the same rays for both
             hollow_loss = _run(
-                hollow, level, shares[level], config, rng, lambda step: progress((shares[0] + step) / 2)
+                hollow, smooth, level, shares[level], config, rng, lambda step: progress((shares[0] + step) / 2)
             )  # fmt: skip
             solver = hollow if hollow_loss < BETTER * loss else solver
         voxel = frame.voxel(len(hull))
@@ -70,13 +77,15 @@ def fit_levels(
 def _begin(
     views: Sequence[View], frame: Frame, resolution: int, before: FittedLevel | None, config: FitConfig, pool: Executor,
     workers: int, wall: float = 0.0,
-) -> tuple["Solver", np.ndarray]:  # fmt: skip
+) -> tuple["Solver", np.ndarray, "SmoothNormals | None"]:  # fmt: skip
     """The solver of a level that begins where the one ``before`` ended, and the hull (n, n, n) in its voxels.
 
-    The first level begins from the hull, or with a ``wall`` from the hollow one.
+    The third is what smooths its normals, where that is wanted and no view has normals. The first level begins from
+    the hull, or with a ``wall`` from the hollow one.
     """
+    from zero123pp.recon.fitting.flats import SmoothNormals
     from zero123pp.recon.fitting.solver import Solver
-    from zero123pp.recon.fitting.targets import REACH, level_targets, seen_colors
+    from zero123pp.recon.fitting.targets import REACH, contrast, level_targets, seen_colors
 
     voxel = frame.voxel(resolution)
     hull = frame.hull(resolution) / voxel
@@ -88,17 +97,27 @@ def _begin(
         # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
         start = hull + resize_grid(before.carved, resolution) / voxel
         color = resize_grid(before.field.color, resolution)
-    return Solver(start, color, wanted.floor, wanted.rays, REACH, pool, workers), hull
+    solver = Solver(start, color, wanted.floor, wanted.rays, REACH, pool, workers)
+    if not config.weight_smoothed or any(view.normal is not None for view in views):
+        return solver, hull, None
+    smooth = SmoothNormals(
+        wanted.views, wanted.rays, wanted.pixels, frame.half_extent, resolution, contrast(wanted.views), pool
+    )  # fmt: skip
+    return solver, hull, smooth
 
 
 def _run(
-    solver: "Solver", level: int, steps: int, config: FitConfig, rng: np.random.Generator,
-    progress: Callable[[int], None],
+    solver: "Solver", smooth: "SmoothNormals | None", level: int, steps: int, config: FitConfig,
+    rng: np.random.Generator, progress: Callable[[int], None],
 ) -> float:  # fmt: skip
     """All steps of a level; returns the mean loss of its rays over the last quarter of them."""
     draw = _batches(solver.ray_count, round(config.rays * (config.levels[level] / 64) ** 2), rng)
     losses = [0.0]
+    moments = {round(part * steps) for part in _SMOOTHED_AT} | ({0} if level else set())
     for index in range(steps):
+        if smooth and index in moments:
+            normals, trust = smooth(solver.sdf)
+            solver.aim_at(normals, config.weight_smoothed * trust)
         _advance(solver, next(draw), level, index / steps, config)
         losses.append(solver.losses["rgb"] + solver.losses["mask"])
         progress(index + 1)

@@ -70,6 +70,11 @@ class Solver:
         """Rows of the ray table."""
         return len(self._table)
 
+    def aim_at(self, normals: np.ndarray, weights: np.ndarray) -> None:
+        """Take other normals (R, 3), in world axes, and weights (R,) of theirs for the rays of the table."""
+        self._table[:, rays.NORMAL : rays.NORMAL + 3] = normals
+        self._table[:, rays.NORMAL_WEIGHT] = weights
+
     def step(
         self, chosen: np.ndarray, sharpness: float, march: tuple[float, float, float], weights: Weights,
         lr_sdf: float, lr_color: float,

@@ -33,6 +33,8 @@ class LevelTargets:
     """(n, n, n) the least distance allowed, voxels."""
     rays: np.ndarray
     """(R, RAY_SIZE), see `zero123pp.recon.ops.field.rays`."""
+    pixels: np.ndarray
+    """(R,) whose rays they are, counted through all pixels of all views."""
     views: list[View]
     """In the size that suits the grid."""
 
@@ -49,7 +51,16 @@ def level_targets(views: Sequence[View], hull: np.ndarray, half_extent: float, c
     floor = hull - tolerance / voxel
     table = ray_table(small, half_extent, resolution, _MARGIN_PX, config.weight_normal)
     ray.clip_to_hull(floor.reshape(-1), resolution, table, np.float32(REACH))
-    return LevelTargets(floor, table[table[:, ray.FAR] > table[:, ray.NEAR]], small)
+    pixels = np.flatnonzero(np.concatenate([_near_object(view, _MARGIN_PX).ravel() for view in small]))
+    meets = table[:, ray.FAR] > table[:, ray.NEAR]
+    return LevelTargets(floor, table[meets], pixels[meets], small)
+
+
+def _near_object(view: View, margin_px: int) -> np.ndarray:
+    """(H, W) bool: pixels on the object and up to ``margin_px`` beside it."""
+    from scipy.ndimage import maximum_filter
+
+    return maximum_filter(view.alpha, 2 * margin_px + 1) > 0
 
 
 def contrast(views: Sequence[View]) -> float:
@@ -79,12 +90,10 @@ def ray_table(
     Lengths are in voxels of the grid; see `zero123pp.recon.ops.field.rays` for the columns. NEAR and FAR cover
     everything in front of the camera. ``normal_weight`` scales the trust in the views' normals.
     """
-    from scipy.ndimage import maximum_filter
-
     per_voxel = (resolution - 1) / (2 * half_extent)
     parts = []
     for view in views:
-        near_object = maximum_filter(view.alpha, 2 * margin_px + 1) > 0
+        near_object = _near_object(view, margin_px)
         origin, directions = pixel_rays(view.camera)
         table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
         directions = directions[near_object]

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkup": ["FAMILIES"],
         "choice": ["why_not"],
         "device": ["device_of"],
+        "edge_aware": ["smooth_within"],
         "kernel_input": ["kernel_input"],
         "resample": ["area_matrix", "premultiplied", "resampled", "shrunk", "straight"],
         "sampling": ["bilinear"],

@@ -8,7 +8,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["nodes", "rays"],
+    submodules=["nodes", "rays", "surface"],
     submod_attrs={
         "rays": ["BAND"],
         "reference": ["section_alpha"],

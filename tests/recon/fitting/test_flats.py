@@ -1,0 +1,119 @@
+"""Normals smoothed within what the pictures do not contradict: laws of the filter, and fits that take them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from zero123pp.errors import ConfigError
+from zero123pp.recon.fitting import FitConfig, fit
+from zero123pp.recon.fitting.flats import SmoothNormals, inverse_depth_slopes
+from zero123pp.recon.fitting.targets import contrast, level_targets
+from zero123pp.recon.render import render
+from zero123pp.rigs import get_rig
+from zero123pp.types import Mesh, MultiView
+
+HALF, N, SIDE = 0.5, 48, 0.27
+GRAYS = (60, 110, 150, 190, 90, 225)
+
+
+def cube_views(grays=GRAYS, size=120):
+    """A cube, each face of one gray."""
+    import trimesh
+
+    box = trimesh.creation.box((2 * SIDE,) * 3)
+    corners = box.vertices[box.faces].reshape(-1, 3)
+    side = (np.abs(box.face_normals).argmax(1) * 2 + (box.face_normals.sum(1) > 0)).repeat(3)
+    mesh = Mesh(corners, np.arange(len(corners)).reshape(-1, 3), np.array(grays, np.uint8)[side, None].repeat(3, 1))
+    return [render([mesh], camera) for camera in get_rig("v1.2").cameras(size)]
+
+
+def cube_distance(bulge=0.0):
+    """(N, N, N) distances of the cube in voxels; faces swell by ``bulge`` voxels in their middle, not at the rim."""
+    axis = np.linspace(-HALF, HALF, N)
+    x = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
+    per_voxel = (N - 1) / (2 * HALF)
+    shape = np.cos(np.clip(x / SIDE, -1, 1) * np.pi / 2) ** 2
+    swollen = np.stack([shape[..., (a + 1) % 3] * shape[..., (a + 2) % 3] for a in range(3)], -1)
+    beyond = (np.abs(x) - SIDE) * per_voxel - bulge * swollen
+    return np.minimum(beyond.max(-1), 0) + np.linalg.norm(np.maximum(beyond, 0), axis=-1)
+
+
+def smoothed(views, sdf):
+    """Normals, trust and the normals of the cube's faces there, and the place on the face, of rays that hit one."""
+    wanted = level_targets(views, cube_distance(3.0), HALF, FitConfig())
+    with ThreadPoolExecutor(2) as pool:
+        smooth = SmoothNormals(
+            wanted.views, wanted.rays, wanted.pixels, HALF, N, contrast(wanted.views), pool
+        )  # fmt: skip
+        normals, trust = smooth(sdf)
+    from zero123pp.recon.ops.field import rays as ray
+    from zero123pp.recon.ops.field.surface import first_crossings
+
+    along = first_crossings(cube_distance().astype(np.float32), wanted.rays)
+    at = wanted.rays[:, ray.ORIGIN : ray.ORIGIN + 3] + along[:, None] * wanted.rays[:, ray.DIRECTION :][:, :3]
+    at = (at / (N - 1) - 0.5) * 2 * HALF / SIDE
+    axis = np.abs(at).argmax(1)
+    true = np.eye(3)[axis] * np.sign(at)
+    rim = 1 - np.sort(np.abs(at), axis=1)[:, 1]
+    hit = (along > 0) & (trust > 0)
+    angle = np.degrees(np.arccos(np.clip((normals * true).sum(1), -1, 1)))
+    return normals[hit], trust[hit], angle[hit], rim[hit]
+
+
+def test_slopes_of_a_plane_are_the_same_everywhere_and_end_at_a_jump():
+    y, x = np.mgrid[:20, :30] + 0.5
+    depth = 1 / (0.3 + 0.002 * x - 0.003 * y)
+    depth[:, 18:] += 2
+    slopes = inverse_depth_slopes(depth, 0.05)
+    np.testing.assert_allclose(slopes[:, :18, 0], 0.002, rtol=1e-3)
+    np.testing.assert_allclose(slopes[:, :18, 1], -0.003, rtol=1e-3)
+    assert (slopes[:, 17, 3] == 0).all() and (slopes[:, :17, 3] == 1).all()
+    depth[5] = 0
+    gone = inverse_depth_slopes(depth, 0.05)
+    assert (gone[5] == 0).all() and (gone[4, :, 4] == 0).all()
+
+
+def test_planes_stay_as_they_are_up_to_creases_that_the_picture_shows():
+    _, trust, angle, rim = smoothed(cube_views(), cube_distance())
+    inner = rim > 0.2  # the grid rounds its creases over two voxels
+    assert inner.sum() > 5000
+    assert np.median(angle[inner]) < 1.5 and np.percentile(angle[inner], 95) < 5
+    assert trust[inner].mean() > 0.9
+    _, _, hidden, hidden_rim = smoothed(cube_views(grays=(110, 110, 190, 225, 110, 110)), cube_distance())
+    near, hidden_near = (0.2 < rim) & (rim < 0.5), (0.2 < hidden_rim) & (hidden_rim < 0.5)
+    assert hidden[hidden_near].mean() > 1.5 * angle[near].mean()  # four sides of one gray are one patch
+
+
+def test_a_bulge_that_the_picture_does_not_show_goes():
+    bulged = cube_distance(2.0)
+    _, trust, angle, _ = smoothed(cube_views(), bulged)
+    gradient = np.stack(np.gradient(bulged), -1)
+    gradient /= np.linalg.norm(gradient, axis=-1, keepdims=True)
+    surface = np.abs(bulged) < 0.7
+    inner = np.sort(np.abs(np.stack(np.meshgrid(*3 * [np.linspace(-HALF, HALF, N)], indexing="ij"), -1)), -1)[..., 1]
+    surface &= inner < 0.8 * SIDE
+    before = np.degrees(np.arccos(np.clip(np.abs(gradient[surface]).max(-1), -1, 1))).mean()
+    assert (angle * trust).sum() / trust.sum() < 0.5 * before
+
+
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf])
+def test_a_weight_is_a_number_of_at_least_0(value):
+    with pytest.raises(ConfigError, match="weight_smoothed"):
+        FitConfig(weight_smoothed=value)
+
+
+def test_views_with_normals_keep_theirs():
+    views = MultiView(tuple(cube_views(size=64)), source="test")
+    assert all(view.normal is not None for view in views.views)
+    small = FitConfig(levels=(24,), steps=8, vessel_wall=0)
+    kept, none = (fit(views, replace(small, weight_smoothed=weight)) for weight in (0.1, 0.0))
+    np.testing.assert_array_equal(kept.sdf, none.sdf)
+
+
+def test_pictures_that_do_not_show_where_the_surface_turns_are_not_trusted():
+    _, lit, _, _ = smoothed(cube_views(), cube_distance(2.0))
+    flat_gray = smoothed(cube_views(grays=(128,) * 6), cube_distance(2.0))[1]
+    assert lit.mean() > 0.8
+    assert len(flat_gray) == 0 or flat_gray.max() < 0.05
