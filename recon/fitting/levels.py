@@ -23,7 +23,7 @@ _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
 
 _SMOOTHED_AT = (0.5,)
 """When in a level normals are smoothed; all but the first level begin with it as well. Three times in a level is a
-little better and costs a seventh more."""
+little better and costs a tenth more."""
 
 
 @dataclass(frozen=True)
