@@ -4,8 +4,9 @@ Colours say little of depth on flats, so that the steps leave waves and bulges t
 mean slope of the inverse depth depends on the patch's rim alone (Stokes), and on a plane that slope is the same
 everywhere: where the rim of a face is right, the mean slope within it is the face's, however its inside bulges. So
 slopes are averaged within each view, over pixels that neither a change of colour where the surface turns nor a jump in
-depth keeps apart; where views see the same place, they have to agree. All of it rests on pictures that show where a
-surface turns, as light does; those of a plain object without light show nothing, which is noticed.
+depth keeps apart; where views see the same place, they have to agree, and where a picture is full of detail its colours
+know better. All of it rests on pictures that show where a surface turns, as light does; those of a plain object without
+light show nothing, which is noticed.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ _TURNED, _SHOWN = 0.5, 0.1
 """Change of the unit normal from which on a change of colour is expected, and its median, as a share of the object's
 contrast, below which normals are trusted in proportion. Training objects: .09 to 1.8 under light; without light .02 for
 a fox and .03 for a cube of plain patches, .5 to 1.9 for a block of wood and an apple."""
+_DETAIL, _DETAIL_PX = 0.06, 9
+"""Root mean square change of colour to the next pixel, as a share of the object's contrast, over squares of so many
+pixels, at which normals are trusted half: where there is detail, colours tell the depth."""
 _JUMP_PX = 6.0
 """Depth between neighbouring pixels, in widths of a pixel, that is a jump."""
 _STEEP = 0.15
@@ -110,7 +114,7 @@ class SmoothNormals:
             angle = np.degrees(np.arccos(np.clip(worst, -1, 1)))
             trust = np.where(worst > 1.5, _ALONE, np.clip(2 - angle / _AGREE_DEG, 0, 1))
             trust *= shown * np.clip((self._views[own].facing(total) - 0.1) / 0.2, 0, 1)
-            trust *= self._views[own].solid & (depths[own] > 0)
+            trust *= self._views[own].plain * (depths[own] > 0)
             total /= np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-9)
             at = self._views[own].pixels
             return total.reshape(-1, 3)[at], trust.reshape(-1)[at].astype(np.float32)
@@ -120,7 +124,10 @@ class SmoothNormals:
 
 
 class _Picture:
-    """A view of a level: what in it keeps pixels apart, and the surface that is seen through it. Lengths in voxels."""
+    """A view of a level: what in it keeps pixels apart, and the surface that is seen through it. Lengths in voxels.
+
+    ``plain`` (H, W) is 1 where the object has no detail, less where it has some, 0 beside it.
+    """
 
     def __init__(self, view: View, pixels: np.ndarray, per_voxel: float, half_extent: float, contrast: float) -> None:
         """``pixels`` (R,) are looked at; the picture is cut to the rectangle round them."""
@@ -141,10 +148,12 @@ class _Picture:
         intrinsics = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
         self.cam_to_world = np.column_stack([rotation @ np.linalg.inv(intrinsics), self._centre])
         self.world_to_cam = intrinsics @ np.column_stack([rotation.T, -rotation.T @ self._centre])
+        change = [np.linalg.norm(np.diff(rgb, axis=axis), axis=-1) / contrast for axis in (1, 0)]
+        across = np.pad(change[0], ((0, 0), (0, 1))).astype(np.float32)
+        down = np.pad(change[1], ((0, 1), (0, 0))).astype(np.float32)
         # No colour stands beside the object: the way ends there anyhow.
-        change = [np.linalg.norm(np.diff(rgb, axis=axis), axis=-1) / (_COLOR * contrast) for axis in (1, 0)]
-        self._across = np.pad(change[0], ((0, 0), (0, 1))).astype(np.float32)
-        self._down = np.pad(change[1], ((0, 1), (0, 0))).astype(np.float32)
+        self._across, self._down = across / _COLOR, down / _COLOR
+        self.plain = self.solid / (1 + _mean_square(across, down, self.solid) / _DETAIL**2)
         self._solid_reach = [minimum_filter1d(self.solid, 2 * _REACH_PX + 1, axis=axis) for axis in (0, 1)]
         self._changes = [_over_reach(rgb, axis) / contrast for axis in (1, 0)]
 
@@ -198,6 +207,17 @@ class _Picture:
         normal[..., 2] = inverse - x * slopes[..., 0] - y * slopes[..., 1]
         normal /= -np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
         return normal @ camera.world_from_cam[:3, :3].T
+
+
+def _mean_square(across: np.ndarray, down: np.ndarray, solid: np.ndarray) -> np.ndarray:
+    """Mean square (H, W) of the changes to the next pixels, between solid pixels, over squares of `_DETAIL_PX`."""
+    from scipy.ndimage import uniform_filter
+
+    total = np.zeros(solid.shape, np.float32)
+    total[:, :-1] += across[:, :-1] ** 2 * (solid[:, :-1] & solid[:, 1:])
+    total[:-1] += down[:-1] ** 2 * (solid[:-1] & solid[1:])
+    share = uniform_filter(solid.astype(np.float32), _DETAIL_PX)
+    return uniform_filter(total, _DETAIL_PX) / np.maximum(share, 1 / _DETAIL_PX)
 
 
 def _over_reach(values: np.ndarray, axis: int, before: bool = False) -> np.ndarray:

@@ -117,3 +117,13 @@ def test_pictures_that_do_not_show_where_the_surface_turns_are_not_trusted():
     flat_gray = smoothed(cube_views(grays=(128,) * 6), cube_distance(2.0))[1]
     assert lit.mean() > 0.8
     assert len(flat_gray) == 0 or flat_gray.max() < 0.05
+
+
+def test_where_a_picture_has_detail_its_colours_are_trusted_instead():
+    """The same cube with a fine check on its faces: normals as good, and less of a say."""
+    plain_views, checks = cube_views(), np.indices((120, 120)).sum(0) % 2 * 0.2
+    detailed = [replace(view, rgb=np.clip(view.rgb + checks[..., None], 0, 1)) for view in plain_views]
+    _, plain, _, rim = smoothed(plain_views, cube_distance())
+    _, less, _, less_rim = smoothed(detailed, cube_distance())
+    assert plain[rim > 0.4].mean() > 0.9
+    assert less[less_rim > 0.4].mean() < 0.3
