@@ -55,24 +55,51 @@ def test_the_wheel_has_one_import_name_and_every_package(wheel):
     assert not [name for name in names if "golden" in name or "test" in name]
 
 
+ONLY = """
+import sys
+from importlib.metadata import packages_distributions, requires
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+wanted, found = ["zero123pp"], set()
+while wanted:
+    name = canonicalize_name(wanted.pop())
+    if name not in found:
+        found.add(name)
+        needed = [Requirement(line) for line in requires(name) or ()]
+        wanted += [each.name for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+others = {name for name, owners in packages_distributions().items() if not found & set(map(canonicalize_name, owners))}
+assert "torch" in others and "numpy" not in others
+
+class NotInstalled:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in others:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NotInstalled)
+"""
+"""Nothing but the packages that a plain install brings can be imported."""
+
+
 @pytest.mark.slow
 def test_the_installed_wheel_makes_the_toy_far_from_the_checkout(wheel, tmp_path):
-    """As a user has it: no checkout around, nothing of it on the path."""
+    """As a newcomer has it: no checkout around, nothing of it on the path, and none of the extras."""
     home, work = tmp_path / "site", tmp_path / "work"
     work.mkdir()
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(home), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
     shutil.copy(ROOT / "docs" / "toy.png", work)
-    code = (
-        "import sys, zero123pp; from zero123pp.pipelines.commands.cli import main;"
+    code = ONLY + (
+        "import zero123pp; from zero123pp.pipelines.commands.cli import main;"
         "assert len(zero123pp.__path__) == 1, zero123pp.__path__; sys.stdout.write(zero123pp.__path__[0]);"
-        "sys.exit(main(['--image', 'toy.png', '--model', 'preview', '--out', 'toy.glb', '--report', 'toy.json']))"
+        "sys.exit(main(['--image', 'toy.png', '--out', 'toy.glb', '--report', 'toy.json']))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(home)}
+    environment = {**os.environ, "PYTHONPATH": str(home), "HF_HOME": str(tmp_path / "no hub")}
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=work, env=environment, capture_output=True, text=True
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == str(home / "zero123pp")
-    assert json.loads((work / "toy.json").read_text())["mesh"]["watertight"]
+    report = json.loads((work / "toy.json").read_text())
+    assert report["mesh"]["watertight"] and "preview" in json.dumps(report)
     assert (work / "toy.glb").read_bytes()[:4] == b"glTF"

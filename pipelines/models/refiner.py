@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zero123pp.diffusion import hub, loading
+from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.images import tile_sheet, to_float, untile_sheet
 from zero123pp.pipelines.inputs import key_background
@@ -147,6 +147,8 @@ def load_refiner(source: str | Path, options: ModelOptions, dtype: object) -> Re
 
 def _is_trained(source: str, options: ModelOptions) -> bool:
     """Whether a folder, or the hub's repository, is a refiner of Zero123++'s layout."""
+    from zero123pp.diffusion import loading  # imports diffusers
+
     folder = Path(source).expanduser()
     if not folder.is_dir():
         if not hub.is_hub_id(source):
