@@ -29,6 +29,26 @@ def test_equal_textures_are_kept_once(tmp_path):
     assert len(list((tmp_path / "textures").iterdir())) == before
 
 
+def test_two_writers_of_one_texture_do_not_hinder_each_other(tmp_path, monkeypatch):
+    """As two shards do: the second begins and ends while the first one writes."""
+    from zero123pp.train.one_view import SolidStore, store
+
+    one, other = stored(tmp_path / "one"), SolidStore(tmp_path / "other")
+    solid = one.load("kit", one.classes()["kit"][0])
+    np_save, begun = np.save, []
+
+    def save(file, texture):
+        if not begun:
+            begun.append(True)
+            other.save("kit", "second", solid)
+        np_save(file, texture)
+
+    monkeypatch.setattr(store.np, "save", save)
+    other.save("kit", "first", solid)
+    for name in ("first", "second"):
+        np.testing.assert_array_equal(other.load("kit", name).paint.textures[0], solid.paint.textures[0])
+
+
 def test_damage_and_emptiness_are_told(tmp_path):
     from zero123pp.train.one_view import SolidStore
 

@@ -47,7 +47,7 @@ class SolidStore:
             path = self.folder / _TEXTURES / f"{key}.npy"
             if not path.is_file():
                 make_folder(path.parent)
-                with whole_file(path) as temporary, temporary.open("wb") as file:
+                with whole_file(path, shared=True) as temporary, temporary.open("wb") as file:
                     np.save(file, texture)
         target = self.path(kind, name)
         make_folder(target.parent)
