@@ -41,6 +41,9 @@ class FitConfig:
     weight_smoothed: float = 0.1
     """The same for the fit's own normals, smoothed within what the pictures do not contradict, where no view has
     normals; 0: none."""
+    flattens: bool = False
+    """Whether flats are moved, three times in all levels but the first, to where their rims and smoothed normals say
+    that they are; ``weight_smoothed`` above 0 is needed."""
     weight_laplacian: float = 0.005
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002

@@ -24,6 +24,9 @@ _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
 _SMOOTHED_AT = (0.5,)
 """When in a level normals are smoothed; all but the first level begin with it as well. Three times in a level is a
 little better and costs a tenth more."""
+_FLATTENED_AT = (0.25, 0.5)
+"""When in a level flats are flattened; all but the first level begin with it as well, in the first there is none. Once
+more at the end, with no steps after it in which colours have their say, swells what is smooth and round."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,20 @@ def _run(
     rng: np.random.Generator, progress: Callable[[int], None],
 ) -> float:  # fmt: skip
     """All steps of a level; returns the mean loss of its rays over the last quarter of them."""
+    from zero123pp.recon.fitting.flattening import flattened
+
     draw = _batches(solver.ray_count, round(config.rays * (config.levels[level] / 64) ** 2), rng)
     losses = [0.0]
-    moments = {round(part * steps) for part in _SMOOTHED_AT} | ({0} if level else set())
+    flattens = config.flattens and level > 0
+    parts = (_FLATTENED_AT if flattens else _SMOOTHED_AT) + ((0.0,) if level else ())
+    moments = {round(part * steps) for part in parts}
     for index in range(steps):
         if smooth and index in moments:
-            normals, trust = smooth(solver.sdf)
+            look = smooth(solver.sdf)
+            normals, trust = look.targets()
             solver.aim_at(normals, config.weight_smoothed * trust)
+            if flattens:
+                solver.move_to(flattened(look))
         _advance(solver, next(draw), level, index / steps, config)
         losses.append(solver.losses["rgb"] + solver.losses["mask"])
         progress(index + 1)

@@ -75,6 +75,10 @@ class Solver:
         self._table[:, rays.NORMAL : rays.NORMAL + 3] = normals
         self._table[:, rays.NORMAL_WEIGHT] = weights
 
+    def move_to(self, sdf: np.ndarray) -> None:
+        """Take other distances (n, n, n), where they are allowed."""
+        np.maximum(sdf, self._floor, out=self.sdf)
+
     def step(
         self, chosen: np.ndarray, sharpness: float, march: tuple[float, float, float], weights: Weights,
         lr_sdf: float, lr_color: float,

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "kernel_input": ["kernel_input"],
         "resample": ["area_matrix", "premultiplied", "resampled", "shrunk", "straight"],
         "sampling": ["bilinear"],
+        "slopes": ["integrate_slopes"],
         "smooth_field": ["smooth_field"],
     },
 )

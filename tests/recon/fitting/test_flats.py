@@ -5,39 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gray_cube import HALF, SIDE, N, cube_distance, cube_views
 
 from zero123pp.errors import ConfigError
 from zero123pp.recon.fitting import FitConfig, fit
-from zero123pp.recon.fitting.flats import SmoothNormals, inverse_depth_slopes
+from zero123pp.recon.fitting.flats import SmoothNormals
 from zero123pp.recon.fitting.targets import contrast, level_targets
-from zero123pp.recon.render import render
-from zero123pp.rigs import get_rig
-from zero123pp.types import Mesh, MultiView
-
-HALF, N, SIDE = 0.5, 48, 0.27
-GRAYS = (60, 110, 150, 190, 90, 225)
-
-
-def cube_views(grays=GRAYS, size=120):
-    """A cube, each face of one gray."""
-    import trimesh
-
-    box = trimesh.creation.box((2 * SIDE,) * 3)
-    corners = box.vertices[box.faces].reshape(-1, 3)
-    side = (np.abs(box.face_normals).argmax(1) * 2 + (box.face_normals.sum(1) > 0)).repeat(3)
-    mesh = Mesh(corners, np.arange(len(corners)).reshape(-1, 3), np.array(grays, np.uint8)[side, None].repeat(3, 1))
-    return [render([mesh], camera) for camera in get_rig("v1.2").cameras(size)]
-
-
-def cube_distance(bulge=0.0):
-    """(N, N, N) distances of the cube in voxels; faces swell by ``bulge`` voxels in their middle, not at the rim."""
-    axis = np.linspace(-HALF, HALF, N)
-    x = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
-    per_voxel = (N - 1) / (2 * HALF)
-    shape = np.cos(np.clip(x / SIDE, -1, 1) * np.pi / 2) ** 2
-    swollen = np.stack([shape[..., (a + 1) % 3] * shape[..., (a + 2) % 3] for a in range(3)], -1)
-    beyond = (np.abs(x) - SIDE) * per_voxel - bulge * swollen
-    return np.minimum(beyond.max(-1), 0) + np.linalg.norm(np.maximum(beyond, 0), axis=-1)
+from zero123pp.types import MultiView
 
 
 def smoothed(views, sdf):
@@ -47,7 +21,7 @@ def smoothed(views, sdf):
         smooth = SmoothNormals(
             wanted.views, wanted.rays, wanted.pixels, HALF, N, contrast(wanted.views), pool
         )  # fmt: skip
-        normals, trust = smooth(sdf)
+        normals, trust = smooth(sdf).targets()
     from zero123pp.recon.ops.field import rays as ray
     from zero123pp.recon.ops.field.surface import first_crossings
 
@@ -60,19 +34,6 @@ def smoothed(views, sdf):
     hit = (along > 0) & (trust > 0)
     angle = np.degrees(np.arccos(np.clip((normals * true).sum(1), -1, 1)))
     return normals[hit], trust[hit], angle[hit], rim[hit]
-
-
-def test_slopes_of_a_plane_are_the_same_everywhere_and_end_at_a_jump():
-    y, x = np.mgrid[:20, :30] + 0.5
-    depth = 1 / (0.3 + 0.002 * x - 0.003 * y)
-    depth[:, 18:] += 2
-    slopes = inverse_depth_slopes(depth, 0.05)
-    np.testing.assert_allclose(slopes[:, :18, 0], 0.002, rtol=1e-3)
-    np.testing.assert_allclose(slopes[:, :18, 1], -0.003, rtol=1e-3)
-    assert (slopes[:, 17, 3] == 0).all() and (slopes[:, :17, 3] == 1).all()
-    depth[5] = 0
-    gone = inverse_depth_slopes(depth, 0.05)
-    assert (gone[5] == 0).all() and (gone[4, :, 4] == 0).all()
 
 
 def test_planes_stay_as_they_are_up_to_creases_that_the_picture_shows():

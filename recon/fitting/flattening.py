@@ -1,0 +1,103 @@
+"""Flats pressed flat: the surface is moved to where its rims and its smoothed slopes say that it is.
+
+The steps of the fit leave flats as the visual hull has them, swollen between rims that are right: neither colours nor
+outlines say otherwise, and smoothness between neighbouring nodes takes as many steps as the square of a flat's width
+to reach across. So the slopes of `zero123pp.recon.fitting.flats` are integrated at once, in each view: inverse depths
+with these slopes, which on planes are the same everywhere, held at the rims of what is seen, where it jumps in depth,
+and where the picture has detail. What the views say of a node is averaged.
+"""
+
+import numba
+import numpy as np
+
+from zero123pp.recon.fitting.flats import AgreedNormals, Look
+from zero123pp.recon.fitting.seen import Picture, SeenSurface
+from zero123pp.recon.ops import integrate_slopes
+
+_HELD_AT_RIMS = 1.0
+"""Weight of a depth against that of a slope, where the surface ends or jumps."""
+_HELD_BY_DETAIL, _DETAIL_POWER = 0.05, 8
+"""The same where the picture is all detail, and the power with which it falls where it has less."""
+_HELD = 1e-4
+"""The same elsewhere: flats of a hundred pixels move."""
+_ROUNDS = 80
+_FARTHEST, _BAND = 3.0, 4.0
+"""Voxels: the farthest that the surface moves at once, and from it, in which nodes move with it."""
+_SLANTED = 0.15
+"""Cosine between surface and view below which a view has no say."""
+_LEAST_SAY = 0.05
+"""Views' say in a node, as a sum of squared cosines, below which it moves less."""
+
+
+def flattened(look: Look) -> np.ndarray:
+    """Distances (n, n, n) in voxels of the surface that was looked at, its flats pressed flat."""
+
+    def pressed(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) -> tuple[np.ndarray, np.ndarray]:
+        cosine = np.clip(picture.facing(seen.raw), 0, 1)
+        share = np.where((seen.depth > 0) & picture.solid & (cosine > _SLANTED), cosine**2, 0).astype(np.float32)
+        ahead = (flattened_depth(picture, seen, agreed) - seen.depth) * picture.lengths(seen.depth.shape)
+        return np.clip(ahead * cosine, -_FARTHEST, _FARTHEST).astype(np.float32), share
+
+    moved = list(look.pool.map(pressed, look.pictures, look.seen, look.agreed))
+
+    def plane(index: int) -> np.ndarray:
+        near, total, say = look.sdf[index], np.zeros(look.sdf[index].shape), np.zeros(look.sdf[index].shape)
+        for picture, seen, (inward, share) in zip(look.pictures, look.seen, moved):
+            _gather(index, near, picture.world_to_cam, seen.depth, inward, share, total, say)
+        return near + total / np.maximum(say, _LEAST_SAY)
+
+    return np.stack(list(look.pool.map(plane, range(len(look.sdf))))).astype(np.float32)
+
+
+def flattened_depth(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) -> np.ndarray:
+    """Depth (H, W) with the slopes of the agreed normals, as far as they are trusted; as it was beside the object."""
+    on = (seen.depth > 0) & picture.solid
+    inverse = np.where(on, 1 / np.where(on, seen.depth, 1), 0)
+    wanted, weights, rim = [], [], np.zeros(on.shape, bool)
+    for axis, slope in zip((1, 0), picture.slopes_of(agreed.normals, seen.depth)):
+        here, there = (slice(None), slice(None, -1)), (slice(None), slice(1, None))
+        if axis == 0:
+            here, there = here[::-1], there[::-1]
+        linked = on[here] & on[there] & (seen.slopes[..., 4 - axis][here] > 0)
+        trust = np.minimum(*(np.where(np.isfinite(slope), agreed.trust, 0)[side] for side in (here, there)))
+        mean = (np.nan_to_num(slope[here]) + np.nan_to_num(slope[there])) / 2
+        full, weight = np.zeros(on.shape), np.zeros(on.shape)
+        full[here] = trust * mean + (1 - trust) * (inverse[there] - inverse[here])
+        weight[here] = linked
+        wanted.append(full)
+        weights.append(weight)
+        apart = np.ones(on.shape, bool)
+        apart[here] = ~linked
+        rim |= apart
+        rim[there] |= ~linked
+        rim[(0, slice(None)) if axis == 0 else (slice(None), 0)] = True
+    detail = 1 - np.clip(picture.plain, 0, 1)
+    held = (_HELD + _HELD_AT_RIMS * rim + _HELD_BY_DETAIL * detail**_DETAIL_POWER) * on
+    inverse = integrate_slopes(inverse, wanted[0], weights[0], wanted[1], weights[1], held, _ROUNDS)
+    return np.where(on, 1 / np.maximum(inverse, 1e-6), seen.depth)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(i, sdf, world_to_cam, depth, inward, share, total, say):
+    """Add to ``total`` (n, n) what a view says how far the nodes of a plane lie off, and to ``say`` how much it counts.
+
+    ``sdf`` (n, n) are the distances of the plane ``i``, ``world_to_cam`` (3, 4) leads from voxels to pixels and depth,
+    ``inward`` (H, W) is how far the surface moves in, and ``share`` (H, W) the view's say.
+    """
+    height, width = depth.shape
+    for j in range(sdf.shape[0]):
+        for k in range(sdf.shape[1]):
+            if abs(sdf[j, k]) > _BAND:
+                continue
+            z = world_to_cam[2, 0] * i + world_to_cam[2, 1] * j + world_to_cam[2, 2] * k + world_to_cam[2, 3]
+            if z <= 0:
+                continue
+            x = (world_to_cam[0, 0] * i + world_to_cam[0, 1] * j + world_to_cam[0, 2] * k + world_to_cam[0, 3]) / z
+            y = (world_to_cam[1, 0] * i + world_to_cam[1, 1] * j + world_to_cam[1, 2] * k + world_to_cam[1, 3]) / z
+            if not (0 <= x < width and 0 <= y < height):
+                continue
+            row, column = int(y), int(x)
+            if depth[row, column] <= 0 or abs(depth[row, column] - z) > 1.7 * _BAND:  # the diagonal of a cube
+                continue
+            total[j, k] += share[row, column] * inward[row, column]
+            say[j, k] += share[row, column]
