@@ -40,10 +40,12 @@ class AgreedNormals:
 
     normals: np.ndarray
     """(H, W, 3) unit, in world axes."""
-    trust: np.ndarray
-    """(H, W) how far the views agree, 0 to 1; 0 where nothing is, and a pixel that one view sees alone counts 1."""
+    agreement: np.ndarray
+    """(H, W) how far the views agree, 0 to 1; 1 where one view sees the place alone."""
     is_alone: np.ndarray
     """(H, W) bool: no other view sees the place."""
+    shown: np.ndarray
+    """(H, W) how well the picture shows the place, 0 to 1."""
 
 
 class SmoothNormals:
@@ -98,10 +100,10 @@ class SmoothNormals:
                     found[other].smoothed, self._views[other].world_to_cam, _SAME_PLACE, total, worst,
                 )  # fmt: skip
             angle = np.degrees(np.arccos(np.clip(worst, -1, 1)))
-            trust = np.where(worst > 1.5, 1, np.clip(2 - angle / _AGREE_DEG, 0, 1))
-            trust *= shown * np.clip((self._views[own].facing(total) - 0.1) / 0.2, 0, 1) * (found[own].depth > 0)
+            agreement = np.where(worst > 1.5, 1, np.clip(2 - angle / _AGREE_DEG, 0, 1))
+            faces = shown * np.clip((self._views[own].facing(total) - 0.1) / 0.2, 0, 1)
             total /= np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-9)
-            return AgreedNormals(total, trust, worst > 1.5)
+            return AgreedNormals(total, agreement, worst > 1.5, faces)
 
         return Look(sdf, self._views, found, list(self._pool.map(agreed, range(len(found)))), self._pool)
 
@@ -121,12 +123,14 @@ class Look:
     def targets(self) -> tuple[np.ndarray, np.ndarray]:
         """Unit normals (R, 3) of the level's rays in world axes, and how far to trust them (R,), 0 to 1."""
 
-        def of_rays(picture: Picture, agreed: AgreedNormals) -> tuple[np.ndarray, np.ndarray]:
-            trust = agreed.trust * np.where(agreed.is_alone, _ALONE, 1) * picture.plain
+        def of_rays(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) -> tuple[np.ndarray, np.ndarray]:
+            trust = np.where(agreed.is_alone, _ALONE, agreed.agreement)
+            trust *= agreed.shown
+            trust *= picture.plain * (seen.depth > 0)
             at = picture.pixels
             return agreed.normals.reshape(-1, 3)[at], trust.reshape(-1)[at].astype(np.float32)
 
-        result = list(map(of_rays, self.pictures, self.agreed))
+        result = list(map(of_rays, self.pictures, self.seen, self.agreed))
         return np.concatenate([normal for normal, _ in result]), np.concatenate([trust for _, trust in result])
 
 

@@ -59,7 +59,9 @@ def flattened_depth(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) 
         if axis == 0:
             here, there = here[::-1], there[::-1]
         linked = on[here] & on[there] & (seen.slopes[..., 4 - axis][here] > 0)
-        trust = np.minimum(*(np.where(np.isfinite(slope), agreed.trust, 0)[side] for side in (here, there)))
+        trust = np.minimum(
+            *(np.where(np.isfinite(slope) & on, agreed.agreement * agreed.shown, 0)[side] for side in (here, there))
+        )
         mean = (np.nan_to_num(slope[here]) + np.nan_to_num(slope[there])) / 2
         full, weight = np.zeros(on.shape), np.zeros(on.shape)
         full[here] = trust * mean + (1 - trust) * (inverse[there] - inverse[here])
