@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from zero123pp.recon.fitting.seen import Picture, SeenSurface
+from zero123pp.recon.fitting.seen import Picture, SeenSurface, transformed
 from zero123pp.recon.ops.field import surface
 from zero123pp.types import View
 
@@ -148,14 +148,11 @@ def _compare(depth, normal, to_world, other_depth, other_normal, to_other, toler
             if z <= 0:
                 continue
             a, b = z * (j + 0.5), z * (i + 0.5)
-            x = to_world[0, 0] * a + to_world[0, 1] * b + to_world[0, 2] * z + to_world[0, 3]
-            y = to_world[1, 0] * a + to_world[1, 1] * b + to_world[1, 2] * z + to_world[1, 3]
-            w = to_world[2, 0] * a + to_world[2, 1] * b + to_world[2, 2] * z + to_world[2, 3]
-            far = to_other[2, 0] * x + to_other[2, 1] * y + to_other[2, 2] * w + to_other[2, 3]
+            x, y, w = transformed(to_world, a, b, z)
+            px, py, far = transformed(to_other, x, y, w)
             if far <= 0:
                 continue
-            px = (to_other[0, 0] * x + to_other[0, 1] * y + to_other[0, 2] * w + to_other[0, 3]) / far
-            py = (to_other[1, 0] * x + to_other[1, 1] * y + to_other[1, 2] * w + to_other[1, 3]) / far
+            px, py = px / far, py / far
             if not (0 <= px < width and 0 <= py < height):
                 continue
             column, row = int(px), int(py)

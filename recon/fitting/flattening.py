@@ -11,8 +11,8 @@ import numba
 import numpy as np
 
 from zero123pp.recon.fitting.flats import AgreedNormals, Look
-from zero123pp.recon.fitting.seen import Picture, SeenSurface
-from zero123pp.recon.ops import integrate_slopes
+from zero123pp.recon.fitting.seen import Picture, SeenSurface, transformed
+from zero123pp.recon.ops import integrate_slopes, next_pairs, padded_links
 
 _HELD_AT_RIMS = 1.0
 """Weight of a depth against that of a slope, where the surface ends or jumps."""
@@ -53,29 +53,19 @@ def flattened_depth(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) 
     """Depth (H, W) with the slopes of the agreed normals, as far as they are trusted; as it was beside the object."""
     on = (seen.depth > 0) & picture.solid
     inverse = np.where(on, 1 / np.where(on, seen.depth, 1), 0)
-    wanted, weights, rim = [], [], np.zeros(on.shape, bool)
+    wanted, links, rim = [], [], np.zeros(on.shape, bool)
     for axis, slope in zip((1, 0), picture.slopes_of(agreed.normals, seen.depth)):
-        here, there = (slice(None), slice(None, -1)), (slice(None), slice(1, None))
-        if axis == 0:
-            here, there = here[::-1], there[::-1]
-        linked = on[here] & on[there] & (seen.slopes[..., 4 - axis][here] > 0)
-        trust = np.minimum(
-            *(np.where(np.isfinite(slope) & on, agreed.agreement * agreed.shown, 0)[side] for side in (here, there))
-        )
-        mean = (np.nan_to_num(slope[here]) + np.nan_to_num(slope[there])) / 2
-        full, weight = np.zeros(on.shape), np.zeros(on.shape)
-        full[here] = trust * mean + (1 - trust) * (inverse[there] - inverse[here])
-        weight[here] = linked
-        wanted.append(full)
-        weights.append(weight)
-        apart = np.ones(on.shape, bool)
-        apart[here] = ~linked
-        rim |= apart
-        rim[there] |= ~linked
-        rim[(0, slice(None)) if axis == 0 else (slice(None), 0)] = True
+        known = np.isfinite(slope) & on
+        linked = np.logical_and(*next_pairs(on, axis)) & (next_pairs(seen.slopes[..., 4 - axis], axis)[0] > 0)
+        trust = np.minimum(*next_pairs(np.where(known, agreed.agreement * agreed.shown, 0), axis))
+        mean = sum(next_pairs(np.where(known, slope, 0), axis)) / 2
+        wanted.append(padded_links(trust * mean + (1 - trust) * np.diff(inverse, axis=axis), axis))
+        links.append(padded_links(linked, axis))
+        before = np.roll(links[-1], 1, axis)  # of the first it is that of the last, which has none
+        rim |= ~(links[-1] & before)
     detail = 1 - np.clip(picture.plain, 0, 1)
     held = (_HELD + _HELD_AT_RIMS * rim + _HELD_BY_DETAIL * detail**_DETAIL_POWER) * on
-    inverse = integrate_slopes(inverse, wanted[0], weights[0], wanted[1], weights[1], held, _ROUNDS)
+    inverse = integrate_slopes(inverse, wanted[0], links[0], wanted[1], links[1], held, _ROUNDS)
     return np.where(on, 1 / np.maximum(inverse, 1e-6), seen.depth)
 
 
@@ -91,14 +81,10 @@ def _gather(i, sdf, world_to_cam, depth, inward, share, total, say):
         for k in range(sdf.shape[1]):
             if abs(sdf[j, k]) > _BAND:
                 continue
-            z = world_to_cam[2, 0] * i + world_to_cam[2, 1] * j + world_to_cam[2, 2] * k + world_to_cam[2, 3]
-            if z <= 0:
+            x, y, z = transformed(world_to_cam, i, j, k)
+            if z <= 0 or not (0 <= x / z < width and 0 <= y / z < height):
                 continue
-            x = (world_to_cam[0, 0] * i + world_to_cam[0, 1] * j + world_to_cam[0, 2] * k + world_to_cam[0, 3]) / z
-            y = (world_to_cam[1, 0] * i + world_to_cam[1, 1] * j + world_to_cam[1, 2] * k + world_to_cam[1, 3]) / z
-            if not (0 <= x < width and 0 <= y < height):
-                continue
-            row, column = int(y), int(x)
+            row, column = int(y / z), int(x / z)
             if depth[row, column] <= 0 or abs(depth[row, column] - z) > 1.7 * _BAND:  # the diagonal of a cube
                 continue
             total[j, k] += share[row, column] * inward[row, column]

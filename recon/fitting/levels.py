@@ -115,8 +115,6 @@ def _run(
     rng: np.random.Generator, progress: Callable[[int], None],
 ) -> float:  # fmt: skip
     """All steps of a level; returns the mean loss of its rays over the last quarter of them."""
-    from zero123pp.recon.fitting.flattening import flattened
-
     draw = _batches(solver.ray_count, round(config.rays * (config.levels[level] / 64) ** 2), rng)
     losses = [0.0]
     flattens = config.flattens and level > 0
@@ -128,6 +126,8 @@ def _run(
             normals, trust = look.targets()
             solver.aim_at(normals, config.weight_smoothed * trust)
             if flattens:
+                from zero123pp.recon.fitting.flattening import flattened
+
                 solver.move_to(flattened(look))
         _advance(solver, next(draw), level, index / steps, config)
         losses.append(solver.losses["rgb"] + solver.losses["mask"])

@@ -191,6 +191,16 @@ def _counted(turn: np.ndarray, axis: int) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
+def transformed(matrix, x, y, z):
+    """A point moved by a ``matrix`` (3, 4)."""
+    return (
+        matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z + matrix[0, 3],
+        matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z + matrix[1, 3],
+        matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z + matrix[2, 3],
+    )
+
+
+@numba.njit(cache=True, nogil=True)
 def inverse_depth_slopes(depth, jump):
     """Slopes of the inverse ``depth`` (H, W) per pixel, to the right and down, the mean of those to both neighbours.
 

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "device": ["device_of"],
         "edge_aware": ["smooth_within"],
         "kernel_input": ["kernel_input"],
+        "neighbours": ["next_pairs", "padded_links"],
         "resample": ["area_matrix", "premultiplied", "resampled", "shrunk", "straight"],
         "sampling": ["bilinear"],
         "slopes": ["integrate_slopes"],

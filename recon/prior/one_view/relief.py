@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from zero123pp.recon.ops import next_pairs, padded_links
+
 _FLATTEST = 0.25
 """Cosine below which a normal says too little about the slope of the depth."""
 
@@ -32,21 +34,11 @@ def with_relief(depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, scale
     slopes, links = [], []
     for axis, component in ((1, 0), (0, 1)):
         wanted = -normal[component] / nz * px
-        here, there = _pairs(wanted, axis)
-        trust = np.minimum(*_pairs(steep, axis))
+        here, there = next_pairs(wanted, axis)
+        trust = np.minimum(*next_pairs(steep, axis))
         given = np.diff(depth, axis=axis)
         slope = trust * (here + there) / 2 + (1 - trust) * given
-        linked = np.logical_and(*_pairs(inside, axis)) & (np.abs(given - slope) < _JUMP * px)
-        slopes.append(_padded(slope * linked, axis))
-        links.append(_padded(linked, axis).astype(np.float32))
+        linked = np.logical_and(*next_pairs(inside, axis)) & (np.abs(given - slope) < _JUMP * px)
+        slopes.append(padded_links(slope * linked, axis).astype(np.float32))
+        links.append(padded_links(linked, axis).astype(np.float32))
     return relax(depth.astype(np.float32), slopes[0], links[0], slopes[1], links[1], np.float32(scale_px**-2), _SWEEPS)
-
-
-def _pairs(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each value and its next along an axis."""
-    return (values[:, :-1], values[:, 1:]) if axis == 1 else (values[:-1], values[1:])
-
-
-def _padded(values: np.ndarray, axis: int) -> np.ndarray:
-    """(S, S) float32 of values between neighbours along an axis; the last has no next."""
-    return np.pad(values, ((0, axis == 0), (0, axis == 1))).astype(np.float32)
