@@ -1,9 +1,7 @@
 """The Zero123++ pipeline: a picture of an object in, a sheet of six views out; several at a time where asked."""
 
 import inspect
-import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +19,16 @@ from PIL import Image
 from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from zero123pp.diffusion import conditioning, control, fast, hub, latents, loading, reference, saving, schedule
+from zero123pp.diffusion.checks import check_call, check_callback, check_finite, check_interval, listed
 from zero123pp.diffusion.noise import Generators, NoiseSource
 from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
 from zero123pp.diffusion.quantize import is_quantized, quantize_linear
 from zero123pp.diffusion.step_cache import StepCache
-from zero123pp.errors import BadInput, StageFailed
+from zero123pp.errors import BadInput
 from zero123pp.images import GRAY_BACKGROUND, to_uint8
 from zero123pp.rigs import get_rig
 
 Picture = Image.Image | np.ndarray
-
-_OF_STEPS = ("latents", "prompt_embeds")
-"""What a callback can be given."""
 
 StepCallback = Callable[["Zero123PlusPipeline", int, torch.Tensor, dict[str, torch.Tensor]], dict | None]
 """``callback(pipeline, step, timestep, {"latents": ...})``; latents in what it returns replace the pipeline's."""
@@ -296,17 +292,15 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             },
             {"guidance_scale": guidance_scale, "controlnet_conditioning_scale": controlnet_conditioning_scale},
         )
-        if not (len(guidance_interval) == 2 and 0 <= guidance_interval[0] <= guidance_interval[1] <= 1):
-            raise BadInput(f"guidance_interval is {guidance_interval!r}; expected two ascending shares from 0 to 1")
+        check_interval(guidance_interval)
         control.check_control(self.controlnet, depth_image)
-        pictures = _listed("image", image)
+        pictures = listed("image", image)
         texts = conditioning.Texts(
-            _listed("prompt", prompt, len(pictures)), _listed("negative_prompt", negative_prompt, len(pictures)),
+            listed("prompt", prompt, len(pictures)), listed("negative_prompt", negative_prompt, len(pictures)),
             prompt_embeds, negative_prompt_embeds,
         )  # fmt: skip
         wanted = tuple(callback_on_step_end_tensor_inputs)
-        if unknown := [name for name in wanted if name not in _OF_STEPS]:
-            raise BadInput(f"callback_on_step_end_tensor_inputs has {unknown[0]!r}; choose of {', '.join(_OF_STEPS)}")
+        check_callback(wanted)
         images = len(pictures) * num_images_per_prompt
         device, dtype = self._execution_device, self.unet.dtype
         # The original draws in the model's own type; single precision makes a seed mean the same in every type.
@@ -317,7 +311,7 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         conditions = self._encode(rgb, texts, noise, images, guided)
         pixels = None
         if depth_image is not None:
-            sheets = _listed("depth_image", depth_image, len(pictures))
+            sheets = listed("depth_image", depth_image, len(pictures))
             pixels = torch.cat([control.control_pixels(sheet, width, height) for sheet in sheets])
             pixels = conditioning.both_halves(None, pixels.to(device, dtype), images)
 
@@ -472,35 +466,3 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
 def _preprocessor(given: object) -> ImagePreprocessor:
     """What diffusers' own loader brings in its place is transformers' of the same settings, whose pixels differ."""
     return given if isinstance(given, ImagePreprocessor) else ImagePreprocessor.from_config(given.to_dict())
-
-
-def _listed(name: str, value: object, count: int | None = None) -> list:
-    """A value as a list: of itself alone, or, where it is a list, of any length above 0 or of ``count``; BadInput."""
-    if not isinstance(value, list | tuple):
-        return [value]
-    if not value or len(value) != (count or len(value)):
-        wanted = "at least one" if count is None else f"one, or one for each of {count} pictures"
-        raise BadInput(f"{name} is a list of {len(value)}; expected {wanted}")
-    return list(value)
-
-
-def check_call(factor: int, output_type: str, whole: dict[str, int], real: dict[str, float]) -> None:
-    """BadInput unless the arguments of a call make sense: positive integers, and finite numbers, by name."""
-    for name, value in whole.items():
-        if not isinstance(value, Integral) or value < 1:
-            raise BadInput(f"{name} is {value!r}; expected an integer of 1 or more")
-        if name in ("width", "height") and value % factor:
-            raise BadInput(f"{name} is {value} px; expected a multiple of {factor}")
-    for name, value in real.items():
-        if not isinstance(value, Real) or not math.isfinite(value):
-            raise BadInput(f"{name} is {value!r}; expected a finite number")
-    if output_type not in ("pil", "np", "latent"):
-        raise BadInput(f"output_type is {output_type!r}; choose 'pil', 'np' or 'latent'")
-
-
-def check_finite(tensor: torch.Tensor, what: str, dtype: torch.dtype) -> None:
-    """StageFailed when numbers ran out of range, which would show as a black or noisy picture."""
-    if not torch.isfinite(tensor).all():
-        raise StageFailed(
-            f"{what} in {dtype} ran into NaN or infinity; use torch_dtype=torch.float32 or torch.bfloat16"
-        )

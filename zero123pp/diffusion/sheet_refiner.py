@@ -18,8 +18,9 @@ from diffusers import EulerDiscreteScheduler, ImagePipelineOutput
 from PIL import Image
 
 from zero123pp.diffusion import conditioning, latents, loading, schedule
+from zero123pp.diffusion.checks import check_call, check_finite
 from zero123pp.diffusion.noise import NoiseSource
-from zero123pp.diffusion.pipeline import Picture, StepCallback, Zero123PlusPipeline, check_call, check_finite
+from zero123pp.diffusion.pipeline import Picture, StepCallback, Zero123PlusPipeline
 from zero123pp.diffusion.preprocess import on_gray, resized
 from zero123pp.diffusion.step_cache import StepCache
 from zero123pp.errors import BadInput
