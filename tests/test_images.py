@@ -20,6 +20,7 @@ from zero123pp.images import (
     to_uint8,
     unpremultiply,
     untile_sheet,
+    without_small_holes,
 )
 
 pytestmark = pytest.mark.quick
@@ -87,3 +88,17 @@ def test_a_picture_survives_png(shape):
     with Image.open(io.BytesIO(encode_png(pixels[:, ::-1], compress_level=1))) as picture:
         assert picture.format == "PNG"
         np.testing.assert_array_equal(np.asarray(picture), pixels[:, ::-1])
+
+
+def test_small_holes_are_closed_and_large_ones_are_not():
+    alpha = np.ones((100, 100), np.float32)
+    alpha[:5] = alpha[-5:] = alpha[:, :5] = alpha[:, -5:] = 0
+    alpha[30:33, 30:33] = alpha[50:70, 50:70] = 0
+    closed = without_small_holes(alpha, 0.004)
+    assert closed[31, 31] == 1 and closed[60, 60] == 0 and closed[0, 0] == 0
+
+
+def test_a_cut_in_the_border_of_a_picture_is_no_hole():
+    alpha = np.ones((100, 100), np.float32)
+    alpha[0:2, 40:42] = 0
+    assert without_small_holes(alpha, 0.004)[0, 40] == 0

@@ -101,6 +101,21 @@ def resize_rgba(
     return unpremultiply(resize_planes(premultiply(rgba), size, how, box), least)
 
 
+def without_small_holes(alpha: np.ndarray, share: float) -> np.ndarray:
+    """Alpha (H, W) whose holes of less than ``share`` of the object's area are opaque; cutouts eat such holes.
+
+    A wrong one would be drilled through the whole mesh. What reaches the border of the picture is no hole.
+    """
+    from scipy.ndimage import label
+
+    holes, _ = label(alpha <= 0.5)
+    sizes = np.bincount(holes.ravel())
+    small = sizes < share * sizes[0]  # label 0 is the object itself
+    small[0] = False
+    small[np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))] = False
+    return np.where(small[holes], np.float32(1), alpha).astype(np.float32, copy=False)
+
+
 def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
     """The sRGB transfer function (IEC 61966-2-1), values in [0, 1]."""
     srgb = np.asarray(srgb)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from zero123pp.images import resize_planes, to_float
+from zero123pp.images import resize_planes, to_float, without_small_holes
 from zero123pp.pipelines.cutout.alpha import opaque_rgb
 from zero123pp.pipelines.cutout.recentre import object_box
 from zero123pp.pipelines.cutout.refine import guided_upsample
@@ -27,7 +27,7 @@ LOOK_WEIGHT = 2 / 3
 MIN_PART = 0.05
 """Parts smaller than this share of the largest one are not the object."""
 PINHOLE = 0.004
-"""Holes smaller than this share of the object are closed: a wrong one would be drilled through the whole mesh."""
+"""Holes smaller than this share of the object are closed."""
 
 
 def bundled_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray, str]:
@@ -46,7 +46,7 @@ def bundled_alpha(image: np.ndarray, config: "CutoutConfig") -> tuple[np.ndarray
     before = resize_planes(found[top:bottom, left:right], closer.shape[::-1], Image.Resampling.BILINEAR)
     small = LOOK_WEIGHT * closer + (1 - LOOK_WEIGHT) * before
     alpha[top:bottom, left:right] = guided_upsample(to_float(crop), small)
-    return without_pinholes(main_parts(alpha)), "bundled"
+    return without_small_holes(main_parts(alpha), PINHOLE), "bundled"
 
 
 def network_alpha(rgb: np.ndarray, longer_px: int) -> np.ndarray:
@@ -87,18 +87,6 @@ def main_parts(alpha: np.ndarray) -> np.ndarray:
     kept = weights >= MIN_PART * weights.max()
     kept[0] = True  # fainter than a part, but continuous with one
     return np.where(kept[labels], alpha, 0).astype(np.float32)
-
-
-def without_pinholes(alpha: np.ndarray) -> np.ndarray:
-    """Alpha (H, W) with its smallest holes closed; those that reach the border of the picture are none."""
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(alpha < 0.5)
-    sizes = np.bincount(labels.ravel())
-    closed = sizes < PINHOLE * sizes[0]  # label 0 is the object
-    closed[0] = False
-    closed[np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))] = False
-    return np.where(closed[labels], 1, alpha).astype(np.float32)
 
 
 def _surroundings(alpha: np.ndarray) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from zero123pp.errors import BadInput, ConfigError, StageFailed
-from zero123pp.images import to_float, to_uint8
+from zero123pp.images import to_float, to_uint8, without_small_holes
 from zero123pp.pipelines.models.contract import MultiViewModel
 from zero123pp.pipelines.models.groups import Progress
 from zero123pp.recon.prior import OneViewNetwork, OneViewSolid, SolidConfig, Wishes, one_view_solid
@@ -144,7 +144,6 @@ def _painted_view(cutout: Cutout, solid: OneViewSolid, config: OneViewConfig) ->
 
     from zero123pp.pipelines.cutout import without_fringe
     from zero123pp.pipelines.models.other_side import back_of, back_picture
-    from zero123pp.recon.prior import without_small_holes
 
     rgba = without_fringe(cutout)
     rgb = np.ascontiguousarray(rgba[..., :3])

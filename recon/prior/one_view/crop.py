@@ -61,15 +61,3 @@ def network_input(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     inwards = -signed_distance(np.ascontiguousarray(alpha, np.float32)) * np.float32(2 / len(alpha))
     channels = [over_gray, coverage * 2 - 1, np.clip(inwards, -1, 1)[..., None] * 2]
     return np.concatenate(channels, -1).transpose(2, 0, 1).astype(np.float32)
-
-
-def without_small_holes(alpha: np.ndarray, share: float) -> np.ndarray:
-    """Alpha (H, W) whose holes of less than ``share`` of the object's area are opaque: cutouts eat such holes."""
-    from scipy.ndimage import label
-
-    holes, _ = label(alpha <= OBJECT)
-    sizes = np.bincount(holes.ravel())
-    small = sizes < share * (alpha > OBJECT).sum()
-    border = np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))
-    small[border] = small[0] = False  # 0: the object itself
-    return np.where(small[holes], np.float32(1), alpha)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zero123pp.recon.prior.one_view.crop import Crop, cropped, square_round, without_small_holes
+from zero123pp.images import without_small_holes
+from zero123pp.recon.prior.one_view.crop import Crop, cropped, square_round
 from zero123pp.recon.prior.one_view.maps import Maps, OneViewNetwork
 from zero123pp.recon.prior.one_view.sheets import sheets_of
 from zero123pp.recon.prior.one_view.solid import SolidConfig, filled, smoothed, surface

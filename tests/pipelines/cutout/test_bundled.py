@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from discs import RED, disc_picture
 
-from zero123pp.images import to_uint8
+from zero123pp.images import to_uint8, without_small_holes
 from zero123pp.pipelines.cutout import cut_out
-from zero123pp.pipelines.cutout.bundled import main_parts, without_pinholes
+from zero123pp.pipelines.cutout.bundled import PINHOLE, main_parts
 
 
 @pytest.mark.parametrize("background", [(1, 1, 1), (0.5, 0.5, 0.5), (0.2, 0.3, 0.8)])
@@ -28,6 +28,6 @@ def test_specks_and_pinholes_go_but_parts_and_handles_stay():
     alpha[10:14, 180:184] = 1  # a speck
     alpha[60:62, 60:62] = 0.2  # a pinhole
     alpha[100:120, 100:120] = 0  # the hole of a handle
-    cleaned = without_pinholes(main_parts(alpha))
+    cleaned = without_small_holes(main_parts(alpha), PINHOLE)
     assert cleaned[12, 182] == 0 and cleaned[61, 61] == 1
     assert cleaned[110, 110] == 0 and cleaned[170, 70] == np.float32(0.9)

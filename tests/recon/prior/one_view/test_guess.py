@@ -9,7 +9,7 @@ from zero123pp.errors import StageFailed
 from zero123pp.recon.meshing import face_normals, is_watertight
 from zero123pp.recon.meshing.topology import signed_volume
 from zero123pp.recon.ops.raster import rasterize
-from zero123pp.recon.prior.one_view.crop import cropped, square_round, without_small_holes
+from zero123pp.recon.prior.one_view.crop import cropped, square_round
 from zero123pp.recon.prior.one_view.guess import Wishes, one_view_solid
 from zero123pp.recon.prior.one_view.relief import with_relief
 from zero123pp.recon.prior.one_view.solid import SolidConfig
@@ -120,14 +120,6 @@ def test_relief_follows_the_normals_and_keeps_the_depth_at_large():
     made = with_relief(flat.astype(np.float32), normal, inside, 8.0)
     assert np.abs(made - true).mean() < 0.5 * np.abs(flat - true).mean()
     assert abs((made - flat).mean()) < 1e-3
-
-
-def test_small_holes_are_closed_and_large_ones_are_not():
-    alpha = np.ones((100, 100), np.float32)
-    alpha[:5] = alpha[-5:] = alpha[:, :5] = alpha[:, -5:] = 0
-    alpha[30:33, 30:33] = alpha[50:70, 50:70] = 0
-    closed = without_small_holes(alpha, 0.004)
-    assert closed[31, 31] == 1 and closed[60, 60] == 0 and closed[0, 0] == 0
 
 
 def test_a_crop_may_reach_beyond_the_cutout():
