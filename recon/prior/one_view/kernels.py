@@ -1,43 +1,7 @@
-"""The loops over pixels and voxels of the one-view solid, compiled by Numba."""
+"""The loops over voxels of the one-view solid, compiled by Numba."""
 
 import numba
 import numpy as np
-
-
-@numba.njit(cache=True, nogil=True)
-def relax(depth, slope_x, link_x, slope_y, link_y, weight, sweeps):
-    """Jacobi's sweeps for `relief.with_relief`.
-
-    Args:
-        depth: (H, W) float32, given and start.
-        slope_x: (H, W) wanted depth of the right neighbour less that of the pixel.
-        link_x: (H, W) 1 where the pixel and its right neighbour are linked, else 0.
-        slope_y: (H, W) likewise of the neighbour below.
-        link_y: (H, W).
-        weight: of the given depth.
-        sweeps: how many.
-    """
-    height, width = depth.shape
-    now, new = depth.copy(), depth.copy()
-    for _ in range(sweeps):
-        for y in range(height):
-            for x in range(width):
-                total, count = weight * depth[y, x], weight
-                if link_x[y, x] > 0:
-                    total += now[y, x + 1] - slope_x[y, x]
-                    count += np.float32(1)
-                if x > 0 and link_x[y, x - 1] > 0:
-                    total += now[y, x - 1] + slope_x[y, x - 1]
-                    count += np.float32(1)
-                if link_y[y, x] > 0:
-                    total += now[y + 1, x] - slope_y[y, x]
-                    count += np.float32(1)
-                if y > 0 and link_y[y - 1, x] > 0:
-                    total += now[y - 1, x] + slope_y[y - 1, x]
-                    count += np.float32(1)
-                new[y, x] = total / count
-        now, new = new, now
-    return now
 
 
 @numba.njit(cache=True, nogil=True)

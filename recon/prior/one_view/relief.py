@@ -10,15 +10,14 @@ _FLATTEST = 0.25
 _JUMP = 3.0
 """Slope of the depth, beyond that of the normals, from which two neighbours are taken for two surfaces."""
 
-_SWEEPS = 60
+_ROUNDS = 60
 
 
 def with_relief(depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, scale_px: float) -> np.ndarray:
     """The depth whose slopes are those of the normals, and which is the given one at large.
 
     Minimises, over pixels and their neighbours that lie on one surface, the squared difference of the slopes plus the
-    squared difference of the depths divided by ``scale_px`` squared (Horn and Brooks 1986 with a data term), by
-    Jacobi's sweeps.
+    squared difference of the depths divided by ``scale_px`` squared (Horn and Brooks 1986 with a data term).
 
     Args:
         depth: (S, S) in half sides of the picture, forward.
@@ -26,7 +25,7 @@ def with_relief(depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, scale
         inside: (S, S) bool, where both mean something.
         scale_px: details finer than about this come from the normals, px.
     """
-    from zero123pp.recon.prior.one_view.kernels import relax
+    from zero123pp.recon.ops import integrate_slopes
 
     px = 2 / len(depth)
     steep = np.clip((np.abs(normal[2]) - _FLATTEST) / _FLATTEST, 0, 1)
@@ -41,4 +40,6 @@ def with_relief(depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, scale
         linked = np.logical_and(*next_pairs(inside, axis)) & (np.abs(given - slope) < _JUMP * px)
         slopes.append(padded_links(slope * linked, axis).astype(np.float32))
         links.append(padded_links(linked, axis).astype(np.float32))
-    return relax(depth.astype(np.float32), slopes[0], links[0], slopes[1], links[1], np.float32(scale_px**-2), _SWEEPS)
+    held = np.full(depth.shape, scale_px**-2, np.float32)
+    relieved = integrate_slopes(depth, slopes[0], links[0], slopes[1], links[1], held, _ROUNDS)
+    return relieved.astype(np.float32)
