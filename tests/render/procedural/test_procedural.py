@@ -5,7 +5,7 @@ import pytest
 
 from zero123pp.render.procedural import KINDS, object_of, random_object
 from zero123pp.render.procedural.blobs import Limb, blend
-from zero123pp.render.procedural.booleans import refined, subtract
+from zero123pp.render.procedural.booleans import NoSolid, refined, subtract
 from zero123pp.render.procedural.curves import circle, polygon
 from zero123pp.render.procedural.materials import plain, random_material
 from zero123pp.render.procedural.solids import (
@@ -88,6 +88,27 @@ def test_objects_of_every_kind_are_whole_and_painted(kind):
         face = np.arange(0, len(made.faces), 7)
         rgb = made.paint(face, np.full((len(face), 3), 1 / 3, np.float32), made.vertices[made.faces[face]].mean(1))
         assert rgb.shape == (len(face), 3) and rgb.min() >= 0 and rgb.max() <= 255
+
+
+def test_what_cuts_itself_away_is_drawn_again(monkeypatch):
+    drawn = []
+
+    def swallowed_twice(rng):
+        drawn.append(rng.random())
+        hole = 3.0 if len(drawn) < 3 else 0.2
+        return [subtract(box((1, 1, 1), plain((0.5, 0.5, 0.5))), box((hole, hole, hole), plain((0, 0, 0))))]
+
+    monkeypatch.setitem(KINDS, "block", (swallowed_twice, 0.1))
+    assert len(object_of("block", np.random.default_rng(3)).faces) and len(set(drawn)) == 3
+
+
+def test_a_generator_that_never_leaves_a_solid_is_told(monkeypatch):
+    def swallowed(rng):
+        return [subtract(box((1, 1, 1), plain((0.5, 0.5, 0.5))), box((3, 3, 3), plain((0, 0, 0))))]
+
+    monkeypatch.setitem(KINDS, "block", (swallowed, 0.1))
+    with pytest.raises(NoSolid, match="nothing is left"):
+        object_of("block", np.random.default_rng(3))
 
 
 def test_the_same_seed_gives_the_same_object():

@@ -6,6 +6,10 @@ import numpy as np
 from zero123pp.render.procedural.solids import Part
 
 
+class NoSolid(ValueError):
+    """Nothing closed is left: parts drawn at random may swallow each other."""
+
+
 def subtract(part: Part, *tools: Part) -> Part:
     """What is left of a part; it keeps its material, cut faces have the texture of the tools' own coordinates."""
     out = _to_manifold(part)
@@ -33,7 +37,7 @@ def _to_manifold(part: Part) -> manifold3d.Manifold:
     mesh.merge()
     made = manifold3d.Manifold(mesh)
     if made.status() != manifold3d.Error.NoError or made.is_empty():
-        raise ValueError(f"a part is no closed solid: {made.status()}")
+        raise NoSolid(f"a part is no closed solid: {made.status()}")
     return made
 
 
@@ -41,5 +45,5 @@ def _to_part(manifold: manifold3d.Manifold, like: Part) -> Part:
     mesh = manifold.to_mesh()
     properties, faces = np.asarray(mesh.vert_properties, float), np.asarray(mesh.tri_verts, np.int64)
     if not len(faces):
-        raise ValueError("nothing is left of a part")
+        raise NoSolid("nothing is left of a part")
     return Part(properties[:, :3], faces, properties[:, 3:6], like.material)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zero123pp.render.procedural.booleans import refined
+from zero123pp.render.procedural.booleans import NoSolid, refined
 from zero123pp.render.procedural.noise import value_noise
 from zero123pp.render.procedural.solids import Part, about
 
@@ -31,7 +31,7 @@ def deformed(rng: np.random.Generator, parts: list[Part]) -> list[Part]:
 def _fine(part: Part, edge: float) -> Part:
     try:
         return refined(part, edge)
-    except ValueError:
+    except NoSolid:
         return part  # open or self-touching: it keeps its edges
 
 

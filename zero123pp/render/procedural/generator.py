@@ -5,10 +5,13 @@ NeurIPS 2024), with primitives put together at random; here most of them mean so
 habits of made things can be learned too.
 """
 
+from contextlib import suppress
+
 import numpy as np
 
 from zero123pp.render.procedural.abstract import abstract
 from zero123pp.render.procedural.blocks import block
+from zero123pp.render.procedural.booleans import NoSolid
 from zero123pp.render.procedural.creatures import creature
 from zero123pp.render.procedural.deform import deformed
 from zero123pp.render.procedural.furniture import furniture
@@ -36,6 +39,10 @@ STRETCHED = 0.5
 """Share that is stretched along the axes."""
 
 
+_TRIES = 20
+"""Draws until an object is given up: one in some ten thousand cuts all of itself away."""
+
+
 def random_object(rng: np.random.Generator) -> Made:
     """An object of a random kind, the same for the same state of the generator. y is up; it mostly faces +z."""
     names = list(KINDS)
@@ -45,7 +52,14 @@ def random_object(rng: np.random.Generator) -> Made:
 
 
 def object_of(kind: str, rng: np.random.Generator) -> Made:
-    """An object of a kind of `KINDS`."""
+    """An object of a kind of `KINDS`; what cuts itself away is drawn again. Raises NoSolid if all draws do."""
+    for _ in range(_TRIES - 1):
+        with suppress(NoSolid):
+            return _drawn(kind, rng)
+    return _drawn(kind, rng)
+
+
+def _drawn(kind: str, rng: np.random.Generator) -> Made:
     parts = KINDS[kind][0](rng)
     if rng.random() < DEFORMED:
         parts = deformed(rng, parts)
