@@ -100,13 +100,12 @@ class ImageTo3D:
             preset: name or YAML file of a preset, see `zero123pp.configs.load`.
             overrides: config values such as ``["fit.steps=200"]``, on top of the preset and of the model's own.
             download: agree to download weights that are not here.
-            options: more for diffusion models: revision, unet, unet_background, controlnet, normal_controlnet,
-                sheet_alpha, sampler, offload, attention_slicing and vae_tiling, the fields of
-                `zero123pp.pipelines.models.options.ModelOptions`.
+            options: more for diffusion models, such as revision, unet, controlnet, refiner, sampler, offload or
+                quantize: the fields of `zero123pp.pipelines.models.options.ModelOptions`.
 
         Raises:
             BadInput: no such model, or one whose files cannot be used.
-            MissingBackend: the model needs a library that is not installed.
+            MissingBackend: the model needs a library that is not installed, or weights that are not here.
         """
         plain = load(PipelineConfig, preset, overrides)
         source = load_model(str(model), device=device, dtype=dtype, download=download, **options)
@@ -139,12 +138,13 @@ class ImageTo3D:
             prompt: a text to draw the picture from instead; with depth_from, as a picture of that mesh.
             text_model: folder or hub id of the text-to-image checkpoint that draws it.
             text_controlnet: folder or hub id of its depth ControlNet, for depth_from.
-            views: a sheet (path, PIL image or array) to start from instead, a MultiView, or a folder of posed RGBA
-                pictures.
+            views: to start from instead: a sheet (path, PIL image or array), the pictures of a drawn turnaround
+                (paths), a MultiView, or a folder of posed pictures (RGBA, or with masks).
             normals: the sheet of view-space normals that belongs to a sheet of views.
             texture_mesh: a mesh (path, Mesh, TexturedMesh or several) that is painted instead of making one; front to
                 +Z. Its geometry stays as it is, in its own frame.
-            rig: name of the rig of a sheet of views; default: the one under which its silhouettes agree, else v1.2.
+            rig: of a sheet of views ('v1.1' or 'v1.2'; default: the one under which its silhouettes agree, else v1.2)
+                or of a turnaround ('turnaround4', 'turnaround3' or 'frontback').
             cameras: the `transforms.json` of a folder of posed pictures; default: the one in the folder.
             up: the axis of that file's world that points up, such as 'z' or '-y'; default: what it says, else z.
             progress: called with the stage's name and the fraction done.
@@ -154,6 +154,7 @@ class ImageTo3D:
 
         Raises:
             BadInput: a picture, sheet or argument that cannot be used, or arguments that do not go together.
+            MissingBackend: what was asked for (a ControlNet, a refiner, a text model) is not here.
             StageFailed: valid input from which no surface could be made.
             Cancelled: ``cancel`` said so.
         """

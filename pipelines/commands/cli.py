@@ -33,11 +33,11 @@ examples:
 {examples}
   {name} --views sheet.png --rig v1.2 --out toy.glb
   {name} --prompt "a toy robot" --model zero123plus-v1.2 --with-normals --out robot.glb
-  {name} toy.png --preset quality --set fit.steps=200 --report toy.json"""
+  {name} --views capture/ --preset quality --set fit.steps=200 --report toy.json"""
 
 _EPILOG = """The official Zero123++ weights are licensed CC-BY-NC 4.0: not for commercial use. Without them the bundled
 source 'preview' guesses the shape by a small bundled network.
-exit codes: 0 done, 2 bad usage or bad input, 1 anything else."""
+exit codes: 0 done, 2 bad usage or bad input, 130 stopped by Ctrl-C, 1 anything else."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

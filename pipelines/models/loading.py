@@ -47,9 +47,8 @@ def load_model(
         options: the other fields of `zero123pp.pipelines.models.options.ModelOptions`, for models that have them.
 
     Raises:
-        BadInput: unknown device or model, an option that the model does not have, or weights that are not here and may
-            not be downloaded.
-        MissingBackend: the diffusion libraries are not installed.
+        BadInput: unknown device or model, or an option that the model does not have.
+        MissingBackend: the diffusion libraries are not installed, or weights are not here and may not be downloaded.
     """
     from zero123pp.options import record_from
     from zero123pp.pipelines.models.options import Generation, ModelOptions

@@ -188,7 +188,7 @@ class Generation:
         group=_DRAWING,
     )  # fmt: skip
     with_normals: bool = option(
-        False, "draw the normals of the views too: better outlines and surface, three times as long; v1.2", SWITCH,
+        False, "draw the normals of the views too: better outlines and surface, about four times as long; v1.2", SWITCH,
         group=_DRAWING,
     )  # fmt: skip
 
