@@ -76,11 +76,17 @@ def _read_preset(preset: str | Path) -> Mapping[str, Any]:
 def _parse(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not valid YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, brackets without end
+        raise ConfigError(f"{where} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+_DEEPEST = 32
+"""Groups within groups; configs have three."""
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:
+    if key.count(".") > _DEEPEST:
+        raise ConfigError(f"--set {key[:40]}...: {key.count('.')} groups within groups; expected stage.key=value")
     head, _, rest = key.partition(".")
     return {head: _nested(rest, value) if rest else value}
 
@@ -113,7 +119,9 @@ def _merge(config: Any, values: Mapping[str, Any], where: str, path: str) -> Any
 
 def _first_path(path: str, value: Any) -> str:
     """The dotted path of the first value in a group that no config has: that is what somebody wrote."""
-    while isinstance(value, Mapping) and value:
+    for _ in range(_DEEPEST):  # an alias within itself has no end
+        if not isinstance(value, Mapping) or not value:
+            break
         key, value = next(iter(value.items()))
         path = f"{path}.{key}"
     return path

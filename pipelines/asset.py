@@ -1,6 +1,5 @@
 """What a run returns: the textured mesh, how it was made, and ways to keep both."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zero123pp.diffusion import depth_picture
-from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, whole_folder, write_file, write_json
-from zero123pp.images import GRAY_BACKGROUND, is_own_png, over, own_png, tile_sheet, to_uint8
-from zero123pp.pages import check_page
+from zero123pp.images import GRAY_BACKGROUND, over, own_png, tile_sheet, to_uint8
+from zero123pp.own import check_own
 from zero123pp.pipelines.progress import StageProgress, Stages
 from zero123pp.rigs import get_rig
 from zero123pp.types import ByContent, Cutout, Mesh, MultiView, TexturedMesh, View
@@ -179,11 +177,9 @@ _RIG, _TILE_PX = "v1.2", 320
 
 
 def check_stages(folder: str | Path) -> None:
-    """BadInput when a picture that `Asset.save_stages` would replace in ``folder`` is not one that it wrote."""
+    """BadInput when a file that `Asset.save_stages` would replace in ``folder`` is not one that it wrote."""
     for name in STAGE_FILES:
-        file = Path(folder, name)
-        if file.suffix == ".png" and os.path.lexists(file) and not is_own_png(file):
-            raise BadInput(f"{file} was not written by this program and would be replaced; move it or choose a folder")
+        check_own(Path(folder, name))
 
 
 def is_page(path: str | Path) -> bool:
@@ -192,7 +188,6 @@ def is_page(path: str | Path) -> bool:
 
 
 def check_report(path: str | Path) -> None:
-    """BadInput when no report can be written at ``path``, or a page of somebody else's is there."""
+    """BadInput when no report can be written at ``path``, or a file is there that is none of this program's reports."""
     check_folder(Path(path))
-    if is_page(path):
-        check_page(path)
+    check_own(path, ".html" if is_page(path) else ".json")

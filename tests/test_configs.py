@@ -54,6 +54,10 @@ def test_overrides_reach_nested_fields_of_every_type():
         ("fit=3", r"fit is a group"),
         ("fit.steps", "key=value"),
         ("fit.steps=[", "YAML"),
+        ("fit.steps=2024-13-45", "YAML"),
+        ("fit.steps=0b_", "YAML"),
+        ("fit.steps=" + 5000 * "[", "YAML"),
+        (".".join(3000 * ["fit"]) + "=1", "groups within groups"),
     ],
 )
 def test_bad_overrides_name_the_key(override, message):
@@ -119,3 +123,9 @@ def test_every_new_name_is_a_key():
     keys = describe(PipelineConfig())
     for name in RENAMED.values():
         assert name in keys or any(key.startswith(f"{name}.") for key in keys), name
+
+
+def test_a_group_within_itself_is_told(tmp_path):
+    (tmp_path / "loop.yaml").write_text("fit: {zzz: &a {x: *a}}")
+    with pytest.raises(ConfigError, match="unknown key"):
+        load(Whole, tmp_path / "loop.yaml")

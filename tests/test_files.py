@@ -179,3 +179,33 @@ def test_two_writers_of_a_shared_file_do_not_meet(tmp_path):
         one.write_text("one")
         other.write_text("other")
     assert path.read_text() == "one" and os.listdir(tmp_path) == ["file"]
+
+
+def test_what_comes_into_a_folder_meanwhile_stays(tmp_path):
+    folder = tmp_path / "folder"
+    fill(folder, OLD | THEIRS)
+    with files.whole_folder(folder, owned=OWNED) as fresh:
+        fill(fresh, NEW)
+        (folder / "came.txt").write_text("later")
+        kept = next(name for name in THEIRS if "/" not in name)
+        (folder / "written anew").write_text("new")
+        os.replace(folder / "written anew", folder / kept)
+    assert content(folder) == NEW | THEIRS | {"came.txt": "later", kept: "new"}
+
+
+def test_a_pipe_is_no_file_to_replace(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for write in (
+        lambda: files.check_folder(tmp_path / "pipe"),
+        lambda: files.write_file(tmp_path / "pipe", "text"),
+        lambda: files.whole_file(tmp_path / "pipe").__enter__(),
+    ):
+        with pytest.raises(BadInput, match="is a device or a pipe"):
+            write()
+    assert not (tmp_path / "pipe").is_file() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_home_that_nobody_has_is_a_name_like_any_other(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.expanded("~/model") == tmp_path / "model"
+    assert str(files.expanded("~nobody here/model")) == "~nobody here/model"

@@ -20,6 +20,14 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with the home folder that its ``~`` stands for; as it is, where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def check_folder(path: Path) -> None:
     """BadInput when no file can be written at ``path``: it is a folder, or its folder is missing or read-only."""
     _check_name(path)
@@ -30,6 +38,7 @@ def check_folder(path: Path) -> None:
         raise _refused(path, error) from error
     if is_folder:
         raise BadInput(f"cannot write {path}: it is a folder; name a file in it")
+    _check_regular(path)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise BadInput(f"cannot write {path}: folder {folder} {what}; make it first or choose another one")
@@ -167,9 +176,14 @@ def whole_folder(
                     if not _is_temporary(name, target.name):
                         _link(target / name, temporary / name)
             if target.is_dir():
-                temporary.chmod(target.stat().st_mode & 0o7777)
+                _take_owner(target, temporary)
             _sync_all(temporary)
-            _change_places(temporary, target)
+            _change_places(temporary, target, owned)
+
+
+def is_left_behind(path: Path) -> bool:
+    """Whether a file is what a killed `write_file` or shared `whole_file` left; hidden files of others are not."""
+    return re.fullmatch(r"\.[0-9a-f]{16}\.tmp", path.name) is not None and path.is_file()
 
 
 def recover_folder(folder: str | Path) -> None:
@@ -202,11 +216,18 @@ def _check_name(path: str | Path) -> None:
     raise BadInput(f"cannot write {str(path)!r}: the name has {what}")
 
 
+def _check_regular(path: Path) -> None:
+    """BadInput for what is there and is no file: a device or a pipe would be gone, and a file in its place."""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"cannot write {path}: it is a device or a pipe, which would be replaced; name a file")
+
+
 @contextmanager
 def _temporary(path: Path, name: str = "") -> Iterator[tuple[Path, Path]]:
     """A name beside what ``path`` is or links to, a free one unless given, and that; nothing is left at the name."""
     target = Path(os.path.realpath(path))  # through a link: replace what it points to, not the link
     temporary = target.parent / (name or f".{secrets.token_hex(8)}.tmp")
+    _check_regular(target)
     try:
         yield temporary, target
     finally:  # also after Ctrl-C
@@ -286,19 +307,40 @@ def _second_name(source: str | Path, target: str | Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _change_places(new: Path, target: Path) -> None:
+def _change_places(new: Path, target: Path, owned: Collection[str] | None) -> None:
     """``target`` becomes ``new``; what ``target`` was is gone, or at ``new``."""
     if not target.exists():
         os.rename(new, target)
-    elif not _exchange(new, target):
+    elif _exchange(new, target):
+        _bring_back(new, target, owned)
+    else:
         import shutil
 
         old = _old(target)
         shutil.rmtree(old, ignore_errors=True)
         os.rename(target, old)
         os.rename(new, target)
+        _bring_back(old, target, owned)
         shutil.rmtree(old, ignore_errors=True)
     sync_folder(target.parent)
+
+
+def _bring_back(old: Path, target: Path, owned: Collection[str] | None) -> None:
+    """What others put into the ``old`` folder, or replaced there, while the new one was made, goes into ``target``."""
+    for name in [] if owned is None else set(os.listdir(old)) - set(owned):
+        was, now = old / name, target / name
+        is_known = os.path.lexists(now) and (was.is_dir() or was.lstat().st_ino == now.lstat().st_ino)
+        if not is_known and not _is_temporary(name, target.name):
+            os.replace(was, now)
+
+
+def _take_owner(source: Path, target: Path) -> None:
+    """Permissions of another folder, and its owner where the system allows that."""
+    said = source.stat()
+    target.chmod(said.st_mode & 0o7777)
+    if hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(target, said.st_uid, said.st_gid)
 
 
 def _exchange(a: Path, b: Path) -> bool:

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contact": ["write_contact_sheets"],
         "driver": ["Batch"],
         "identity": ["common_identity"],
-        "index": ["rows", "table_name", "write_index"],
+        "index": ["check_tables", "rows", "table_name", "write_index"],
         "items": ["Item", "Shard", "read_items"],
         "job": ["BatchSettings", "News", "Outcome"],
         "local": ["Engine", "LocalEngine"],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from zero123pp.pages import MARK, check_page
+from zero123pp.own import PAGE_MARK, check_own
 from zero123pp.pipelines.batch.index import table_name
 from zero123pp.pipelines.batch.items import Shard
 
@@ -44,7 +44,7 @@ def write_contact_sheets(
     counts = {status: sum(row["status"] == status for row in table) for status in ("done", "failed", "open")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     for file in names:
-        check_page(out / file)
+        check_own(out / file, ".html")
     for page, file in enumerate(names):
         text = _page(shown[page * PAGE : (page + 1) * PAGE], names, page, summary, has_picture)
         write_file(out / file, text.encode("utf-8", "backslashreplace"))
@@ -58,7 +58,8 @@ def _page(
     summary: str,
     has_picture: Callable[[str], bool],
 ) -> str:
-    parts = [_HEAD.format(mark=MARK, title=f"Results, page {page + 1} of {len(names)}", summary=html.escape(summary))]
+    title = f"Results, page {page + 1} of {len(names)}"
+    parts = [_HEAD.format(mark=PAGE_MARK, title=title, summary=html.escape(summary))]
     links = " ".join(f'<a href="{quote(file)}">{number + 1}</a>' for number, file in enumerate(names))
     if len(names) > 1:
         parts.append(f"<nav>{links}</nav>")

@@ -7,6 +7,7 @@ from typing import Any
 
 from zero123pp import __version__
 from zero123pp.configs import describe, load
+from zero123pp.files import expanded
 from zero123pp.pipelines.batch.content import content_digest
 from zero123pp.pipelines.batch.items import DRAWING, Item
 from zero123pp.pipelines.batch.job import BatchSettings
@@ -81,7 +82,7 @@ def _libraries(model: str, settings: BatchSettings, rembg: bool) -> tuple[str, .
 
 def _option(value: object) -> str:
     """A choice in words; with its content where it is a file or folder of this machine, such as a UNet's weights."""
-    path = Path(str(value)).expanduser()
+    path = expanded(str(value))
     return f"{value} {content_digest(path)}" if path.exists() else str(value)
 
 

@@ -2,13 +2,16 @@
 
 import csv
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zero123pp.errors import BadInput
 from zero123pp.files import whole_file
+from zero123pp.own import MARK, check_own
 from zero123pp.pipelines.batch.items import Item, Shard
 from zero123pp.pipelines.batch.store import Store
 
@@ -52,6 +55,23 @@ def rows(items: Sequence[Item], keys: Sequence[str | None], store: Store) -> Ite
 def table_name(stem: str, shard: Shard, suffix: str) -> str:
     """The file's name, with the shard's number where there are several."""
     return f"{stem}{suffix}" if shard.count == 1 else f"{stem}-{shard.number}-of-{shard.count}{suffix}"
+
+
+def check_tables(out: Path, shard: Shard) -> None:
+    """BadInput when a table or the contact sheet of a batch would replace a file that no batch wrote."""
+    check_own(out / table_name("index", shard, ".html"))
+    check_own(out / table_name("index", shard, ".parquet"))
+    table = out / table_name("index", shard, ".csv")
+    if os.path.lexists(table) and not _is_table(table):
+        raise BadInput(f"{table} was not written by a batch and would be replaced; move it, or choose another --out")
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return path.is_file() and file.readline(1000).decode("utf-8", "replace").strip() == ",".join(COLUMNS)
+    except OSError:
+        return False
 
 
 def write_index(table: Sequence[dict[str, Any]], out: Path, shard: Shard) -> list[Path]:
@@ -103,7 +123,7 @@ def _write_parquet(table: Sequence[dict[str, Any]], path: Path) -> None:
         bool: pyarrow.bool_(),
         float: pyarrow.float64(),
     }
-    schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()])
+    schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()], {"program": MARK})
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         for start in range(0, max(len(table), 1), _PARQUET_ROWS):
             part = [

@@ -23,14 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from zero123pp.errors import BadInput
-from zero123pp.files import sync_folder, write_file
-from zero123pp.images import is_own_png
+from zero123pp.files import is_left_behind, sync_folder, write_file
+from zero123pp.own import is_own
 from zero123pp.pipelines.batch.places import hashed, places
 
 FAILED = "failed"
 SUFFIXES = (".glb", ".png", ".json")
-GENERATOR = b"zero123pp"
-"""Stands near the beginning of every GLB of this program."""
 _KEY = re.compile(rb'\s*\{\s*"key": "([0-9a-f]{64})"')
 """How the JSON of a result begins."""
 _CLEAN_SECONDS = 3.0
@@ -140,8 +138,8 @@ class Store:
         Raises BadInput or OSError when the place refuses.
         """
         folder = place.rpartition("/")[0]
-        for suffix, content in files.items():
-            self._put(f"{place}{suffix}", content)
+        for suffix in sorted(files, reverse=True):  # the thumbnail first, see `_may_take`
+            self._put(f"{place}{suffix}", files[suffix])
         self._sync(folder)
         self._put(f"{place}.json", _text(said))
         self._sync(folder)
@@ -194,10 +192,15 @@ class Store:
         return True
 
     def _may_take(self, key: str, name: str) -> bool:
-        """Whether under the name is nothing, or what is this result's own, or a killed worker's without a JSON."""
+        """Whether under the name is nothing, or what is this result's own, or a killed worker's without a JSON.
+
+        A GLB without a thumbnail and a JSON is no killed worker's, but one that a single run made there.
+        """
         there = [self.out / f"{name}{suffix}" for suffix in SUFFIXES if os.path.lexists(self.out / f"{name}{suffix}")]
         said = _parsed(self._read(f"{name}.json")) or {}
-        return said.get("key") == key or all(path.suffix != ".json" and _is_own(path) for path in there)
+        if said.get("key") == key:
+            return True
+        return {path.suffix for path in there} in (set(), {".png"}, {".png", ".glb"}) and all(map(is_own, there))
 
     def clean(self) -> int | None:
         """Remove what killed writers left behind; the number of files, or None while others are writing."""
@@ -207,7 +210,8 @@ class Store:
                 _lock(self._writers, fcntl.LOCK_SH)
                 return None
             time.sleep(0.05)
-        left = [*self.out.glob("??/.*.tmp"), *self.out.glob(".*.tmp"), *(self.out / FAILED).glob(".*.tmp")]
+        found = [*self.out.glob("??/.*.tmp"), *self.out.glob(".*.tmp"), *(self.out / FAILED).glob(".*.tmp")]
+        left = [path for path in found if is_left_behind(path)]
         for path in left:
             path.unlink(missing_ok=True)
         _lock(self._writers, fcntl.LOCK_SH)
@@ -232,17 +236,6 @@ class Store:
 
     def _sync(self, folder: str) -> None:
         sync_folder(self.out / folder)
-
-
-def _is_own(path: Path) -> bool:
-    """Whether a GLB or a thumbnail was written by this program."""
-    if path.suffix == ".png":
-        return is_own_png(path)
-    try:
-        with open(path, "rb") as file:
-            return GENERATOR in file.read(400)
-    except OSError:
-        return False
 
 
 def _offset(key: str) -> int:

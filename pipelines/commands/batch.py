@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     model = auto if args.model == "auto" else args.model
     defaults = Item(0, model=model, seed=args.seed, steps=args.steps, guidance=args.guidance)
     skip = _results_among_pictures(args)
+    _check_tables(args, shard)
     items, root = read_items(args.images, defaults, shard, skip=skip)
     if Path(args.images).is_dir() and (others := passed_over_under(root, skip)):
         sys.stderr.write(f"{others}\n")
@@ -113,6 +114,21 @@ def _results_among_pictures(args: argparse.Namespace) -> Path | None:
     if out == pictures:
         raise BadInput(f"--out {args.out} is the folder of the pictures; name another one, for example results")
     return out
+
+
+def _check_tables(args: argparse.Namespace, shard: "Shard") -> None:
+    """BadInput when the tables of the results would replace the list, or a file of somebody else's."""
+    from zero123pp.pipelines.batch import check_tables, is_folder, table_name
+
+    if not is_folder(args.out) or "\0" in args.out + args.images:
+        return
+    for suffix in (".csv", ".parquet", ".html"):
+        table = Path(args.out, table_name("index", shard, suffix))
+        if table.exists() and Path(args.images).exists() and table.samefile(args.images):
+            raise BadInput(
+                f"--images {args.images} would be replaced by the table of the results; choose another --out"
+            )
+    check_tables(Path(args.out), shard)
 
 
 def _layout(args: argparse.Namespace, rows: int) -> str:
@@ -179,6 +195,8 @@ def _of_model(item: object, model: str) -> object:
 
 
 def _check(args: argparse.Namespace) -> None:
+    if not args.out:
+        raise BadInput("--out is empty; name a folder for the results")
     if args.workers < 0:
         raise BadInput(f"--workers is {args.workers}; expected a number of workers, or 0 for one a processor")
     if not 1 <= args.together <= 1000:

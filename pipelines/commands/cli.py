@@ -1,11 +1,13 @@
 """The command line: `run.py --image toy.png --out toy.glb`, and subcommands. Imports nothing heavy to show help."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zero123pp import __version__
 from zero123pp.errors import BadInput, ConfigError, MissingBackend, Zero123ppError
@@ -13,6 +15,9 @@ from zero123pp.pipelines.commands import common_flags, generation_flags, subcomm
 from zero123pp.pipelines.commands.parser import EXIT_BAD_INPUT, Parser
 from zero123pp.pipelines.inputs import Source
 from zero123pp.pipelines.models import Generation, ModelOptions
+
+if TYPE_CHECKING:
+    from zero123pp.pipelines.asset import Asset
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -61,8 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(name, error, EXIT_BAD_INPUT)
     except Zero123ppError as error:
         return _fail(name, error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        return _fail(name, "interrupted; nothing was written", EXIT_INTERRUPTED)
+    except OSError as error:  # a file or folder that may not be read, a name that is too long, ...
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)!r}: "
+        return _fail(name, f"{where}{error.strerror or error}", EXIT_BAD_INPUT)
+    except KeyboardInterrupt as stopped:
+        return _fail(name, f"interrupted; {str(stopped) or 'nothing was written'}", EXIT_INTERRUPTED)
 
 
 def _fail(name: str, message: object, code: int) -> int:
@@ -157,8 +165,22 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
         say(f"{asset.extras['model']}: {asset.extras['note']}")
     for warning in asset.report["warnings"]:
         say(f"warning: {warning}")
+    try:
+        _write_beside(asset, args, options_of_file["name"])
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(f"{args.out} was written, what was to follow was not") from stopped
+    mesh = asset.report["mesh"]
+    others = [*beside, *(path for path in (args.preview, args.turntable, args.report) if path)]
+    say(result_line(args.out, mesh["faces"], mesh["watertight"], time.perf_counter() - start, others))
+    return 0
+
+
+def _write_beside(asset: "Asset", args: argparse.Namespace, name: str) -> None:
+    """The report, the stages and the pictures that were asked for."""
+    from zero123pp.pipelines.progress import told_progress
+
     if args.report:  # before the stages: it is what one looks at when those cannot be written
-        asset.save_report(args.report, name=options_of_file["name"])
+        asset.save_report(args.report, name=name)
     if args.save_stages:
         asset.save_stages(args.save_stages)
     if args.preview:
@@ -166,10 +188,6 @@ def _image_to_mesh(args: argparse.Namespace) -> int:
     if args.turntable:
         with told_progress(args.quiet) as progress:
             asset.turntable(args.turntable, progress=progress)
-    mesh = asset.report["mesh"]
-    others = [*beside, *(path for path in (args.preview, args.turntable, args.report) if path)]
-    say(result_line(args.out, mesh["faces"], mesh["watertight"], time.perf_counter() - start, others))
-    return 0
 
 
 def _say(line: str) -> None:

@@ -130,7 +130,13 @@ def file_options(args: argparse.Namespace, name: str) -> dict[str, Any]:
         for each in ("size", "origin", "axes", "units", "texture_format", "material", "occlusion", "compress", "quads")
     }
     wall = (args.wall or WALL_MM) / 1000 if args.for_print else None
-    return asked | {"wall": wall, "name": name}
+    return asked | {"wall": wall, "name": _readable(name)}
+
+
+def _readable(name: str) -> str:
+    """A file's name without what texts cannot hold: bytes that are no UTF-8, and control characters."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def add_hdri(parser: argparse.ArgumentParser) -> None:
@@ -196,7 +202,7 @@ def _setting(key: str) -> Callable[[str], int]:
 
 def positive_int(text: str) -> int:
     """A whole number above 0, for argparse."""
-    value = int(text)
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 1 to 999999999")
     return value

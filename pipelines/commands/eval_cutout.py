@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zero123pp.files import check_folder, write_file
-from zero123pp.images import encode_png
+from zero123pp.errors import BadInput
+from zero123pp.files import write_file
+from zero123pp.images import own_png
+from zero123pp.pipelines.commands.result_files import check_sheet, check_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +27,12 @@ def run(args: argparse.Namespace) -> int:
     """Prints the means to stdout; returns the exit code."""
     from zero123pp.pipelines.evaluation import find_pairs, score, summary, timed_alpha
 
-    for path in filter(None, (args.out, args.sheet)):
-        check_folder(Path(path))
+    if args.out:
+        check_table(args.out, "method,picture,")
+    if args.sheet:
+        check_sheet(args.sheet)
+    if args.out and args.sheet and Path(args.out).resolve() == Path(args.sheet).resolve():
+        raise BadInput(f"--out and --sheet would write the same file {args.out}; choose another name for one of them")
     pairs = find_pairs(args.pictures)
     rows, cutouts = [], []
     for method in args.methods.split(","):
@@ -69,4 +75,4 @@ def _write_sheet(cutouts: Sequence[tuple[Path, np.ndarray]], count: int, path: P
         for row, tile in ((at_row, rgb), (at_row + 1 + method, shown)):
             tile.thumbnail((side, side))
             sheet.paste(tile, (column * side, row * side))
-    write_file(path, encode_png(np.asarray(sheet)))
+    write_file(path, own_png(np.asarray(sheet)))

@@ -6,14 +6,17 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zero123pp.errors import Zero123ppError
+from zero123pp.errors import BadInput, Zero123ppError
 from zero123pp.files import make_folder, write_file
+from zero123pp.own import check_own
 from zero123pp.pipelines.commands import common_flags
+from zero123pp.pipelines.commands.result_files import result_files
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import Row
@@ -52,11 +55,12 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.pipelines.image_to_mesh import ImageTo3D
     from zero123pp.pipelines.inputs import find_pictures, passed_over
 
-    pictures, folder = find_pictures(args.images, args.skip), make_folder(args.out)
+    pictures = find_pictures(args.images, args.skip)
+    folder = result_files(args.out, args.name)
     for images in filter(os.path.isdir, args.images):
         if others := passed_over(os.listdir(images)):
             sys.stderr.write(f"{others}\n")
-    meshes = make_folder(args.meshes) if args.meshes else None
+    meshes = _meshes(args.meshes, pictures) if args.meshes else None
     pipe = ImageTo3D.from_pretrained(args.model, preset=args.preset, overrides=args.set)
     pipe(pictures[0], seed=args.seed)  # warm-up: compiled kernels and loaded networks
     rows: list[Row] = []
@@ -97,3 +101,15 @@ def run(args: argparse.Namespace) -> int:
         sheet = contact_sheet(tiles, row_labels=names, column_labels=columns, tile_px=TILE_PX, background=1.0)
         save_contact_sheet(folder / f"{args.name}.png", sheet)
     return 1 if failures else 0
+
+
+def _meshes(folder: str, pictures: Sequence[Path]) -> Path:
+    """The folder of the meshes; BadInput where one would replace another, or a file of somebody else's."""
+    taken: dict[str, Path] = {}
+    for path in pictures:
+        if path.stem.casefold() in taken:
+            both = f"{taken[path.stem.casefold()]} and {path}"
+            raise BadInput(f"{both} would both be {path.stem}.glb in --meshes {folder}; rename one")
+        taken[path.stem.casefold()] = path
+        check_own(Path(folder, f"{path.stem}.glb"))
+    return make_folder(folder)

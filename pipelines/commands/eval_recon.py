@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
+from zero123pp.pipelines.commands.result_files import result_files
 from zero123pp.pipelines.inputs import SPLITS, find_meshes
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, and say the means on stdout; 1 if an object could not be reconstructed."""
     from zero123pp.configs import load
-    from zero123pp.files import make_folder
     from zero123pp.pipelines.evaluation import Degradation, EvaluationSettings, evaluate, get_protocol
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
     from zero123pp.rigs import get_rig
@@ -113,11 +113,12 @@ def run(args: argparse.Namespace) -> int:
         lighting=common_flags.lighting(args.hdri),
         light_fixed_to=args.light_fixed_to,
     )
-    meshes, folder = find_meshes(args.meshes, args.only, args.split), make_folder(args.out)
-    results = evaluate(meshes, settings, log=sys.stderr.write)
+    meshes = find_meshes(args.meshes, args.only, args.split)
     preset = Path(str(args.preset)).stem
     rest = [word for word, usual in ((preset, "default"), (args.split, "all")) if word != usual]
     name = args.name or "_".join([args.rig, settings.label, *rest])
+    folder = result_files(args.out, name)
+    results = evaluate(meshes, settings, log=sys.stderr.write)
     sys.stdout.write(_write(results, settings, folder, name, args))
     return 1 if results.failures else 0
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
 from zero123pp.pipelines.commands import common_flags
+from zero123pp.pipelines.commands.result_files import result_files
 
 if TYPE_CHECKING:
     from zero123pp.pipelines.evaluation import SheetResults
@@ -44,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the result files, say the means on stdout; 1 if an object failed."""
-    from zero123pp.files import make_folder
     from zero123pp.pipelines.evaluation import Drawing, ViewsEvaluation, mean_sheet
     from zero123pp.pipelines.evaluation.features import Weights, feature_distances
     from zero123pp.pipelines.inputs import find_meshes
@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 32 <= args.tile <= 2048 or args.queries < 1:
         raise BadInput(f"--tile is {args.tile} and --queries {args.queries}; expected 32 to 2048 px and at least 1")
-    meshes, folder = find_meshes(args.meshes, args.only, args.split), make_folder(args.out)
+    meshes = find_meshes(args.meshes, args.only, args.split)
+    folder = result_files(args.out, args.name)
     features = feature_distances(Weights(tuple(args.lpips_weights), args.efflite0_weights))
     names = list(dict.fromkeys(args.model or ["preview"]))
     if args.controlnet and args.depth_control is None:

@@ -27,15 +27,24 @@ def complete(args: argparse.Namespace) -> None:
 
     Raises BadInput for what is no picture, and for an output that nobody named and that is there already.
     """
+    from zero123pp.pipelines.inputs import view_files
+
+    for flag in ("out", "report", "preview", "turntable", "save_stages"):
+        if getattr(args, flag) == "":
+            what = "folder" if flag == "save_stages" else "file"
+            raise BadInput(f"--{flag.replace('_', '-')} is empty; name a {what}")
     if args.pictures:
         args.image = _the_picture(args.pictures, args.image)
     args.is_new = args.out is None
     if not args.is_new:
         return
     given = args.image or args.views
-    name = "" if not given or "\0" in given or "," in given else Path(given).name
+    several = args.image is None and len(view_files(given)) > 1
+    name = "" if not given or "\0" in given or several else Path(given).name
     if not name or name == "..":
         raise BadInput("--out is missing; name the file to write, for example --out toy.glb")
+    if not Path(given).parent.is_dir():
+        raise BadInput(f"there is no picture {given}; check the path")
     stem = name if Path(given).is_dir() else Path(given).stem
     args.out = str(Path(given).with_name(f"{stem}.glb"))
     refuse_existing(args.out)
@@ -73,7 +82,7 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
         BadInput: two of the outputs are one file (also where a file system does not tell capitals), an output is one of
             the inputs, or a file beside the asset or a stage would replace one that this program did not write.
     """
-    from zero123pp.files import check_new_folder
+    from zero123pp.files import check_folder, check_new_folder
     from zero123pp.pipelines.asset import check_report, check_stages
     from zero123pp.recon.export import (
         PREVIEW_SUFFIXES,
@@ -88,7 +97,7 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
     if args.save_stages:
         check_new_folder(args.save_stages)
     if args.report:
-        check_report(args.report)
+        check_folder(Path(args.report))
     if "\0" in args.out:
         check_target(args.out)
     outputs = list(_outputs(args))
@@ -110,6 +119,8 @@ def check(args: argparse.Namespace, options: Mapping) -> None:
     for picture, suffixes in ((args.preview, PREVIEW_SUFFIXES), (args.turntable, TURNTABLE_SUFFIXES)):
         if picture:
             check_picture(picture, suffixes)
+    if args.report:
+        check_report(args.report)
     if args.save_stages:
         check_stages(args.save_stages)
 
@@ -135,6 +146,10 @@ def _inputs(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
     """Every file that will be read, and the flag that names it."""
     from zero123pp.pipelines.inputs import view_files
 
+    for setting in args.set:
+        key, _, value = setting.partition("=")
+        if key.strip() == "preview.back" and "\0" not in value and os.path.isfile(value.strip()):
+            yield "--set preview.back", Path(value.strip())
     for name in _READ:
         for given in view_files(getattr(args, name, None)):
             if not isinstance(given, str) or "\0" in given or not os.path.exists(given):
@@ -155,9 +170,9 @@ def _inside(folder: Path, name: str) -> Iterator[Path]:
         yield from (Path(home, file) for file in files if name != "views" or is_picture(file) or file.endswith(".json"))
 
 
-def _named_in(file: Path) -> Iterator[Path]:
+def _named_in(file: Path, known: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """What a mesh file names beside itself: materials and textures of an OBJ, buffers and pictures of a glTF."""
-    if file.suffix.lower() not in (".obj", ".mtl", ".gltf"):
+    if file.suffix.lower() not in (".obj", ".mtl", ".gltf") or not file.is_file() or file in known:
         return
     with open(file, errors="replace") as opened:
         start = opened.read(2**20)
@@ -166,7 +181,7 @@ def _named_in(file: Path) -> Iterator[Path]:
         found = file.with_name(Path(name.split("/")[-1]).name or "_")
         if found.is_file() and found != file:
             yield found
-            yield from _named_in(found)
+            yield from _named_in(found, known | {file})
 
 
 def _is_same(output: Path, source: Path) -> bool:

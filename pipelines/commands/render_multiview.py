@@ -134,7 +134,7 @@ def _passes_of(texts: list[str]) -> dict[str, int]:
     passes = {}
     for text in texts:
         group, _, count = text.rpartition("=")
-        if not group or not count.isdigit() or not 1 <= int(count) <= 4096:
+        if not group or not (count.isascii() and count.isdigit()) or not 1 <= int(count) <= 4096:
             raise BadInput(f"--passes-of is {text!r}; expected GROUP=N with N from 1 on, for example ycb=4")
         passes[group] = int(count)
     return passes

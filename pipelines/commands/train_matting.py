@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from zero123pp.pipelines.commands.common_flags import positive_int
 from zero123pp.pipelines.progress import tell_training
 
 VALIDATION_PAIRS = 192
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size-px", type=int, metavar="PX", help="side of the training pictures, a multiple of 32 (default: 224)")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
-    add("--threads", type=int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
+    add("--threads", type=positive_int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zero123pp.errors import BadInput
+from zero123pp.pipelines.commands.common_flags import positive_int
 from zero123pp.pipelines.progress import tell_training
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="any config value, for example batch=32")
     add("--download", action="store_true", help="agree to download weights that are not here")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
-    add("--threads", type=int, default=0, metavar="N", help="CPU threads of a process (default: torch's choice)")
+    add("--threads", type=positive_int, metavar="N", help="CPU threads of a process (default: torch's choice)")
     add("--export", action="store_true", help="train nothing: only write model/ from the checkpoint")
     add("--refit-decoder", action="store_true", help="train nothing: fit the decoder of the small model in start/ for "
         "codec_steps more, then write model/ from the checkpoint")  # fmt: skip
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         train,
     )
 
-    if args.threads:
+    if args.threads is not None:
         torch.set_num_threads(args.threads)
     start = [f"start={args.start}"] if args.start else []
     config = load(ViewsTrainConfig, preset_path(args.config), [*args.set, *start])

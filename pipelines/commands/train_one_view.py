@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from zero123pp.pipelines.commands.common_flags import positive_int
 from zero123pp.pipelines.progress import tell_training
 
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--generated", type=float, metavar="SHARE", help="share of generated objects, 0 to 1 (default: 0.5)")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")
-    add("--threads", type=int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
+    add("--threads", type=positive_int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:

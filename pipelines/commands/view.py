@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page and show it; 0, also where there is no browser: then the page's place is told."""
     from zero123pp.files import check_folder, write_file
-    from zero123pp.pages import check_page
+    from zero123pp.own import check_own
     from zero123pp.pipelines.viewer import model_page
 
     model, suffix = _read(Path(args.model))
     if args.html:
         check_folder(Path(args.html))
-        check_page(args.html)
+        check_own(args.html, ".html")
     title = Path(args.model).stem
     page = model_page(title, model, suffix=suffix, summary=f"{Path(args.model).name}, {len(model) / 1e6:.2f} MB")
     target = Path(args.html) if args.html else Path(tempfile.mkdtemp(prefix="zero123pp-"), "view.html")
@@ -49,10 +49,14 @@ def _read(path: Path) -> tuple[bytes, str]:
     if suffix not in KINDS:
         raise BadInput(f"cannot show {path.name}: expected .glb or .gltf; --out writes those")
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"cannot read {path}: it is no file")
         size = path.stat().st_size
         if size > LARGEST_MB * 1e6:
             raise BadInput(f"{path} has {size / 1e6:.0f} MB; a page takes up to {LARGEST_MB} MB")
         model = path.read_bytes()
+    except BadInput:
+        raise
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read {path}: {error}") from error
     if suffix == ".glb" and model[:4] != b"glTF":

@@ -41,10 +41,13 @@ def timed_alpha(photo: Path, method: str) -> tuple[np.ndarray, float]:
 
 def score(alpha: np.ndarray, truth: Path) -> dict[str, float]:
     """Intersection over union at 0.5, mean absolute error, and the same in the 10 px round the true outline."""
-    from PIL import Image
     from scipy import ndimage
 
-    true = to_float(np.asarray(Image.open(truth).convert("L")))
+    from zero123pp.pipelines.inputs import read_image
+
+    true = to_float(read_image(truth)[..., 0])
+    if true.shape != alpha.shape:
+        raise BadInput(f"{truth} has {true.shape[1]}x{true.shape[0]} px; its photo {alpha.shape[1]}x{alpha.shape[0]}")
     a, b = alpha > 0.5, true > 0.5
     error = np.abs(alpha - true)
     band = ndimage.maximum_filter(true, 21) - ndimage.minimum_filter(true, 21) > 0.5

@@ -110,6 +110,10 @@ class Source:
             from zero123pp.pipelines.inputs.turnaround import turnaround_views
 
             files, sides = view_files(self.views), TURNAROUNDS[self.rig]
+            if not files:
+                raise BadInput(
+                    f"{self.views!r} names no picture; give a sheet, or {len(sides)} files with commas between"
+                )
             if len(files) > 1:
                 files, sides = ordered(files, self.rig)
             names = [str(file) if isinstance(file, str | Path) else "the picture" for file in files]

@@ -18,6 +18,8 @@ from zero123pp.pipelines.inputs.distortion import Distortion
 
 MIN_FRAMES = 4
 MAX_BYTES = 16 * 2**20
+_LEAST_FOCAL, _MOST_FOCAL = 1e-4, 1e7
+"""Focal lengths over the picture's side: no lens is beyond, and numbers are."""
 _PERSPECTIVE = {
     *("perspective", "persp", "pinhole", "simple_pinhole"),
     *("opencv", "full_opencv", "simple_radial", "radial"),
@@ -99,6 +101,8 @@ def _read(path: Path) -> dict:
         if path.stat().st_size > MAX_BYTES:
             raise BadInput(f"{path.name} has {path.stat().st_size / 2**20:.0f} MB; at most {MAX_BYTES >> 20} are read")
         content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except BadInput:
+        raise
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -181,13 +185,13 @@ def _lens(frame: Frame, width: int, height: int) -> Lens:
 def _focal(values: Mapping[str, Any], axis: str, size: float, name: str) -> float | None:
     focal = _number(values, f"fl_{axis}", name, None)
     if focal is not None:
-        if focal <= 0:
-            raise BadInput(f"{name} has fl_{axis} {focal:g}; expected px above 0")
+        if not _LEAST_FOCAL * size <= focal <= _MOST_FOCAL * size:
+            raise BadInput(f"{name} has fl_{axis} {focal:g}; expected px above 0, of the order of the picture's side")
         return focal
     angle = _number(values, f"camera_angle_{axis}", name, None)
     if angle is None:
         return None
-    if not 0 < angle < math.pi:
+    if not 1 / _MOST_FOCAL < angle < math.pi:
         raise BadInput(f"{name} has camera_angle_{axis} {angle:g}; expected radians between 0 and pi")
     return size / 2 / math.tan(angle / 2)
 

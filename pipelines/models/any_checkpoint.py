@@ -3,12 +3,12 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from zero123pp.diffusion import is_hub_id, quiet_libraries
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.files import expanded
 from zero123pp.images import to_uint8
 from zero123pp.pipelines.models.licences import announce
 from zero123pp.recon.ops import device_of
@@ -42,7 +42,7 @@ def open_checkpoint(source: str, task: Task, *, device: str, allow_download: boo
     import diffusers
     import torch
 
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if not folder.is_dir() and not is_hub_id(source):
         raise BadInput(f"there is no folder {source!r}, and it is no hub id like 'owner/name'")
     place, loader = device_of(device), getattr(diffusers, task.loader)

@@ -10,6 +10,7 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.files import expanded
 from zero123pp.images import tile_sheet, to_float, untile_sheet
 from zero123pp.pipelines.inputs import key_background
 from zero123pp.pipelines.models import licences
@@ -149,7 +150,7 @@ def _is_trained(source: str, options: ModelOptions) -> bool:
     """Whether a folder, or the hub's repository, is a refiner of Zero123++'s layout."""
     from zero123pp.diffusion import loading  # imports diffusers
 
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if not folder.is_dir():
         if not hub.is_hub_id(source):
             raise BadInput(f"there is no refiner {source!r}; give a folder or a hub id like 'owner/name'")

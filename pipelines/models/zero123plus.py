@@ -9,6 +9,7 @@ import numpy as np
 
 from zero123pp.diffusion import hub
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.files import expanded
 from zero123pp.images import tile_sheet
 from zero123pp.pipelines.inputs import views_from_sheet
 from zero123pp.pipelines.models import controlnets, licences, to_device
@@ -44,8 +45,8 @@ def is_cached(name: str) -> bool:
     Needs no network, and imports neither torch nor diffusers.
     """
     source = OFFICIAL.get(name, name)
-    if Path(source).expanduser().is_dir():
-        return not hub.missing_files(Path(source).expanduser(), hub.PIPELINE)
+    if expanded(source).is_dir():
+        return not hub.missing_files(expanded(source), hub.PIPELINE)
     return hub.is_hub_id(source) and hub.cached_folder(source, hub.PIPELINE) is not None
 
 
@@ -86,8 +87,8 @@ class Zero123PlusModel(MultiViewModel):
     def weights(cls, name: str, revision: str | None = None) -> Path | str:
         """The checkpoint's folder, or its commit in the Hugging Face cache."""
         source = OFFICIAL.get(name, name)
-        if Path(source).expanduser().is_dir():
-            return Path(source).expanduser()
+        if expanded(source).is_dir():
+            return hub.find_checkpoint(source, hub.PIPELINE)  # says what a folder lacks that is none
         if not hub.is_hub_id(source):
             raise BadInput(f"there is no model {name!r}; choose {', '.join(MODELS)}, a checkpoint folder or a hub id")
         folder = hub.cached_folder(source, hub.PIPELINE, revision=revision)

@@ -89,9 +89,10 @@ def _socket(settings: ServerSettings) -> socket.socket:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
         found.listen(128)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that cannot be one
+        said = getattr(error, "strerror", None) or error
         raise BadInput(
-            f"cannot listen on {settings.host}, port {settings.port} ({error.strerror or error}); choose another --port"
+            f"cannot listen on {settings.host}, port {settings.port} ({said}); choose another --port"
         ) from error
     return found
 

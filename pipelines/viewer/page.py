@@ -5,7 +5,7 @@ import hashlib
 import html
 from collections.abc import Sequence
 
-from zero123pp.pages import MARK
+from zero123pp.own import PAGE_MARK
 from zero123pp.pipelines.viewer.static_files import ELEMENT, OFFLINE, viewer_file
 
 KINDS = {".glb": "model/gltf-binary", ".gltf": "model/gltf+json"}
@@ -37,7 +37,7 @@ def model_page(
         viewer_file("page.html")
         .decode()
         .format(
-            mark=MARK,
+            mark=PAGE_MARK,
             policy=policy,
             title=_text(title),
             style=viewer_file("page.css").decode(),

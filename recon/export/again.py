@@ -1,7 +1,6 @@
 """From an asset that is finished to other files of it: fewer triangles, levels of detail, a hull, a smaller texture."""
 
 import json
-import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.files import write_file, write_files
+from zero123pp.own import check_own
 from zero123pp.recon.export.collision import check_convex_parts, collision_shapes
 from zero123pp.recon.export.exporters import check_normal_map, check_target, for_print, save, written_by
 from zero123pp.recon.export.fewer_faces import geometry_of, meshoptimizer, with_faces
@@ -180,8 +180,7 @@ def check_export(out: str | Path, lods: int = 1, msft_lod: bool = False, collisi
         check_convex_parts()
     for path in files_of(out, lods, msft_lod, collision)[1:]:
         check_target(path)
-        if os.path.lexists(path) and not _is_own(path):
-            raise BadInput(f"{path} was not written by this program and would be replaced; choose another name")
+        check_own(path)
 
 
 def _check_targets(names: list[Path], source: Part | str | Path, options: FileOptions) -> None:
@@ -194,14 +193,6 @@ def _check_targets(names: list[Path], source: Part | str | Path, options: FileOp
 
 def _is_same(path: Path, source: Path) -> bool:
     return path.exists() and source.exists() and path.samefile(source)
-
-
-def _is_own(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return b"zero123pp" in file.read(1024)
-    except OSError:
-        return False
 
 
 def _read(path: Path, extras: Mapping | None) -> tuple[Part, Mapping]:
@@ -219,7 +210,8 @@ def _extras(path: Path) -> Mapping:
     content = path.read_bytes()
     if content[:4] == b"glTF":
         content = content[20 : 20 + struct.unpack_from("<I", content, 12)[0]]
-    found = json.loads(content)["asset"].get("extras", {})
+    about = json.loads(content).get("asset")
+    found = about.get("extras") if isinstance(about, dict) else None
     return found if isinstance(found, dict) else {}
 
 

@@ -11,6 +11,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from zero123pp.images import own_png
+from zero123pp.own import MARK
 from zero123pp.recon.export.glb import to_trimesh
 from zero123pp.recon.export.options import FileOptions
 from zero123pp.recon.export.quads import with_quads
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     import trimesh
 
 MATERIAL_HEAD = "# zero123pp\n"
-"""How a material file begins that a later run may replace."""
+"""How an OBJ and its material file begin, by which a later run knows that it may replace them."""
+
+_STL_HEAD = 80
+"""Bytes before the triangles that every reader passes over."""
 
 _LONGEST_PLAIN = 100
 """Characters of a stem that its side files keep, where they are not named as it is."""
@@ -36,7 +40,7 @@ def encode_obj(asset: Part, stem: str, extras: Mapping, options: FileOptions = F
         positions = np.concatenate([positions, mesh.colors / np.float32(255)], axis=1)
     normals = asset.normals if textured and asset.normals is not None else smooth_normals(mesh)
     picture_name, material_name = side_names(stem)
-    lines = [f"mtllib {material_name}", "usemtl baked"] if textured else []
+    lines = [MATERIAL_HEAD.strip(), *([f"mtllib {material_name}", "usemtl baked"] if textured else [])]
     lines += _rows("v", positions)
     lines += _rows("vt", asset.uvs) if textured else []
     lines += _rows("vn", normals)
@@ -72,12 +76,14 @@ def _rows(key: str, rows: np.ndarray) -> list[str]:
 
 def encode_ply(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:
     """Binary PLY with vertex colours; a textured mesh gives those of its texture at the vertices, seams closed."""
-    return {f"{stem}.ply": _colored(asset).export(file_type="ply")}
+    head, elements = _colored(asset).export(file_type="ply").split(b"\nelement", 1)
+    return {f"{stem}.ply": head + b"\ncomment " + MARK + b"\nelement" + elements}
 
 
 def encode_stl(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:
     """Binary STL: triangles only."""
-    return {f"{stem}.stl": _colored(asset).export(file_type="stl")}
+    triangles = _colored(asset).export(file_type="stl")[_STL_HEAD:]
+    return {f"{stem}.stl": MARK.ljust(_STL_HEAD) + triangles}
 
 
 def encode_3mf(asset: Part, stem: str, extras: Mapping, options: FileOptions = FileOptions()) -> dict[str, bytes]:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from zero123pp.errors import BadInput
 from zero123pp.files import check_folder, write_files
-from zero123pp.images import is_own_png
+from zero123pp.own import check_own
 from zero123pp.recon.export.compressed import check_compression
 from zero123pp.recon.export.exchange import (
-    MATERIAL_HEAD,
     encode_3mf,
     encode_obj,
     encode_ply,
@@ -97,8 +96,7 @@ def check_target(path: str | Path, *, overwrite: bool = True, options: FileOptio
         if not overwrite and file.exists():
             raise BadInput(f"{file} exists already; choose another name")
     for file in beside:
-        if os.path.lexists(file) and not _is_own(file):
-            raise BadInput(f"{file} was not written by this program and would be replaced; choose another name")
+        check_own(file)
 
 
 def _check_print(options: FileOptions, suffix: str) -> None:
@@ -122,17 +120,6 @@ def check_normal_map(path: str | Path) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in NORMAL_MAPS:
         raise BadInput(f"--normal-map does not go with {suffix}; choose {' or '.join(NORMAL_MAPS)}")
-
-
-def _is_own(file: Path) -> bool:
-    """Whether a texture or a material was written by `save`, so that another run may replace it."""
-    if file.suffix == ".png":
-        return is_own_png(file)
-    try:
-        with open(file, "rb") as opened:
-            return opened.read(len(MATERIAL_HEAD)) == MATERIAL_HEAD.encode()
-    except OSError:
-        return False
 
 
 def save(

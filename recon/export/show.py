@@ -9,8 +9,9 @@ import numpy as np
 from zero123pp.cameras import orbit_camera
 from zero123pp.errors import BadInput, MissingBackend
 from zero123pp.files import check_folder, whole_file, write_file
-from zero123pp.images import is_own_png, over, own_png, to_uint8
+from zero123pp.images import over, own_png, to_uint8
 from zero123pp.machine import in_threads
+from zero123pp.own import MARK, check_own
 from zero123pp.recon.render import render_picture
 from zero123pp.types import TexturedMesh
 
@@ -24,8 +25,6 @@ _PREVIEW_PX, _TURNTABLE_PX = 512, 384
 _FRAMES, _FRAME_MS = 36, 80
 _AT_ONCE = 6
 """Frames between two words of progress, drawn by all processors."""
-_MARK = b"zero123pp"
-"""In the comment of an animation, by which a later run knows that it may replace it."""
 
 
 def write_preview(textured: TexturedMesh, path: str | Path) -> None:
@@ -74,20 +73,9 @@ def check_picture(path: str | Path, suffixes: tuple[str, ...]) -> None:
         known = " or ".join(suffixes)
         raise BadInput(f"cannot write {path.name!r}: unknown suffix {path.suffix!r}; choose {known}")
     check_folder(path)
-    if path.exists() and not _is_own(path, suffix):
-        raise BadInput(f"{path} was not written by this program and would be replaced; choose another name")
+    check_own(path)
     if suffix == ".mp4":
         _ffmpeg()
-
-
-def _is_own(path: Path, suffix: str) -> bool:
-    if suffix == ".png":
-        return is_own_png(path)
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return False
-    return _MARK in content[:2048] or _MARK in content[-2048:]
 
 
 def _shot(textured: TexturedMesh, azimuth_deg: float, size_px: int) -> np.ndarray:
@@ -103,9 +91,9 @@ def _animation(frames: list[np.ndarray], suffix: str) -> bytes:
     file, pictures = io.BytesIO(), [Image.fromarray(frame) for frame in frames]
     more = {"save_all": True, "append_images": pictures[1:], "duration": _FRAME_MS, "loop": 0}
     if suffix == ".webp":
-        pictures[0].save(file, "WEBP", quality=80, method=2, xmp=_MARK, **more)
+        pictures[0].save(file, "WEBP", quality=80, method=2, xmp=MARK, **more)
     else:
-        pictures[0].save(file, "GIF", comment=_MARK, **more)
+        pictures[0].save(file, "GIF", comment=MARK, **more)
     return file.getvalue()
 
 
@@ -115,7 +103,7 @@ def _write_film(frames: list[np.ndarray], path: str | Path) -> None:
         height, width = frames[0].shape[:2]
         writer = ffmpeg.write_frames(
             str(temporary), (width, height), fps=1000 / _FRAME_MS,
-            output_params=["-f", "mp4", "-metadata", f"comment={_MARK.decode()}"],
+            output_params=["-f", "mp4", "-metadata", f"comment={MARK.decode()}"],
         )  # fmt: skip
         writer.send(None)
         for frame in frames:

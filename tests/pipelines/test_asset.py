@@ -9,7 +9,8 @@ from killing import finished
 from shapes import icosphere
 
 from zero123pp.errors import BadInput
-from zero123pp.pipelines.asset import Asset
+from zero123pp.own import REPORT_KEYS
+from zero123pp.pipelines.asset import STAGE_FILES, Asset
 from zero123pp.recon.export import check_target  # noqa: F401  (loaded before processes are forked)
 from zero123pp.rigs import RIGS
 from zero123pp.types import Cutout, MultiView, TexturedMesh, View
@@ -21,7 +22,9 @@ def an_asset(run, *, with_cutout):
     views = [View(np.full((8, 8, 3), run / 10), np.ones((8, 8)), camera) for camera in cameras]
     textured = TexturedMesh(shape, np.zeros((len(shape.vertices), 2)), np.full((4, 4, 3), run, np.uint8))
     cutout = Cutout(np.full((8, 8, 4), run, np.uint8)) if with_cutout else None
-    return Asset(textured, shape, MultiView(views, "test", rig="v1.2"), {"run": run}, {}, cutout)
+    return Asset(
+        textured, shape, MultiView(views, "test", rig="v1.2"), dict.fromkeys(REPORT_KEYS) | {"run": run}, {}, cutout
+    )
 
 
 ONE, TWO = an_asset(1, with_cutout=True), an_asset(2, with_cutout=False)
@@ -64,6 +67,14 @@ def test_killed_at_any_moment_the_folder_holds_one_run(tmp_path, stages):
     assert one in met and met[-1] == two
 
 
+@pytest.mark.parametrize("name", STAGE_FILES)
+def test_a_stage_replaces_no_file_of_others(tmp_path, name):
+    (tmp_path / name).write_bytes(b"theirs")
+    with pytest.raises(BadInput, match=f"{name} was not written by this program"):
+        ONE.save_stages(tmp_path)
+    assert content(tmp_path) == {name: b"theirs"}
+
+
 @pytest.mark.parametrize("size", [0, 200, 1000])
 def test_a_full_disk_leaves_the_earlier_stages(tmp_path, stages, size):
     ONE.save_stages(tmp_path / "stages")
@@ -76,8 +87,10 @@ def test_a_full_disk_leaves_the_earlier_stages(tmp_path, stages, size):
 
 def test_a_report_is_json_or_a_page_and_replaces_no_page_of_others(tmp_path):
     ONE.save_report(tmp_path / "r.json")
-    assert json.loads((tmp_path / "r.json").read_text()) == {"run": 1}
-    (tmp_path / "theirs.html").write_text("<html>")
-    with pytest.raises(BadInput, match="was not written by this program"):
-        ONE.save_report(tmp_path / "theirs.html")
-    assert (tmp_path / "theirs.html").read_text() == "<html>"
+    TWO.save_report(tmp_path / "r.json")  # its own it replaces
+    assert json.loads((tmp_path / "r.json").read_text()) == dict.fromkeys(REPORT_KEYS) | {"run": 2}
+    for name in ("theirs.html", "package.json", "notes.txt"):
+        (tmp_path / name).write_text('{"name": "zero123pp"}')
+        with pytest.raises(BadInput, match="was not written by this program"):
+            ONE.save_report(tmp_path / name)
+        assert (tmp_path / name).read_text() == '{"name": "zero123pp"}'

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.files import expanded
 
 _DIFFUSERS_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 _TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -158,7 +159,7 @@ def find_checkpoint(
         BadInput: no such folder or repository, or it is no ``kind``.
         MissingBackend: the hub has to be asked, but cannot or must not be.
     """
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if folder.is_dir():
         lacking = missing_files(folder, kind)
         if lacking:

@@ -25,6 +25,7 @@ from zero123pp.diffusion.preprocess import ImagePreprocessor, on_gray
 from zero123pp.diffusion.quantize import is_quantized, quantize_linear
 from zero123pp.diffusion.step_cache import StepCache
 from zero123pp.errors import BadInput
+from zero123pp.files import expanded
 from zero123pp.images import GRAY_BACKGROUND, to_uint8
 from zero123pp.rigs import get_rig
 
@@ -169,7 +170,7 @@ class Zero123PlusPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             control.check_rig(str(controlnet), rig)
             found = hub.find_checkpoint(controlnet, hub.CONTROLNET, revision=controlnet_revision, **where)
             controlnet = loading.load_controlnet(found, torch_dtype)
-        unet_file = None if unet_file is None else Path(unet_file).expanduser()
+        unet_file = None if unet_file is None else expanded(unet_file)
         parts = loading.load_parts(folder, torch_dtype, unet_file, pictures_in=cls.pictures_in)
         if input_background is not None:
             parts["input_background"] = input_background

@@ -23,7 +23,15 @@ def read_hdr(path: str | Path) -> np.ndarray:
     Raises:
         BadInput: the file is no such picture.
     """
-    data = Path(path).read_bytes()
+    try:
+        return _decoded(Path(path).read_bytes(), path)
+    except BadInput:
+        raise
+    except (OSError, IndexError, ValueError, MemoryError) as error:
+        raise BadInput(f"cannot read the environment map {path}: {error or 'it is too large'}") from error
+
+
+def _decoded(data: bytes, path: str | Path) -> np.ndarray:
     header, separator, rest = data.partition(b"\n\n")
     line, _, pixels = rest.partition(b"\n")
     words = line.split()

@@ -205,17 +205,14 @@ def read_panorama(path: Path) -> np.ndarray:
     """A panorama, at the size at which it lights; BadInput when it cannot be read."""
     from zero123pp.render import read_hdr, shrunk
 
-    try:
-        return shrunk(read_hdr(path)).astype(np.float32)
-    except (OSError, IndexError, ValueError) as error:
-        raise BadInput(f"cannot read the environment map {path}: {error}") from error
+    return shrunk(read_hdr(path)).astype(np.float32)
 
 
 def keep_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Write what the samples of a folder are made with; BadInput when it holds samples that are made otherwise."""
     path = folder / SETTINGS
     text = json.dumps(settings, indent=1, sort_keys=True)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if path.is_file() and path.read_bytes() != text.encode():
         raise BadInput(
             f"{folder} holds samples of other meshes, lights or settings ({SETTINGS}); take the same, or another --out"
         )

@@ -74,3 +74,14 @@ def test_a_full_disk_leaves_the_old_table(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="the disk is full"):
         index.write_index(TABLE[:1], tmp_path, ALL)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["index.csv", "index.parquet", "index.html"])
+def test_a_file_that_no_batch_wrote_is_told_before_any_work(tmp_path, name):
+    pytest.importorskip("pyarrow")
+    index.check_tables(tmp_path, ALL)
+    index.write_index(TABLE, tmp_path, ALL)
+    index.check_tables(tmp_path, ALL)
+    (tmp_path / name).write_bytes(b"image,price\n")
+    with pytest.raises(BadInput, match=f"{name} was not written by"):
+        index.check_tables(tmp_path, ALL)

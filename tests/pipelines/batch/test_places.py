@@ -17,7 +17,7 @@ from zero123pp.pipelines.batch.places import hashed, is_taken, readable
 from zero123pp.pipelines.batch.store import Store
 from zero123pp.pipelines.commands.cli import main
 
-KEYS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(4)]
+KEYS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(5)]
 
 
 def write(store, key, name="", content=b"glTF zero123pp"):
@@ -121,6 +121,8 @@ def test_files_of_others_stay_and_what_killed_workers_left_is_replaced(tmp_path)
         (tmp_path / "hat.glb").write_bytes(b'glTF....{"generator":"zero123pp 1"}')
         (tmp_path / "hat.png").write_bytes(own_png(np.zeros((2, 2, 3), np.uint8)))
         assert write(store, KEYS[3], "hat") == "hat"
+        (tmp_path / "cap.glb").write_bytes(b'glTF....{"generator":"zero123pp 1"}')  # of a single run
+        assert write(store, KEYS[4], "cap") == f"cap-{KEYS[4][:8]}"
     assert (tmp_path / "toy.png").read_bytes() == b"theirs"
     assert (tmp_path / "car.glb").read_bytes() == b"glTF of somebody else"
 
@@ -178,3 +180,21 @@ def test_results_and_pictures_keep_apart(tmp_path, capsys):
     with pytest.raises(BadInput, match=r"index\.html was not written by this program"):
         write_contact_sheets([], tmp_path, Shard(), lambda glb: False)
     assert hashed("ab" * 32).startswith("ab/ab")
+
+
+@pytest.mark.quick
+def test_the_list_is_not_replaced_by_the_table(tmp_path, capsys):
+    (tmp_path / "index.csv").write_text("image\ntoy.png\n")
+    assert main(["batch", "--images", str(tmp_path / "index.csv"), "--out", str(tmp_path), "--model", "inflated"]) == 2
+    assert "would be replaced by the table" in capsys.readouterr().err
+    assert (tmp_path / "index.csv").read_text() == "image\ntoy.png\n"
+
+
+@pytest.mark.quick
+def test_hidden_files_of_others_are_not_cleared_away(tmp_path):
+    with Store(tmp_path, "flat") as store:
+        (tmp_path / ".mine.tmp").write_text("theirs")
+        (tmp_path / ".0123456789abcdef.tmp").write_text("left behind")
+        (tmp_path / ".work.0123456789abcdef.tmp").mkdir()
+        assert store.clean() == 1
+    assert {".mine.tmp", ".work.0123456789abcdef.tmp"} <= {path.name for path in tmp_path.iterdir()}

@@ -128,6 +128,25 @@ def test_bad_usage(tmp_path, capsys):
 
 @pytest.mark.quick
 @pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "no/x.png"), "error: 'no/x.png': Permission denied"),
+        (OSError(36, "File name too long", 300 * "a"), "File name too long"),
+        (OSError("the tape is torn"), "error: the tape is torn"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, line):
+    from zero123pp.pipelines.commands import cli
+
+    def refuses(args):
+        raise error
+
+    monkeypatch.setattr(cli, "_image_to_mesh", refuses)
+    assert line in _refused(capsys, "toy.png")
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
     ("words", "meant"),
     [
         ("bacth --images x", "did you mean batch?"),

@@ -25,6 +25,8 @@ def home(tmp_path, monkeypatch):
     (tmp_path / "rough.obj").write_text("mtllib other/rough.mtl\n")
     (tmp_path / "rough.mtl").write_text("newmtl a\nmap_Kd rough_texture.png\n")
     (tmp_path / "rough_texture.png").write_bytes(b"theirs")
+    (tmp_path / "loop.obj").write_text("mtllib loop.mtl\n")
+    (tmp_path / "loop.mtl").write_text("map_Kd loop.obj\n")
     (tmp_path / "preset.yaml").write_text("fit: {}\n")
     (tmp_path / "link.glb").symlink_to("toy.png")
     os.link(tmp_path / "toy.png", tmp_path / "twin.ply")
@@ -73,6 +75,14 @@ def home(tmp_path, monkeypatch):
         ("--image toy.png --depth-from rough.obj --out a.glb --report rough.mtl", "which --depth-from reads"),
         ("--image toy.png --depth-from rough.obj --out a.glb --report rough_texture.png", "which --depth-from reads"),
         ("--image toy.png --preset preset.yaml --out a.glb --report preset.yaml", "which --preset reads"),
+        ("--image toy.png --set preview.back=views.png --out a.glb --report views.png", "--set preview.back reads"),
+        ("--image toy.png --out a.glb --report capture/transforms.json", "was not written by this program"),
+        ("--image toy.png --out a.glb --report preset.yaml", "was not written by this program"),
+        ("--image toy.png --depth-from loop.obj --out loop.mtl.obj --report toy.png", "would write over toy.png"),
+        ("--image toy.png --out a.glb --report ", "--report is empty"),
+        ("--views , --rig turnaround4 --out a.glb", "names no picture"),
+        ("nowhere/toy.png", "there is no picture nowhere/toy.png"),
+        ("old,toy.png --out a.glb --report toy.png", "would write over"),
     ],
 )
 def test_files_that_would_meet_are_told_before_any_work(home, capsys, arguments, words):

@@ -7,7 +7,7 @@ import pytest
 from refusals import refused
 from shapes import icosphere
 
-from zero123pp.pages import MARK
+from zero123pp.own import PAGE_MARK
 from zero123pp.pipelines.commands.cli import main
 from zero123pp.recon.export import save
 
@@ -28,7 +28,7 @@ def test_a_page_to_keep(ball, capsys, name, monkeypatch):
     for _ in range(2):  # the second replaces the first
         assert main(["view", name, "--html", "a.html"]) == 0
     page = (ball / "a.html").read_text()
-    assert MARK in page and f"<title>{name.split('.')[0]}</title>" in page
+    assert PAGE_MARK in page and f"<title>{name.split('.')[0]}</title>" in page
     assert "needs no network" in capsys.readouterr().err
 
 

@@ -354,6 +354,7 @@ REFUSED = {
     "missing mask": (_frame(1, mask_path="masks/1.png"), "masks/1.png"),
     "mask out of the folder": (_frame(1, mask_path="../../etc/passwd"), "leads out"),
     "no lens": (_edit(lambda c: [c.pop("fl_x"), c.pop("fl_y")]), "no focal length"),
+    "no lens at all": (_edit(lambda c: c.update(fl_x=1e-300)), "fl_x 1e-300"),
     "negative lens": (_edit(lambda c: c.update(fl_x=-5)), "fl_x -5"),
     "text lens": (_edit(lambda c: c.update(fl_x="wide")), "fl_x 'wide'"),
     "angle": (_edit(lambda c: [c.pop("fl_x"), c.pop("fl_y"), c.update(camera_angle_x=4)]), "camera_angle_x 4"),

@@ -9,7 +9,7 @@ import pytest
 from chromium import a_browser
 from toy import toy_mesh
 
-from zero123pp.pages import MARK
+from zero123pp.own import PAGE_MARK
 from zero123pp.pipelines.viewer import ELEMENT, OFFLINE, model_page, viewer_file
 from zero123pp.recon.export import save
 
@@ -20,7 +20,7 @@ EVIL = "</title><script>alert(1)</script>\"' onload=x {0} %s \udcff"
 def test_any_title_is_text_and_the_model_is_all_there():
     model = bytes(range(256)) * 3
     page = model_page(EVIL, model, summary=EVIL)
-    assert page.encode("utf-8") and MARK in page[:400]
+    assert page.encode("utf-8") and PAGE_MARK in page[:400]
     assert "<script>alert" not in page and page.count("&lt;script&gt;alert(1)") == 4
     (found,) = re.findall(r'src="data:model/gltf-binary;base64,([^"]*)"', page)
     assert base64.b64decode(found) == model

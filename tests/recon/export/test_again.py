@@ -357,3 +357,21 @@ def test_occlusion_goes_into_the_red_of_a_picture_that_the_material_names(tmp_pa
 def test_occlusion_is_refused_where_it_has_no_place(tmp_path):
     with pytest.raises(BadInput, match="--occlusion does not go with"):
         save(asset("ball"), tmp_path / "toy.obj", options=FileOptions(occlusion=True))
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".3mf", ".obj", ".glb"])
+def test_what_it_wrote_beside_it_may_write_again(tmp_path, suffix):
+    save(asset("ball"), tmp_path / "in.glb")
+    for _ in range(2):
+        export(tmp_path / "in.glb", tmp_path / f"toy{suffix}", collision="hull")
+    assert (tmp_path / f"toy_collision{suffix}").is_file()
+
+
+@pytest.mark.parametrize("about", [{}, {"asset": 5}, {"asset": {"version": "2.0", "extras": []}}])
+def test_extras_that_are_none_are_none(tmp_path, about):
+    import json
+
+    from zero123pp.recon.export.again import _extras
+
+    (tmp_path / "a.gltf").write_text(json.dumps(about))
+    assert _extras(tmp_path / "a.gltf") == {}

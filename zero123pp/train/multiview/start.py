@@ -15,6 +15,7 @@ from zero123pp.diffusion import (
     refiner_of,
 )
 from zero123pp.errors import BadInput, MissingBackend
+from zero123pp.files import expanded
 from zero123pp.train.multiview.objective import Prediction
 
 _SDXL = "StableDiffusionXLPipeline"
@@ -81,7 +82,7 @@ def open_start(
 
 def _fetched(source: str, name: str, download: bool) -> Path:
     """One file of a folder or of the hub's repository."""
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if folder.is_dir():
         return folder / name
     if not hub.is_hub_id(source):
