@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
+    _check(args)
     settings = ServerSettings(
         host=args.host, port=args.port, token=args.token, model=args.model, text_model=args.text_model,
         preset=args.preset, device=args.device, queue=args.queue, keep_seconds=60.0 * args.keep,
@@ -53,3 +54,14 @@ def run(args: argparse.Namespace) -> int:
 
     serve(settings, tell)
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse at once a preset or a model with which every job would fail."""
+    from zero123pp.configs import load
+    from zero123pp.pipelines.image_to_mesh import PipelineConfig
+    from zero123pp.pipelines.models import model_class, resolve_auto
+
+    load(PipelineConfig, args.preset)
+    name = resolve_auto() if args.model == "auto" else args.model
+    model_class(name).weights(name)

@@ -17,6 +17,8 @@ def test_what_cannot_be_served_is_one_line(capsys):
     assert "can be reached from other machines; give a --token" in refused(capsys, "serve", "--host", "0.0.0.0")
     assert "--token is too short" in refused(capsys, "serve", "--token", "abc")
     assert "--port is 70000" in refused(capsys, "serve", "--port", "70000")
+    assert "unknown preset 'nope'" in refused(capsys, "serve", "--preset", "nope")
+    assert "there is no model 'nope'" in refused(capsys, "serve", "--model", "nope")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
