@@ -6,6 +6,7 @@ from zero123pp.errors import StageFailed
 from zero123pp.recon.prior.one_view.maps import Maps
 from zero123pp.recon.prior.one_view.relief import with_relief
 from zero123pp.recon.prior.one_view.solid import Sheets, SolidConfig, cosines
+from zero123pp.recon.prior.one_view.turn import turned_more
 
 _KNOWN = 0.4
 """Alpha from which a pixel of the network has depths of the object."""
@@ -55,7 +56,8 @@ def sheets_of(maps: Maps, alpha: np.ndarray, config: SolidConfig, thickness: flo
             "the network's depths are not numbers; check the picture, and the weights if they are your own"
         )
     known = _resized(alpha, maps.gap.shape[0]) > _KNOWN
-    front, hollow_front, hollow_back, back = np.clip(maps.depths, -_DEEPEST, _DEEPEST)
+    depths = turned_more(np.clip(maps.depths, -_DEEPEST, _DEEPEST), known, config.turn)
+    front, hollow_front, hollow_back, back = depths
     if config.relief_px > 0:
         front = with_relief(front, maps.front_normal, known, config.relief_px)
         back = with_relief(back, maps.back_normal, known, config.relief_px)

@@ -40,14 +40,16 @@ class SolidConfig:
     """Width of the round rim over half the thickness there; 0 leaves the rim as the network has it."""
     blur: float = 0.8
     """Steps of the grid, standard deviation, over which the solid is smooth."""
+    turn: float = 1.4
+    """Factor of the slope from left to right that the network sees in the object's middle, see `turned_more`."""
     least_gap: float = 0.5
     """Probability from which a gap along a ray is one."""
     smallest_hole: float = 0.004
     """Holes of the cutout below this share of the object's area are closed."""
 
     def __post_init__(self) -> None:
-        bounds = {"rays": (32, 512), "relief_px": (0, 64), "rounding": (0, 1), "blur": (0, 4), "least_gap": (0, 1)}
-        for name, (least, most) in (bounds | {"smallest_hole": (0, 1)}).items():
+        bounds = {"rays": (32, 512), "relief_px": (0, 64), "rounding": (0, 1), "blur": (0, 4)}
+        for name, (least, most) in (bounds | {"turn": (0, 4), "least_gap": (0, 1), "smallest_hole": (0, 1)}).items():
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected {least} to {most}")
 
