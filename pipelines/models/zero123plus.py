@@ -87,8 +87,10 @@ class Zero123PlusModel(MultiViewModel):
     def weights(cls, name: str, revision: str | None = None) -> Path | str:
         """The checkpoint's folder, or its commit in the Hugging Face cache."""
         source = OFFICIAL.get(name, name)
-        if expanded(source).is_dir():
-            return hub.find_checkpoint(source, hub.PIPELINE)  # says what a folder lacks that is none
+        if (folder := expanded(source)).is_dir():
+            if not (folder / "model_index.json").is_file():
+                raise BadInput(f"{source!r} is no {hub.PIPELINE}: model_index.json is missing in it")
+            return folder
         if not hub.is_hub_id(source):
             raise BadInput(f"there is no model {name!r}; choose {', '.join(MODELS)}, a checkpoint folder or a hub id")
         folder = hub.cached_folder(source, hub.PIPELINE, revision=revision)

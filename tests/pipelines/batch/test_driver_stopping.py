@@ -79,13 +79,13 @@ def test_what_killed_writers_left_is_removed_but_not_under_the_hands_of_others(t
     out = tmp_path / "out"
     with Store(out) as store:
         (out / "ab").mkdir()
-        (out / "ab" / ".0123.tmp").write_bytes(b"half")
+        (out / "ab" / ".0123456789abcdef.tmp").write_bytes(b"half")
         code = f"from zero123pp.pipelines.batch.store import Store; Store({str(out)!r}).open(); print(1, flush=True); "
         other = subprocess.Popen(
             [sys.executable, "-c", code + "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         other.stdout.readline()
-        assert store.clean() is None and (out / "ab" / ".0123.tmp").exists()
+        assert store.clean() is None and (out / "ab" / ".0123456789abcdef.tmp").exists()
         other.kill()
         other.wait()
         assert store.clean() == 1 and not leftovers(out)

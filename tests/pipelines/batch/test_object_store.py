@@ -63,7 +63,7 @@ def test_the_json_is_put_last_and_nothing_else_is_left(monkeypatch):
     opened.write(f"ab/{KEY}", FILES, SAID)
     with opened.tables() as folder:
         (folder / "index.csv").write_text("row\n")
-    assert names == ["b.glb", "b.png", ".json", "x.csv"]
+    assert names == ["b.png", "b.glb", ".json", "x.csv"]
     assert {path.removeprefix("/bucket/results/") for path in system.find("/bucket")} == {
         f"ab/{KEY}.glb", f"ab/{KEY}.png", f"ab/{KEY}.json", "index.csv",
     }  # fmt: skip
