@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{path.stem}: {row['seconds']:.1f} s, IoU with the picture {row['front_IoU']:.3f}\n")
         if meshes:
             asset.save(meshes / f"{path.stem}.glb")
-    command = f"`run.py eval pictures --images {' '.join(Path(p).name for p in args.images)} --model {args.model}`"
+    truth = f" --truth {Path(args.truth).name}" if args.truth else ""
+    images = " ".join(Path(path).name for path in args.images)
+    command = f"`run.py eval pictures --images {images}{truth} --model {args.model}`"
     notes = [
         command,
         f"Machine: {report.machine()}.",
