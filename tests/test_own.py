@@ -8,7 +8,7 @@ import pytest
 
 from zero123pp.errors import BadInput
 from zero123pp.images import encode_png, own_png
-from zero123pp.own import MARK, PAGE_MARK, REPORT_KEYS, check_own, is_own
+from zero123pp.own import MARK, PAGE_MARK, REPORT_KEYS, check_own, check_table, is_own
 
 pytestmark = pytest.mark.quick
 BLACK = np.zeros((4, 4, 3), np.uint8)
@@ -63,3 +63,17 @@ def test_what_is_no_file_is_in_the_way(tmp_path):
     for name in ("", "lost.html"):
         with pytest.raises(BadInput, match="in the way"):
             check_own(tmp_path / name)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_tables_are_known_by_their_first_line(tmp_path, ends):
+    table = tmp_path / "notes.csv"
+    check_table(table, "method,picture,")  # nothing is there
+    table.write_bytes(f"method,picture,iou{ends}bundled,a,1{ends}".encode())
+    check_table(table, "method,picture,")
+    check_table(table, "method,picture,iou\n")
+    for begins in ("method,picture\n", "picture,"):
+        with pytest.raises(BadInput, match="was not written by this program"):
+            check_table(table, begins)
+    with pytest.raises(BadInput, match="was not written by this program"):
+        check_table(tmp_path, "method,picture,")

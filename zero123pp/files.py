@@ -18,6 +18,8 @@ from zero123pp.errors import BadInput
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_TEMPORARY = r"[0-9a-f]{16}\.tmp"
+"""How the names of temporary files and folders end."""
 
 
 def expanded(path: str | Path) -> Path:
@@ -183,7 +185,7 @@ def whole_folder(
 
 def is_left_behind(path: Path) -> bool:
     """Whether a file is what a killed `write_file` or shared `whole_file` left; hidden files of others are not."""
-    return re.fullmatch(r"\.[0-9a-f]{16}\.tmp", path.name) is not None and path.is_file()
+    return re.fullmatch(rf"\.{_TEMPORARY}", path.name) is not None and path.is_file()
 
 
 def recover_folder(folder: str | Path) -> None:
@@ -263,7 +265,7 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
 
 
 def _is_temporary(name: str, target: str) -> bool:
-    return name.startswith(f".{target}.") and re.fullmatch(r"[0-9a-f]{16}\.tmp", name[len(target) + 2 :]) is not None
+    return name.startswith(f".{target}.") and re.fullmatch(_TEMPORARY, name[len(target) + 2 :]) is not None
 
 
 def _lock(descriptor: int) -> bool | None:

@@ -55,6 +55,17 @@ def check_own(path: str | Path, suffix: str | None = None) -> None:
         raise BadInput(f"{path} {what}; move it, or choose another name")
 
 
+def check_table(path: str | Path, begins: str) -> None:
+    """BadInput when there is anything at ``path`` but a table (CSV) whose first line ``begins`` so."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            is_ours = file.readline(1000).startswith(begins)
+    except OSError:
+        is_ours = False
+    if os.path.lexists(path) and not is_ours:
+        raise BadInput(f"{path} was not written by this program and would be replaced; move it, or choose another name")
+
+
 def _is_report(content: bytes) -> bool:
     try:
         said = json.loads(content)

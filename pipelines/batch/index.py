@@ -2,16 +2,14 @@
 
 import csv
 import importlib.util
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zero123pp.errors import BadInput
 from zero123pp.files import whole_file
-from zero123pp.own import MARK, check_own
+from zero123pp.own import MARK, check_own, check_table
 from zero123pp.pipelines.batch.items import Item, Shard
 from zero123pp.pipelines.batch.store import Store
 
@@ -61,17 +59,7 @@ def check_tables(out: Path, shard: Shard) -> None:
     """BadInput when a table or the contact sheet of a batch would replace a file that no batch wrote."""
     check_own(out / table_name("index", shard, ".html"))
     check_own(out / table_name("index", shard, ".parquet"))
-    table = out / table_name("index", shard, ".csv")
-    if os.path.lexists(table) and not _is_table(table):
-        raise BadInput(f"{table} was not written by a batch and would be replaced; move it, or choose another --out")
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return path.is_file() and file.readline(1000).decode("utf-8", "replace").strip() == ",".join(COLUMNS)
-    except OSError:
-        return False
+    check_table(out / table_name("index", shard, ".csv"), f"{','.join(COLUMNS)}\n")
 
 
 def write_index(table: Sequence[dict[str, Any]], out: Path, shard: Shard) -> list[Path]:

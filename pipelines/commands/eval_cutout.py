@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from zero123pp.errors import BadInput
-from zero123pp.files import write_file
+from zero123pp.files import check_folder, write_file
 from zero123pp.images import own_png
-from zero123pp.pipelines.commands.result_files import check_sheet, check_table
+from zero123pp.own import check_own, check_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,12 @@ def run(args: argparse.Namespace) -> int:
     """Prints the means to stdout; returns the exit code."""
     from zero123pp.pipelines.evaluation import find_pairs, score, summary, timed_alpha
 
+    for path in filter(None, (args.out, args.sheet)):
+        check_folder(Path(path))
     if args.out:
         check_table(args.out, "method,picture,")
     if args.sheet:
-        check_sheet(args.sheet)
+        check_own(args.sheet, ".png")
     if args.out and args.sheet and Path(args.out).resolve() == Path(args.sheet).resolve():
         raise BadInput(f"--out and --sheet would write the same file {args.out}; choose another name for one of them")
     pairs = find_pairs(args.pictures)

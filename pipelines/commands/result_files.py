@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from zero123pp.errors import BadInput
-from zero123pp.files import check_folder, make_folder
-from zero123pp.own import MARK, check_own
+from zero123pp.files import make_folder
+from zero123pp.own import MARK
 
 SUFFIXES = (".md", ".csv", ".png")
 _MACHINE = re.compile(rb"Machine: [^\n]*" + MARK)
@@ -31,19 +31,3 @@ def result_files(folder: str | Path, name: str) -> Path:
         if os.path.lexists(file) and not (is_ours and file.is_file()):
             raise BadInput(f"{file} was not written by this program and would be replaced; choose another --name")
     return folder
-
-
-def check_table(path: str | Path, columns: str) -> None:
-    """BadInput when no table can be written at ``path``, or a file is there whose head is not ``columns``."""
-    path = Path(path)
-    check_folder(path)
-    if path.is_file():
-        with open(path, "rb") as file:
-            if not file.read(1000).decode("utf-8", "replace").startswith(columns):
-                raise BadInput(f"{path} was not written by this program and would be replaced; choose another name")
-
-
-def check_sheet(path: str | Path) -> None:
-    """BadInput when no picture can be written at ``path``, or one of somebody else's is there."""
-    check_folder(Path(path))
-    check_own(path, ".png")
