@@ -29,6 +29,8 @@ def zipped(path, name, content):
         ("a.glb", b"glTF" + MARK, b"glTF" + b" " * 5000 + MARK + b" " * 5000),
         ("a.gif", b"GIF" + b" " * 9000 + MARK, b"GIF"),
         ("a.obj", b"# zero123pp\nv 0 0 0", b"v 0 0 0"),
+        ("a.mtl", b"# zero123pp\nnewmtl baked", b"newmtl zero123pp"),
+        ("a.glb", b"glTF" + MARK, b"glTF" + b" " * 1100 + MARK),
     ],
 )
 def test_files_of_ours_are_known_and_those_of_others_stay(tmp_path, name, ours, theirs):

@@ -12,10 +12,15 @@ MARK = b"zero123pp"
 """Stands near the begin or the end of each file that has room for it."""
 PAGE_MARK = '<meta name="generator" content="zero123pp">'
 """Within the first 400 characters of every HTML page."""
+TEXT_HEAD = "# zero123pp\n"
+"""How an OBJ and its material file begin."""
 REPORT_KEYS = frozenset({"model", "licence", "seed", "version", "warnings", "seconds", "config"})
 """All of them are in every JSON report."""
 
-_NEAR = 2048
+_AT_THE_END = (".gif", ".webp", ".mp4", ".parquet")
+"""Formats whose mark may stand in their last bytes as well."""
+_HEAD, _NEAR = 1024, 2048
+"""Bytes from the begin in which the mark stands, and from either end of `_AT_THE_END`."""
 _LARGEST_REPORT = 16 << 20
 
 
@@ -37,11 +42,15 @@ def is_own(path: str | Path, suffix: str | None = None) -> bool:
             return path.stat().st_size < _LARGEST_REPORT and _is_report(path.read_bytes())
         if suffix in (".3mf", ".usdz") and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return any(MARK in archive.open(name).read(_NEAR) for name in archive.namelist()[:8])
+                return any(MARK in archive.open(name).read(_HEAD) for name in archive.namelist()[:8])
         with open(path, "rb") as file:
             head = file.read(_NEAR)
             if suffix in (".html", ".htm"):
                 return PAGE_MARK.encode() in head[:400]
+            if suffix in (".obj", ".mtl"):
+                return head.startswith(TEXT_HEAD.encode())
+            if suffix not in _AT_THE_END:
+                return MARK in head[:_HEAD]
             file.seek(max(0, file.seek(0, os.SEEK_END) - _NEAR))
             return MARK in head or MARK in file.read()
     except (OSError, zipfile.BadZipFile):

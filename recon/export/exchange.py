@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from zero123pp.images import own_png
-from zero123pp.own import MARK
+from zero123pp.own import MARK, TEXT_HEAD
 from zero123pp.recon.export.glb import to_trimesh
 from zero123pp.recon.export.options import FileOptions
 from zero123pp.recon.export.quads import with_quads
@@ -20,9 +20,6 @@ from zero123pp.types import Mesh, Part, TexturedMesh
 
 if TYPE_CHECKING:
     import trimesh
-
-MATERIAL_HEAD = "# zero123pp\n"
-"""How an OBJ and its material file begin, by which a later run knows that it may replace them."""
 
 _STL_HEAD = 80
 """Bytes before the triangles that every reader passes over."""
@@ -40,7 +37,7 @@ def encode_obj(asset: Part, stem: str, extras: Mapping, options: FileOptions = F
         positions = np.concatenate([positions, mesh.colors / np.float32(255)], axis=1)
     normals = asset.normals if textured and asset.normals is not None else smooth_normals(mesh)
     picture_name, material_name = side_names(stem)
-    lines = [MATERIAL_HEAD.strip(), *([f"mtllib {material_name}", "usemtl baked"] if textured else [])]
+    lines = [TEXT_HEAD.strip(), *([f"mtllib {material_name}", "usemtl baked"] if textured else [])]
     lines += _rows("v", positions)
     lines += _rows("vt", asset.uvs) if textured else []
     lines += _rows("vn", normals)
@@ -49,7 +46,7 @@ def encode_obj(asset: Part, stem: str, extras: Mapping, options: FileOptions = F
     lines += ["f " + " ".join(corner.format(index + 1) for index in face) for face in faces]
     files = {}
     if textured:
-        material = f"{MATERIAL_HEAD}newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture_name}\n"
+        material = f"{TEXT_HEAD}newmtl baked\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture_name}\n"
         files = {picture_name: own_png(asset.base_color), material_name: material.encode("ascii")}
     return files | {f"{stem}.obj": ("\n".join(lines) + "\n").encode()}
 
