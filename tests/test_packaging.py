@@ -51,7 +51,12 @@ def test_the_wheel_has_one_import_name_and_every_package(wheel):
                for path in (ROOT / folder).rglob("*.py")}  # fmt: skip
     assert modules == on_disk
     assert "zero123pp/configs/default.yaml" in names
-    assert "zero123pp/pipelines/cutout/bundled.onnx" in names
+    for network in (
+        "pipelines/cutout/bundled",
+        "recon/prior/weights/one_view",
+        "recon/fitting/correction/weights/correction",
+    ):
+        assert f"zero123pp/{network}.onnx" in names
     assert not [name for name in names if "golden" in name or "test" in name]
 
 

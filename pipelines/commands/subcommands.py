@@ -20,9 +20,11 @@ SUBCOMMANDS = {
     "render objects": ("render_objects", "lit pictures of meshes, to train the cutout network"),
     "render multiview": ("render_multiview", "training samples of Zero123++ under environment light, from meshes"),
     "render solids": ("render_solids", "meshes decoded for the training of the one-picture network"),
+    "render looks": ("render_looks", "fitted surfaces and the truth of them, to train the network that corrects them"),
     "train matting": ("train_matting", "train the bundled cutout network"),
     "train multiview": ("train_multiview", "train Zero123++ and its ControlNets on rendered views"),
     "train one-view": ("train_one_view", "train the network that reads one picture of an object"),
+    "train correction": ("train_correction", "train the network that corrects fitted surfaces"),
 }
 """Subcommand: the module beside this one that has its ``add_arguments(parser)`` and ``run(args)``; one line of help."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from zero123pp.graphs import load_graph
 from zero123pp.images import resize_planes, to_float, without_small_holes
 from zero123pp.pipelines.cutout.alpha import opaque_rgb
 from zero123pp.pipelines.cutout.recentre import object_box
@@ -67,12 +68,7 @@ def network_alpha(rgb: np.ndarray, longer_px: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2  # the network is small; more threads only wait for each other
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])
+    return load_graph(WEIGHTS, threads=2)
 
 
 def main_parts(alpha: np.ndarray) -> np.ndarray:

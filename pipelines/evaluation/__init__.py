@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cutout": ["find_pairs", "score", "summary", "timed_alpha"],
         "degrade": ["Degradation"],
         "lit": ["Lighting"],
+        "looks": ["true_looks"],
         "pictures": ["TILE_PX", "VIEWS_DEG", "measured", "pictures_of"],
         "protocol": ["get_protocol"],
         "reconstruction": ["EvaluationSettings", "Reconstructions", "evaluate", "headline"],

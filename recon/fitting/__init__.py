@@ -9,6 +9,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fit": ["FitConfig", "fit"],
         "frame": ["shown_radius"],
         "hull": ["Silhouettes"],
+        "flats": ["Look"],
+        "correction.inputs": ["LOOK_CHANNELS", "halved", "nearest_depth", "network_inputs"],
         "outline": ["signed_distance"],
         "targets": ["trusted_normals"],
     },

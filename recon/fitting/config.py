@@ -41,6 +41,9 @@ class FitConfig:
     weight_smoothed: float = 0.1
     """The same for the fit's own normals, smoothed within what the pictures do not contradict, where no view has
     normals; 0: none."""
+    weight_corrected: float = 0.5
+    """The same for normals that a network reads from the pictures and the surface as it is, in all levels but the
+    first; they take the place of the smoothed ones there. 0: none."""
     flattens: bool = False
     """Whether flats are moved, three times in all levels but the first, to where their rims and smoothed normals say
     that they are; ``weight_smoothed`` above 0 is needed."""
@@ -72,7 +75,7 @@ class FitConfig:
         for name in ("steps", "rays", "rgb_scale", "lr_sdf", "lr_color", "sample_step"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        for name in ("rgb", "mask", "normal", "smoothed", "laplacian", "eikonal"):
+        for name in ("rgb", "mask", "normal", "smoothed", "corrected", "laplacian", "eikonal"):
             if not 0 <= getattr(self, f"weight_{name}") < np.inf:
                 raise ConfigError(
                     f"weight_{name} is {getattr(self, f'weight_{name}')}; expected a number of at least 0"

@@ -6,6 +6,7 @@ colours, silhouettes and (where given) normals agree, coarse to fine. A hash-gri
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from zero123pp.recon.fitting.hash.hand_over import fit_hash_field
 from zero123pp.recon.fitting.levels import fit_levels
 from zero123pp.types import MultiView
 
+if TYPE_CHECKING:
+    from zero123pp.recon.fitting.flats import Look
+
 
 def fit(
     views: MultiView,
@@ -25,6 +29,7 @@ def fit(
     *,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    watch: Callable[["Look"], None] | None = None,
 ) -> Field:
     """Fit a field to posed views.
 
@@ -33,6 +38,8 @@ def fit(
         config: see `FitConfig`.
         seed: of the choice of rays; the same seed gives the same bytes, whatever the number of threads.
         progress: called with the fraction done.
+        watch: called with what the views see of the surface, each time that the fit asks for its normals in a level
+            after the first, and at the end of such a level.
 
     Raises:
         StageFailed: a view shows no object, no view is trusted, or the silhouettes have no common volume.
@@ -55,7 +62,7 @@ def fit(
     with ThreadPoolExecutor(workers) as pool:
         frame = find_frame(Silhouettes(trusted, pool), trusted, config)
         if with_levels:
-            fitted = fit_levels(trusted, frame, config, np.random.default_rng(seed), pool, workers, report)
+            fitted = fit_levels(trusted, frame, config, np.random.default_rng(seed), pool, workers, report, watch)
         if not hashed:
             return fitted.field
         hull = frame.hull(config.hash.resolution)

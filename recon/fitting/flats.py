@@ -48,12 +48,30 @@ class AgreedNormals:
     """(H, W) how well the picture shows the place, 0 to 1."""
 
 
+@dataclass(frozen=True)
+class LevelPictures:
+    """What all looks at a surface of a level have in common."""
+
+    pictures: Sequence[Picture]
+    """Those that show something."""
+    others: Sequence[Sequence[int]]
+    """Of each picture those that it is compared with."""
+    hull: np.ndarray
+    """(n, n, n) signed distances of the visual hull, voxels."""
+    contrast: float
+    """Of the object, sRGB."""
+    per_voxel: float
+    """Voxels to a world unit."""
+    pool: Executor
+    """Runs the kernels."""
+
+
 class SmoothNormals:
     """Asks a surface for its normals, smoothed within the pictures of a level."""
 
     def __init__(
         self, views: Sequence[View], table: np.ndarray, pixels: np.ndarray, half_extent: float, resolution: int,
-        contrast: float, pool: Executor,
+        contrast: float, hull: np.ndarray, pool: Executor,
     ) -> None:  # fmt: skip
         """Set up.
 
@@ -64,48 +82,51 @@ class SmoothNormals:
             half_extent: of the grid, world units.
             resolution: nodes along an axis of the grid.
             contrast: of the object, sRGB.
+            hull: (n, n, n) signed distances of the visual hull, voxels.
             pool: runs the kernels.
         """
         sizes = np.cumsum([0, *(view.alpha.size for view in views)])
         ends = np.searchsorted(pixels, sizes)
-        self._pool, self._table = pool, table
+        self._table = table
         looked_at = [index for index in range(len(views)) if ends[index] < ends[index + 1]]
         views = [views[index] for index in looked_at]
         self._rows = [slice(ends[index], ends[index + 1]) for index in looked_at]
         per_voxel = (resolution - 1) / (2 * half_extent)
-        self._views = [
+        pictures = [
             Picture(view, pixels[rows] - size, per_voxel, half_extent, contrast)
             for view, rows, size in zip(views, self._rows, sizes[looked_at])
         ]
         towards = np.stack([view.camera.world_from_cam[:3, 2] for view in views])
         nearest = np.argsort(-(towards @ towards.T), axis=1, kind="stable")
-        self._others = [[other for other in row if other != own][:_COMPARED] for own, row in enumerate(nearest)]
+        others = [[other for other in row if other != own][:_COMPARED] for own, row in enumerate(nearest)]
+        self._level = LevelPictures(pictures, others, hull, contrast, per_voxel, pool)
 
     def __call__(self, sdf: np.ndarray) -> "Look":
         """What the views see of the surface of ``sdf`` (n, n, n), signed distances in voxels."""
-        sdf = np.array(sdf, np.float32)
+        sdf, level = np.array(sdf, np.float32), self._level
 
         def seen(picture: Picture, rows: slice) -> SeenSurface:
             return picture.seen(surface.first_crossings(sdf, self._table[rows]), self._table[rows])
 
-        found = list(self._pool.map(seen, self._views, self._rows))
+        found = list(level.pool.map(seen, level.pictures, self._rows))
         changes = np.concatenate([each.changes for each in found])
         shown = min(float(np.median(changes)) / _SHOWN, 1.0) if len(changes) else 1.0
 
         def agreed(own: int) -> AgreedNormals:
+            picture = level.pictures[own]
             total, worst = found[own].smoothed.copy(), np.full(found[own].depth.shape, 2, np.float32)
-            for other in self._others[own]:
+            for other in level.others[own]:
                 _compare(
-                    found[own].depth, found[own].smoothed, self._views[own].cam_to_world, found[other].depth,
-                    found[other].smoothed, self._views[other].world_to_cam, _SAME_PLACE, total, worst,
+                    found[own].depth, found[own].smoothed, picture.cam_to_world, found[other].depth,
+                    found[other].smoothed, level.pictures[other].world_to_cam, _SAME_PLACE, total, worst,
                 )  # fmt: skip
             angle = np.degrees(np.arccos(np.clip(worst, -1, 1)))
             agreement = np.where(worst > 1.5, 1, np.clip(2 - angle / _AGREE_DEG, 0, 1))
-            faces = shown * np.clip((self._views[own].facing(total) - 0.1) / 0.2, 0, 1)
+            faces = shown * np.clip((picture.facing(total) - 0.1) / 0.2, 0, 1)
             total /= np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-9)
             return AgreedNormals(total, agreement, worst > 1.5, faces)
 
-        return Look(sdf, self._views, found, list(self._pool.map(agreed, range(len(found)))), self._pool)
+        return Look(sdf, level, found, list(level.pool.map(agreed, range(len(found)))))
 
 
 @dataclass(frozen=True)
@@ -114,11 +135,20 @@ class Look:
 
     sdf: np.ndarray
     """(n, n, n) signed distances, voxels."""
-    pictures: Sequence[Picture]
+    level: LevelPictures
     seen: Sequence[SeenSurface]
+    """By each picture of the level."""
     agreed: Sequence[AgreedNormals]
-    pool: Executor
-    """Runs the kernels."""
+
+    def carved(self, picture: Picture, depth: np.ndarray) -> np.ndarray:
+        """What was carved off the visual hull, voxels, at a picture's ``depth`` (H, W); 0 where that is 0."""
+        from scipy.ndimage import map_coordinates
+
+        height, width = depth.shape
+        x, y = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
+        places = picture.cam_to_world @ np.stack([depth * x, depth * y, depth, np.ones_like(depth)]).reshape(4, -1)
+        values = map_coordinates(self.sdf - self.level.hull, places, order=1, mode="nearest")
+        return values.reshape(depth.shape) * (depth > 0)
 
     def targets(self) -> tuple[np.ndarray, np.ndarray]:
         """Unit normals (R, 3) of the level's rays in world axes, and how far to trust them (R,), 0 to 1."""
@@ -130,7 +160,7 @@ class Look:
             at = picture.pixels
             return agreed.normals.reshape(-1, 3)[at], trust.reshape(-1)[at].astype(np.float32)
 
-        result = list(map(of_rays, self.pictures, self.seen, self.agreed))
+        result = list(map(of_rays, self.level.pictures, self.seen, self.agreed))
         return np.concatenate([normal for normal, _ in result]), np.concatenate([trust for _, trust in result])
 
 

@@ -7,11 +7,11 @@ with these slopes, which on planes are the same everywhere, held at the rims of 
 and where the picture has detail. What the views say of a node is averaged.
 """
 
-import numba
 import numpy as np
 
 from zero123pp.recon.fitting.flats import AgreedNormals, Look
-from zero123pp.recon.fitting.seen import Picture, SeenSurface, transformed
+from zero123pp.recon.fitting.moving import moved
+from zero123pp.recon.fitting.seen import Picture, SeenSurface
 from zero123pp.recon.ops import integrate_slopes, next_pairs, padded_links
 
 _HELD_AT_RIMS = 1.0
@@ -21,32 +21,15 @@ _HELD_BY_DETAIL, _DETAIL_POWER = 0.05, 8
 _HELD = 1e-4
 """The same elsewhere: flats of a hundred pixels move."""
 _ROUNDS = 80
-_FARTHEST, _BAND = 3.0, 4.0
-"""Voxels: the farthest that the surface moves at once, and from it, in which nodes move with it."""
-_SLANTED = 0.15
-"""Cosine between surface and view below which a view has no say."""
-_LEAST_SAY = 0.05
-"""Views' say in a node, as a sum of squared cosines, below which it moves less."""
 
 
 def flattened(look: Look) -> np.ndarray:
     """Distances (n, n, n) in voxels of the surface that was looked at, its flats pressed flat."""
 
-    def pressed(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) -> tuple[np.ndarray, np.ndarray]:
-        cosine = np.clip(picture.facing(seen.raw), 0, 1)
-        share = np.where((seen.depth > 0) & picture.solid & (cosine > _SLANTED), cosine**2, 0).astype(np.float32)
-        ahead = (flattened_depth(picture, seen, agreed) - seen.depth) * picture.lengths(seen.depth.shape)
-        return np.clip(ahead * cosine, -_FARTHEST, _FARTHEST).astype(np.float32), share
+    def deeper(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) -> np.ndarray:
+        return flattened_depth(picture, seen, agreed) - seen.depth
 
-    moved = list(look.pool.map(pressed, look.pictures, look.seen, look.agreed))
-
-    def plane(index: int) -> np.ndarray:
-        near, total, say = look.sdf[index], np.zeros(look.sdf[index].shape), np.zeros(look.sdf[index].shape)
-        for picture, seen, (inward, share) in zip(look.pictures, look.seen, moved):
-            _gather(index, near, picture.world_to_cam, seen.depth, inward, share, total, say)
-        return near + total / np.maximum(say, _LEAST_SAY)
-
-    return np.stack(list(look.pool.map(plane, range(len(look.sdf))))).astype(np.float32)
+    return moved(look, list(look.level.pool.map(deeper, look.level.pictures, look.seen, look.agreed)))
 
 
 def flattened_depth(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) -> np.ndarray:
@@ -67,25 +50,3 @@ def flattened_depth(picture: Picture, seen: SeenSurface, agreed: AgreedNormals) 
     held = (_HELD + _HELD_AT_RIMS * rim + _HELD_BY_DETAIL * detail**_DETAIL_POWER) * on
     inverse = integrate_slopes(inverse, wanted[0], links[0], wanted[1], links[1], held, _ROUNDS)
     return np.where(on, 1 / np.maximum(inverse, 1e-6), seen.depth)
-
-
-@numba.njit(cache=True, nogil=True)
-def _gather(i, sdf, world_to_cam, depth, inward, share, total, say):
-    """Add to ``total`` (n, n) what a view says how far the nodes of a plane lie off, and to ``say`` how much it counts.
-
-    ``sdf`` (n, n) are the distances of the plane ``i``, ``world_to_cam`` (3, 4) leads from voxels to pixels and depth,
-    ``inward`` (H, W) is how far the surface moves in, and ``share`` (H, W) the view's say.
-    """
-    height, width = depth.shape
-    for j in range(sdf.shape[0]):
-        for k in range(sdf.shape[1]):
-            if abs(sdf[j, k]) > _BAND:
-                continue
-            x, y, z = transformed(world_to_cam, i, j, k)
-            if z <= 0 or not (0 <= x / z < width and 0 <= y / z < height):
-                continue
-            row, column = int(y / z), int(x / z)
-            if depth[row, column] <= 0 or abs(depth[row, column] - z) > 1.7 * _BAND:  # the diagonal of a cube
-                continue
-            total[j, k] += share[row, column] * inward[row, column]
-            say[j, k] += share[row, column]

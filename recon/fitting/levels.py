@@ -14,7 +14,7 @@ from zero123pp.recon.fitting.vessels import BETTER, hollowed
 from zero123pp.types import View
 
 if TYPE_CHECKING:
-    from zero123pp.recon.fitting.flats import SmoothNormals
+    from zero123pp.recon.fitting.flats import Look, SmoothNormals
     from zero123pp.recon.fitting.solver import Solver
 
 _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
@@ -40,7 +40,7 @@ class FittedLevel:
 
 def fit_levels(
     views: Sequence[View], frame: Frame, config: FitConfig, rng: np.random.Generator, pool: Executor,
-    workers: int, progress: Callable[[float], None],
+    workers: int, progress: Callable[[float], None], watch: "Callable[[Look], None] | None" = None,
 ) -> FittedLevel:  # fmt: skip
     """Fit all levels, each from where the one before it ended.
 
@@ -52,6 +52,7 @@ def fit_levels(
         pool: runs the kernels.
         workers: how many jobs the pool runs at once.
         progress: called with the number of steps done, over all levels together.
+        watch: called with the looks of all levels but the first, see `fit`.
     """
     from zero123pp.recon.fitting.targets import contrast
 
@@ -63,13 +64,14 @@ def fit_levels(
         races = level == 0 and config.vessel_wall > 0
         part = 0.5 if races else 1.0
         loss = _run(
-            solver, smooth, level, shares[level], config, rng, lambda step: progress(before + part * step)  # noqa: B023
+            solver, smooth, level, shares[level], config, rng,
+            lambda step: progress(before + part * step), watch  # noqa: B023
         )  # fmt: skip
         if races:
             hollow, _, smooth = _begin(views, frame, len(hull), None, config, pool, workers, wall=config.vessel_wall)
             rng.bit_generator.state = state  # the same rays for both
             hollow_loss = _run(
-                hollow, smooth, level, shares[level], config, rng, lambda step: progress((shares[0] + step) / 2)
+                hollow, smooth, level, shares[level], config, rng, lambda step: progress((shares[0] + step) / 2), None
             )  # fmt: skip
             solver = hollow if hollow_loss < BETTER * loss else solver
         voxel = frame.voxel(len(hull))
@@ -102,17 +104,17 @@ def _begin(
         start = hull + resize_grid(before.carved, resolution) / voxel
         color = resize_grid(before.field.color, resolution)
     solver = Solver(start, color, wanted.floor, wanted.rays, REACH, pool, workers)
-    if not config.weight_smoothed or any(view.normal is not None for view in views):
+    if not (config.weight_smoothed or config.weight_corrected) or any(view.normal is not None for view in views):
         return solver, hull, None
     smooth = SmoothNormals(
-        wanted.views, wanted.rays, wanted.pixels, frame.half_extent, resolution, contrast(wanted.views), pool
+        wanted.views, wanted.rays, wanted.pixels, frame.half_extent, resolution, contrast(wanted.views), hull, pool
     )  # fmt: skip
     return solver, hull, smooth
 
 
 def _run(
     solver: "Solver", smooth: "SmoothNormals | None", level: int, steps: int, config: FitConfig,
-    rng: np.random.Generator, progress: Callable[[int], None],
+    rng: np.random.Generator, progress: Callable[[int], None], watch: "Callable[[Look], None] | None",
 ) -> float:  # fmt: skip
     """All steps of a level; returns the mean loss of its rays over the last quarter of them."""
     draw = _batches(solver.ray_count, round(config.rays * (config.levels[level] / 64) ** 2), rng)
@@ -123,8 +125,13 @@ def _run(
     for index in range(steps):
         if smooth and index in moments:
             look = smooth(solver.sdf)
-            normals, trust = look.targets()
-            solver.aim_at(normals, config.weight_smoothed * trust)
+            if watch and level:
+                watch(look)
+            if level and config.weight_corrected:
+                _correct(solver, look, config.weight_corrected, moves=index == 0)
+            else:
+                normals, trust = look.targets()
+                solver.aim_at(normals, config.weight_smoothed * trust)
             if flattens:
                 from zero123pp.recon.fitting.flattening import flattened
 
@@ -132,7 +139,20 @@ def _run(
         _advance(solver, next(draw), level, index / steps, config)
         losses.append(solver.losses["rgb"] + solver.losses["mask"])
         progress(index + 1)
+    if watch and level and smooth:
+        watch(smooth(solver.sdf))
     return float(np.mean(losses[-max(steps // 4, 1) :]))
+
+
+def _correct(solver: "Solver", look: "Look", weight: float, moves: bool) -> None:
+    """Let the network say which normals the rays should meet, and whether it ``moves`` the surface as well."""
+    from zero123pp.recon.fitting.correction.network import bundled_correction
+
+    correction = bundled_correction().correction(look)
+    normals, trust = correction.targets()
+    solver.aim_at(normals, weight * trust)
+    if moves:
+        solver.move_to(correction.moved())
 
 
 def _steps_of_levels(config: FitConfig) -> list[int]:

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from zero123pp.cameras import VIEW_FROM_CAM_AXES
+from zero123pp.images import premultiply
 from zero123pp.recon.ops import smooth_within
 from zero123pp.recon.ops.field import rays as ray
 from zero123pp.types import View
@@ -58,7 +59,8 @@ class SeenSurface:
 class Picture:
     """A view of a level: what in it keeps pixels apart, and the surface that is seen through it. Lengths in voxels.
 
-    ``plain`` (H, W) is 1 where the object has no detail, less where it has some, 0 beside it.
+    ``rgba`` (H, W, 4) are its premultiplied colours; ``plain`` (H, W) is 1 where the object has no detail, less where
+    it has some, 0 beside it.
     """
 
     def __init__(self, view: View, pixels: np.ndarray, per_voxel: float, half_extent: float, contrast: float) -> None:
@@ -74,6 +76,7 @@ class Picture:
             whole, cx=whole.cx - left, cy=whole.cy - top, width=int(right - left), height=int(bottom - top)
         )  # fmt: skip
         rgb, alpha = (values[top:bottom, left:right] for values in (view.rgb, view.alpha))
+        self.rgba = premultiply(np.dstack([rgb, alpha]))
         rotation = camera.world_from_cam[:3, :3]
         self.camera, self.solid = camera, alpha > _SOLID
         self._centre = (camera.world_from_cam[:3, 3] + half_extent) * per_voxel

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from zero123pp.recon.fitting import FitConfig
+from zero123pp.recon.fitting.flats import SmoothNormals
+from zero123pp.recon.fitting.targets import contrast, level_targets
 from zero123pp.recon.render import render
 from zero123pp.rigs import get_rig
 from zero123pp.types import Mesh
@@ -31,3 +34,15 @@ def cube_distance(bulge=0.0):
     swollen = np.stack([shape[..., (a + 1) % 3] * shape[..., (a + 2) % 3] for a in range(3)], -1)
     beyond = (np.abs(x) - SIDE) * per_voxel - bulge * swollen
     return np.minimum(beyond.max(-1), 0) + np.linalg.norm(np.maximum(beyond, 0), axis=-1)
+
+
+def cube_targets(views):
+    """What a level of a fit to the views is fitted to, within a swollen cube."""
+    return level_targets(views, cube_distance(3.0), HALF, FitConfig())
+
+
+def watched(targets, pool):
+    """What asks a surface of that level what the views see of it."""
+    return SmoothNormals(
+        targets.views, targets.rays, targets.pixels, HALF, N, contrast(targets.views), cube_distance(3.0), pool
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zero123pp.graphs import load_graph
 from zero123pp.recon.prior.one_view.crop import Crop, network_input
 from zero123pp.types import ByContent
 
@@ -57,12 +58,7 @@ class OneViewNetwork:
     """The graph, loaded."""
 
     def __init__(self, path: Path | str) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _THREADS
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = load_graph(path, _THREADS)
         self.picture_px = int(self._session.get_inputs()[0].shape[2])
 
     def maps(self, crop: Crop) -> Maps:

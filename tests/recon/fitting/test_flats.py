@@ -5,23 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gray_cube import HALF, SIDE, N, cube_distance, cube_views
+from gray_cube import HALF, SIDE, N, cube_distance, cube_targets, cube_views, watched
 
 from zero123pp.errors import ConfigError
 from zero123pp.recon.fitting import FitConfig, fit
-from zero123pp.recon.fitting.flats import SmoothNormals
-from zero123pp.recon.fitting.targets import contrast, level_targets
 from zero123pp.types import MultiView
 
 
 def smoothed(views, sdf):
     """Normals, trust and the normals of the cube's faces there, and the place on the face, of rays that hit one."""
-    wanted = level_targets(views, cube_distance(3.0), HALF, FitConfig())
+    wanted = cube_targets(views)
     with ThreadPoolExecutor(2) as pool:
-        smooth = SmoothNormals(
-            wanted.views, wanted.rays, wanted.pixels, HALF, N, contrast(wanted.views), pool
-        )  # fmt: skip
-        normals, trust = smooth(sdf).targets()
+        normals, trust = watched(wanted, pool)(sdf).targets()
     from zero123pp.recon.ops.field import rays as ray
     from zero123pp.recon.ops.field.surface import first_crossings
 
@@ -68,7 +63,7 @@ def test_a_weight_is_a_number_of_at_least_0(value):
 def test_views_with_normals_keep_theirs():
     views = MultiView(tuple(cube_views(size=64)), source="test")
     assert all(view.normal is not None for view in views.views)
-    small = FitConfig(levels=(24,), steps=8, vessel_wall=0)
+    small = FitConfig(levels=(24,), steps=8, vessel_wall=0, weight_corrected=0)
     kept, none = (fit(views, replace(small, weight_smoothed=weight)) for weight in (0.1, 0.0))
     np.testing.assert_array_equal(kept.sdf, none.sdf)
 

@@ -4,19 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
-from gray_cube import HALF, SIDE, N, cube_distance, cube_views
+from gray_cube import HALF, SIDE, cube_distance, cube_targets, cube_views, watched
 
 from zero123pp.recon.fitting import FitConfig, fit
-from zero123pp.recon.fitting.flats import SmoothNormals
 from zero123pp.recon.fitting.flattening import flattened
-from zero123pp.recon.fitting.targets import contrast, level_targets
 from zero123pp.types import MultiView
 
 
 def pressed(views, sdf, times=1):
-    wanted = level_targets(views, cube_distance(3.0), HALF, FitConfig())
     with ThreadPoolExecutor(2) as pool:
-        smooth = SmoothNormals(wanted.views, wanted.rays, wanted.pixels, HALF, N, contrast(wanted.views), pool)
+        smooth = watched(cube_targets(views), pool)
         for _ in range(times):
             sdf = flattened(smooth(sdf))
     return sdf
@@ -70,7 +67,7 @@ def test_nodes_far_from_the_surface_stay_as_they_are():
 
 def test_fits_of_plain_faces_are_flatter():
     views = MultiView(tuple(replace(view, normal=None) for view in cube_views(size=160)), source="test")
-    small = FitConfig(levels=(24, 48), steps=60, vessel_wall=0)
+    small = FitConfig(levels=(24, 48), steps=60, vessel_wall=0, weight_corrected=0)
     with_it, without = (
         off(field.sdf, field.half_extent) for field in (fit(views, replace(small, flattens=on)) for on in (True, False))
     )

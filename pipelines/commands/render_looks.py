@@ -1,0 +1,41 @@
+"""``run.py render looks``: fitted surfaces and the truth of them, to train the network that corrects them on."""
+
+import argparse
+import sys
+
+from zero123pp.errors import BadInput, StageFailed
+from zero123pp.pipelines.commands import common_flags
+from zero123pp.pipelines.inputs import Shard, find_meshes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``run.py render looks``."""
+    add = parser.add_argument
+    add("--meshes", required=True, metavar="DIR", help="folder of meshes; y up, front at +z")
+    add("--panoramas", required=True, metavar="DIR", help="equirectangular .hdr environment maps for the lights")
+    add("--out", required=True, metavar="DIR", help="folder for <mesh>.npz; what is there is kept")
+    add("--shard", default="1/1", metavar="I/N", help="do the I-th of N parts only, for N processes side by side")
+    common_flags.add_config(parser)
+    common_flags.add_seed(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes what is missing; returns the exit code."""
+    from zero123pp.configs import load
+    from zero123pp.pipelines.evaluation import Degradation, EvaluationSettings, true_looks
+    from zero123pp.pipelines.image_to_mesh import PipelineConfig
+    from zero123pp.train.correction import LookStore
+
+    shard, store = Shard.parse(args.shard), LookStore(args.out)
+    settings = EvaluationSettings(
+        config=load(PipelineConfig, args.preset, args.set), degradation=Degradation(), seed=args.seed,
+        lighting=common_flags.lighting(args.panoramas),
+    )  # fmt: skip
+    for row, mesh in enumerate(find_meshes(args.meshes)):
+        if not shard.has(row) or store.has(mesh.stem):
+            continue
+        try:
+            store.save(mesh.stem, true_looks(mesh, settings))
+        except (BadInput, StageFailed) as error:
+            sys.stderr.write(f"left out {mesh.stem}: {error}\n")
+    return 0

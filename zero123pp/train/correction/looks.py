@@ -1,0 +1,88 @@
+"""A folder of looks at fitted surfaces of known objects: what the network is shown, and what it should say."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zero123pp.errors import BadInput
+from zero123pp.files import make_folder, whole_file
+from zero123pp.recon.fitting import LOOK_CHANNELS
+
+
+@dataclass(frozen=True)
+class TrueLook:
+    """A view of a fitted surface and the truth of it."""
+
+    inputs: np.ndarray
+    """(C, H, W), see `zero123pp.recon.fitting.correction.inputs`."""
+    normals: np.ndarray
+    """(3, H, W) of the true surface, unit, in the camera's axes."""
+    offsets: np.ndarray
+    """(H, W) depth of the true surface less that of the fitted one, voxels."""
+    seen: np.ndarray
+    """(H, W) bool: where the fitted surface is seen and the truth is known."""
+
+    def mirrored(self) -> "TrueLook":
+        """The same object in a mirror."""
+        inputs, normals = self.inputs[..., ::-1].copy(), self.normals[..., ::-1].copy()
+        pixels = inputs[LOOK_CHANNELS["pixels"]]
+        # The pixels of a block, two by two with four channels each, change places as well.
+        pixels[:] = pixels.reshape(2, 2, -1, *pixels.shape[1:])[:, ::-1].reshape(pixels.shape)
+        for sideways in (LOOK_CHANNELS["raw"].start, LOOK_CHANNELS["smoothed"].start):
+            inputs[sideways] *= -1
+        normals[0] *= -1
+        return TrueLook(inputs, normals, self.offsets[:, ::-1], self.seen[:, ::-1])
+
+
+class LookStore:
+    """``<name>.npz`` for each object, its looks numbered, in half precision."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def names(self) -> list[str]:
+        """Of the objects, sorted.
+
+        Raises:
+            BadInput: there is none.
+        """
+        found = sorted(path.stem for path in self.folder.glob("*.npz"))
+        if not found:
+            raise BadInput(f"{self.folder} holds no looks; make them with 'run.py render looks'")
+        return found
+
+    def has(self, name: str) -> bool:
+        """Whether an object's looks are there."""
+        return self._path(name).is_file()
+
+    def save(self, name: str, looks: list[TrueLook]) -> None:
+        """Store the looks at an object, whole or not at all."""
+        make_folder(self.folder)
+        arrays = {}
+        for number, look in enumerate(looks):
+            for part in ("inputs", "normals", "offsets"):
+                arrays[f"{part}_{number}"] = getattr(look, part).astype(np.float16)
+            arrays[f"seen_{number}"] = look.seen
+        with whole_file(self._path(name)) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    def load(self, name: str) -> list[TrueLook]:
+        """The looks at an object, in half precision; BadInput when the file is damaged or of other inputs."""
+        path = self._path(name)
+        try:
+            with np.load(path) as file:
+                looks = [
+                    TrueLook(*(file[f"{part}_{number}"] for part in ("inputs", "normals", "offsets", "seen")))
+                    for number in range(len(file.files) // 4)
+                ]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise BadInput(f"{path} is damaged: {error}; delete it and make it again") from error
+        count = max(channels.stop for channels in LOOK_CHANNELS.values())
+        if wrong := [look.inputs.shape for look in looks if len(look.inputs) != count]:
+            raise BadInput(f"{path} has inputs {wrong[0]}; expected {count} channels, delete it and make it again")
+        return looks
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
