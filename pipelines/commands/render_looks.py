@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from zero123pp.errors import BadInput, StageFailed
+from zero123pp.errors import BadInput, ConfigError, StageFailed
 from zero123pp.pipelines.commands import common_flags
 from zero123pp.pipelines.inputs import Shard, find_meshes
 
@@ -22,11 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Makes what is missing; returns the exit code."""
     from zero123pp.configs import load
+    from zero123pp.files import make_folder
     from zero123pp.pipelines.evaluation import Degradation, EvaluationSettings, true_looks
     from zero123pp.pipelines.image_to_mesh import PipelineConfig
     from zero123pp.train.correction import LookStore
 
-    shard, store = Shard.parse(args.shard), LookStore(args.out)
+    shard, store = Shard.parse(args.shard), LookStore(make_folder(args.out))
     settings = EvaluationSettings(
         config=load(PipelineConfig, args.preset, args.set), degradation=Degradation(), seed=args.seed,
         lighting=common_flags.lighting(args.panoramas),
@@ -35,7 +36,11 @@ def run(args: argparse.Namespace) -> int:
         if not shard.has(row) or store.has(mesh.stem):
             continue
         try:
-            store.save(mesh.stem, true_looks(mesh, settings))
+            looks = true_looks(mesh, settings)
+        except ConfigError:
+            raise
         except (BadInput, StageFailed) as error:
             sys.stderr.write(f"left out {mesh.stem}: {error}\n")
+            continue
+        store.save(mesh.stem, looks)
     return 0

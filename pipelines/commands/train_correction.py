@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of checkpoint.pt, log.jsonl and the graph; resumed from",
     )
-    add("--steps", type=int, metavar="N", help="optimiser steps in all (default: the recipe's)")
-    add("--batch", type=int, metavar="N", help="looks a step (default: the recipe's)")
+    add("--steps", type=positive_int, metavar="N", help="optimiser steps in all (default: the recipe's)")
+    add("--batch", type=positive_int, metavar="N", help="looks a step (default: the recipe's)")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")
     add("--threads", type=positive_int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")

@@ -19,8 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--panoramas", required=True, metavar="DIR", help="equirectangular .hdr environment maps for the backgrounds")
     add("--hold-out", default="", metavar="NAMES", help="comma-separated panoramas kept for validation, without suffix")
     add("--out", required=True, metavar="DIR", help="folder of checkpoint.pt, log.jsonl and bundled.onnx; resumed from")
-    add("--steps", type=int, metavar="N", help="optimiser steps in all (default: the recipe's)")
-    add("--size-px", type=int, metavar="PX", help="side of the training pictures, a multiple of 32 (default: 224)")
+    add("--steps", type=positive_int, metavar="N", help="optimiser steps in all (default: the recipe's)")
+    add(
+        "--size-px",
+        type=positive_int,
+        metavar="PX",
+        help="side of the training pictures, a multiple of 32 (default: 224)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
     add("--threads", type=positive_int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FROM",
         help="weights of a new run: imagenet (the encoder's), nothing, or a folder of exported ones (imagenet)",
     )
-    add("--steps", type=int, metavar="N", help="optimiser steps in all (default: the recipe's)")
-    add("--batch", type=int, metavar="N", help="samples a step (default: the recipe's)")
+    add("--steps", type=positive_int, metavar="N", help="optimiser steps in all (default: the recipe's)")
+    add("--batch", type=positive_int, metavar="N", help="samples a step (default: the recipe's)")
     add("--generated", type=float, metavar="SHARE", help="share of generated objects, 0 to 1 (default: 0.5)")
     add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
     add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")

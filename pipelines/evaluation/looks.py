@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from zero123pp.cameras import VIEW_FROM_CAM_AXES
+from zero123pp.errors import ConfigError
 from zero123pp.pipelines.evaluation.degrade import Degradation
 from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, views_of
@@ -33,10 +34,19 @@ def true_looks(path: Path, settings: EvaluationSettings) -> list[TrueLook]:
     Args:
         path: of the mesh.
         settings: its lighting is used for most objects, its config for the fit.
+
+    Raises:
+        ConfigError: that config never looks at its surface.
+        BadInput: the mesh cannot be read.
+        StageFailed: it cannot be fitted.
     """
+    config = replace(settings.config.fit, field="grid")  # looks are of its levels
+    if len(config.levels) < 2 or not (config.weight_corrected or config.weight_smoothed):
+        raise ConfigError("fit.levels has one level, or neither fit.weight_corrected nor fit.weight_smoothed is above "
+            "0; then the fit looks at nothing")  # fmt: skip
     parts, looks = load_normalised(path), []
     views, _ = views_of(path.stem, parts, _drawn(path.stem, settings))
-    fit(views, settings.config.fit, seed=settings.seed, watch=lambda look: looks.extend(_told(look, parts)))
+    fit(views, config, seed=settings.seed, watch=lambda look: looks.extend(_told(look, parts)))
     return looks
 
 
@@ -55,8 +65,8 @@ def _drawn(name: str, settings: EvaluationSettings) -> EvaluationSettings:
 
 def _told(look: Look, parts: Sequence[Part]) -> list[TrueLook]:
     """What the network is shown of a look, picture by picture, with the truth."""
-    result = []
-    for inputs, picture, seen in zip(network_inputs(look), look.level.pictures, look.seen):
+    result, shown_of = [], network_inputs(look)
+    for own, (picture, seen) in enumerate(zip(look.level.pictures, look.seen)):
         truth = true_view(parts, picture.camera)
         known = (truth.alpha > 0.99) & picture.solid
         mean = halved(truth.normal @ VIEW_FROM_CAM_AXES * known[..., None])
@@ -64,5 +74,5 @@ def _told(look: Look, parts: Sequence[Part]) -> list[TrueLook]:
         fitted, true = nearest_depth(seen.depth), nearest_depth(truth.depth * known * look.level.per_voxel)
         shown = (fitted > 0) & (true > 0) & (halved(known) > _MOSTLY) & (length > _ONE_WAY)
         normals = (mean / np.maximum(length, 1e-6)[..., None]).transpose(2, 0, 1)
-        result.append(TrueLook(inputs, normals, np.where(shown, true - fitted, 0), shown))
+        result.append(TrueLook(shown_of(own), normals, np.where(shown, true - fitted, 0), shown))
     return result

@@ -46,7 +46,7 @@ class FitConfig:
     first; they take the place of the smoothed ones there. 0: none."""
     flattens: bool = False
     """Whether flats are moved, three times in all levels but the first, to where their rims and smoothed normals say
-    that they are; ``weight_smoothed`` above 0 is needed."""
+    that they are; ``weight_smoothed`` or ``weight_corrected`` above 0 is needed."""
     weight_laplacian: float = 0.005
     """Weight of smoothness: squared Laplacian of the distances in voxels, per node near the surface."""
     weight_eikonal: float = 0.002

@@ -127,14 +127,17 @@ def _run(
             look = smooth(solver.sdf)
             if watch and level:
                 watch(look)
+            moves = bool(level and config.weight_corrected and index == 0)
             if level and config.weight_corrected:
-                _correct(solver, look, config.weight_corrected, moves=index == 0)
+                _correct(solver, look, config.weight_corrected, moves)
             else:
                 normals, trust = look.targets()
                 solver.aim_at(normals, config.weight_smoothed * trust)
             if flattens:
                 from zero123pp.recon.fitting.flattening import flattened
 
+                if moves:
+                    look = smooth(solver.sdf)
                 solver.move_to(flattened(look))
         _advance(solver, next(draw), level, index / steps, config)
         losses.append(solver.losses["rgb"] + solver.losses["mask"])

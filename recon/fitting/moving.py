@@ -13,7 +13,7 @@ _FARTHEST, _BAND = 3.0, 4.0
 _SLANTED = 0.15
 """Cosine between surface and view below which a view has no say."""
 _LEAST_SAY = 0.05
-"""Views' say in a node, as a sum of squared cosines, below which it moves less."""
+"""Views' say in a node, as a sum of squared cosines times confidences, below which it moves less."""
 
 
 def moved(look: Look, deeper: Sequence[np.ndarray]) -> np.ndarray:
@@ -28,7 +28,8 @@ def moved(look: Look, deeper: Sequence[np.ndarray]) -> np.ndarray:
     def inward(own: int) -> tuple[np.ndarray, np.ndarray]:
         picture, seen = look.level.pictures[own], look.seen[own]
         cosine = np.clip(picture.facing(seen.raw), 0, 1)
-        share = np.where((seen.depth > 0) & picture.solid & (cosine > _SLANTED), cosine**2, 0).astype(np.float32)
+        share = np.where((seen.depth > 0) & picture.solid & (cosine > _SLANTED), cosine**2, 0)
+        share = (picture.confidence * share).astype(np.float32)
         ahead = deeper[own] * picture.lengths(seen.depth.shape)
         return np.clip(ahead * cosine, -_FARTHEST, _FARTHEST).astype(np.float32), share
 

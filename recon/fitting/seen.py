@@ -60,7 +60,7 @@ class Picture:
     """A view of a level: what in it keeps pixels apart, and the surface that is seen through it. Lengths in voxels.
 
     ``rgba`` (H, W, 4) are its premultiplied colours; ``plain`` (H, W) is 1 where the object has no detail, less where
-    it has some, 0 beside it.
+    it has some, 0 beside it; ``whole`` is the left, top, right and bottom of the view in pixels of the cut.
     """
 
     def __init__(self, view: View, pixels: np.ndarray, per_voxel: float, half_extent: float, contrast: float) -> None:
@@ -78,7 +78,8 @@ class Picture:
         rgb, alpha = (values[top:bottom, left:right] for values in (view.rgb, view.alpha))
         self.rgba = premultiply(np.dstack([rgb, alpha]))
         rotation = camera.world_from_cam[:3, :3]
-        self.camera, self.solid = camera, alpha > _SOLID
+        self.camera, self.solid, self.confidence = camera, alpha > _SOLID, view.confidence
+        self.whole = np.array([-left, -top, view.alpha.shape[1] - left, view.alpha.shape[0] - top], np.float64)
         self._centre = (camera.world_from_cam[:3, 3] + half_extent) * per_voxel
         intrinsics = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
         self.cam_to_world = np.column_stack([rotation @ np.linalg.inv(intrinsics), self._centre])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from zero123pp.errors import ConfigError
 from zero123pp.train.weights import scheduled_rate
 
 
@@ -34,6 +35,11 @@ class Recipe:
     """Processes that draw samples."""
     save_every: int = 100
     """Steps between checkpoints."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("batch", 1), ("save_every", 1), ("workers", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected a whole number of at least {least}")
 
     def rate(self, step: int) -> float:
         """Learning rate of a step: linear warm-up, constant, linear decay."""

@@ -1,7 +1,7 @@
 """What every training loop of this project keeps: master weights, their running mean, a low-precision copy, Adam."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -102,6 +102,7 @@ class TrainedWeights(_Masters):
         )  # fmt: skip
         if path.is_file():
             content = load_checkpoint(path)
+            _check_same(path, content["master"], self.master.state_dict())
             self.step = content["step"]
             self.master.load_state_dict(content["master"])
             self.mean.load_state_dict(content["mean"])
@@ -153,9 +154,7 @@ class PartialWeights(_Masters):
     @torch.no_grad()
     def _resume(self, content: dict[str, Any]) -> None:
         for kept, here in ((content["master"], self.master), (content["mean"], self.mean)):
-            shapes = {name: value.shape for name, value in here.items()}
-            if {name: value.shape for name, value in kept.items()} != shapes:
-                raise BadInput(f"{self.path} is a checkpoint of other parameters; give the run a new folder")
+            _check_same(self.path, kept, here)
             copy_each(list(here.values()), [kept[name].to(here[name].device) for name in here])
         self.step = content["step"]
         self.optimiser.load_state_dict(content["optimiser"])
@@ -191,6 +190,13 @@ class PartialWeights(_Masters):
         """Write the checkpoint, whole or not at all."""
         masters = {name: master.detach() for name, master in self.master.items()}
         self._write({"config": config, "master": masters, "mean": dict(self.mean)})
+
+
+def _check_same(path: Path, kept: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
+    """BadInput unless the ``kept`` parameters have the names and shapes of the ``wanted`` ones."""
+    found, expected = ({name: value.shape for name, value in each.items()} for each in (kept, wanted))
+    if found != expected:
+        raise BadInput(f"{path} is a checkpoint of other parameters; give the run a new folder")
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 Vectors are in the camera's axes (x right, y down, z forward), lengths in voxels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,10 +35,10 @@ hull; the object's contrast; how far other views' colours are, see `sweep`; how 
 COUNT = LOOK_CHANNELS["others"].stop
 
 _MOST_CARVED, _CARVED_UNIT = 12.0, 4.0
-_CHANGE_UNIT, _MOST_CHANGE = 0.05, 2.0
-"""Change of colour, as a share of the object's contrast over its usual one, that reads as 1/3; and the largest."""
+_CHANGE_GAIN, _MOST_CHANGE = 3.0, 2.0
+"""Factor of changes of colour (0 to 1) on objects of the usual contrast, more on plainer ones; the largest value."""
 _USUAL_CONTRAST, _LEAST_CONTRAST = 0.15, 0.05
-_UNSEEN = -0.2
+UNSEEN = -0.2
 """What stands for a change of colour where no other view looks."""
 _ONE_SURFACE = 2.0
 """Voxels of depth beyond the nearest of `STEP` x `STEP` pixels up to which they are of one surface."""
@@ -55,15 +55,19 @@ class _Small:
     """(h, w, 3) in the camera's axes, means of unit normals."""
 
 
-def network_inputs(look: Look) -> list[np.ndarray]:
-    """For each picture (H, W) of a look what the network is shown: (COUNT, ceil(H / 2), ceil(W / 2)) float32."""
+def network_inputs(look: Look) -> Callable[[int], np.ndarray]:
+    """What the network is shown of a picture of a look, by the picture's number.
+
+    For a picture (H, W) it is (COUNT, ceil(H / 2), ceil(W / 2)) float32. It is made when it is asked for: of many
+    views together it would be large.
+    """
     small = list(look.level.pool.map(_smaller, look.level.pictures, look.seen, look.agreed))
 
     def shown(own: int) -> np.ndarray:
         picture, seen, agreed = look.level.pictures[own], look.seen[own], look.agreed[own]
         return _stacked(look, picture, seen, agreed, small[own], *_changes(look, small, own))
 
-    return list(look.level.pool.map(shown, range(len(small))))
+    return shown
 
 
 def enlarged(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -107,7 +111,7 @@ def _changes(look: Look, small: Sequence[_Small], own: int) -> tuple[np.ndarray,
         add_changes(
             kernel_input(small[own].rgba), kernel_input(small[own].depth), kernel_input(normals, np.float32),
             look.level.pictures[own].cam_to_world, kernel_input(small[other].rgba), kernel_input(small[other].depth),
-            look.level.pictures[other].world_to_cam, OFFSETS, STEP, total, say,
+            look.level.pictures[other].world_to_cam, look.level.pictures[other].whole, OFFSETS, STEP, total, say,
         )  # fmt: skip
     return np.where(say > 0, total / np.maximum(say, 1e-6), np.nan), say[..., len(OFFSETS) // 2]
 
@@ -122,7 +126,7 @@ def _stacked(
     pixels = pixels.swapaxes(1, 2).reshape(*small.depth.shape, -1)
     middle = np.median(seen.depth[on]) if on.any() else 1.0
     contrast = _USUAL_CONTRAST / max(look.level.contrast, _LEAST_CONTRAST)
-    changes = np.where(np.isnan(changes), _UNSEEN, np.minimum(changes * contrast * 3, _MOST_CHANGE))
+    changes = np.where(np.isnan(changes), UNSEEN, np.minimum(changes * contrast * _CHANGE_GAIN, _MOST_CHANGE))
     changes = np.where((small.depth > 0)[..., None] & (small.rgba[..., 3:] >= 0.5), changes, 0)
     planes = [
         pixels,

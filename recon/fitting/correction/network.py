@@ -52,18 +52,18 @@ class CorrectionNetwork:
 
     def correction(self, look: Look) -> Correction:
         """What it says of a look."""
-        inputs = network_inputs(look)
+        shown = network_inputs(look)
 
         def of_picture(own: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             picture, depth = look.level.pictures[own], look.seen[own].depth
-            said = self.maps(inputs[own])
+            said = self.maps(shown(own))
             on = picture.solid & (depth > 0)
             normals = enlarged(said[:3].transpose(1, 2, 0) @ picture.camera.world_from_cam[:3, :3].T, depth.shape)
             trust = enlarged(np.clip(_SURE * np.exp(-said[3]), 0, 1) ** 2, depth.shape) * on
             deeper = enlarged(said[4] * np.clip(_SURE_OFFSET * np.exp(-said[5]), 0, 1), depth.shape) * on
             return normals, trust, deeper
 
-        found = look.level.pool.map(of_picture, range(len(inputs)))
+        found = look.level.pool.map(of_picture, range(len(look.seen)))
         return Correction(look, *(list(part) for part in zip(*found)))
 
     def maps(self, inputs: np.ndarray) -> np.ndarray:

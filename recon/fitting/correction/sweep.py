@@ -21,8 +21,7 @@ _ON_OBJECT = 0.5
 
 @numba.njit(cache=True, nogil=True)
 def add_changes(
-    rgba, depth, normals, to_world, other_rgba, other_depth, to_other, offsets, step,
-    total, say,
+    rgba, depth, normals, to_world, other_rgba, other_depth, to_other, other_whole, offsets, step, total, say
 ):  # fmt: skip
     """Add to ``total`` (h, w, O) how far another view's colours are from this one's, 0 to 1, and its ``say`` in it.
 
@@ -34,6 +33,8 @@ def add_changes(
         other_rgba: (h', w', 4).
         other_depth: (h', w').
         to_other: (3, 4) from the world to pixels of the whole size and depth.
+        other_whole: left, top, right and bottom of the other view, of which its picture is a part, in its pixels of
+            the whole size. Beside the picture nothing is; beside the view nothing is known.
         offsets: (O,) voxels of depth.
         step: pixels of the whole size to one of these pictures.
         total: (h, w, O) changed.
@@ -56,7 +57,10 @@ def add_changes(
                 u, v, far = transformed(to_other, x, y, w)
                 if far <= 0:
                     continue
-                u, v = u / far / step - 0.5, v / far / step - 0.5
+                u, v = u / far, v / far
+                if u < other_whole[0] or v < other_whole[1] or u >= other_whole[2] or v >= other_whole[3]:
+                    continue
+                u, v = u / step - 0.5, v / step - 0.5
                 if u < 0 or v < 0 or u >= width - 1 or v >= height - 1:
                     total[i, j, at] += share  # beside the object
                     say[i, j, at] += share

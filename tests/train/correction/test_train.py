@@ -161,6 +161,40 @@ def test_training_learns_exports_and_resumes(tmp_path, store, monkeypatch):
     np.testing.assert_allclose(told[4], reading.offset[0].numpy(), atol=2e-2)
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize(("flag", "value"), [("--steps", 0), ("--batch", 0), ("--workers", -1), ("--seed", -1)])
+def test_numbers_out_of_range_are_told(tmp_path, store, flag, value):
+    with pytest.raises((BadInput, SystemExit)):
+        run_command("train_correction", "--looks", store.folder, "--out", tmp_path / "out", flag, value)
+    assert not (tmp_path / "out" / "checkpoint.pt").exists()
+
+
+def test_a_checkpoint_of_another_network_is_told_and_stays(tmp_path, store):
+    from zero123pp.train import TrainedWeights
+
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "checkpoint.pt"
+    other = TrainedWeights(
+        lambda: torch.nn.Linear(2, 2), path, seed=0, precision=torch.float32, weight_decay=0, ema=0.9, clip=1
+    )
+    other.save({})
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match="a checkpoint of other parameters; give the run a new folder"):
+        run_command("train_correction", "--looks", store.folder, "--out", tmp_path / "out", "--steps", 5)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_every_damage_of_looks_is_told(store, content):
+    (store.folder / "thing5.npz").write_bytes(content)
+    with pytest.raises(BadInput, match=r"thing5\.npz is damaged"):
+        store.load("thing5")
+    store.save("thing6", [])
+    with pytest.raises(BadInput, match="holds no look"):
+        store.load("thing6")
+
+
 def test_too_few_objects_are_told(tmp_path):
     from zero123pp.train.correction import LookStore, train
 
@@ -200,6 +234,12 @@ def test_looks_are_made_of_meshes(tmp_path):
         cosine = (smoothed * each.normals).sum(0)[seen] / np.maximum(np.linalg.norm(smoothed, axis=0)[seen], 1e-6)
         assert np.degrees(np.arccos(np.clip(np.median(cosine), -1, 1))) < 30
         assert np.abs(np.median(each.offsets[seen])) < 2
+    with pytest.raises(BadInput, match=r"fit\.levels has one level"):
+        run_command("render_looks", *words[:-1], tmp_path / "none", "--set", "fit.levels=[24]")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(BadInput, match="file"):
+        run_command("render_looks", *words[:-1], tmp_path / "file", *small)
+    assert (tmp_path / "file").read_text() == "mine"
     before = (tmp_path / "looks" / "box.npz").stat().st_mtime_ns
     assert run_command("render_looks", *words, *small) == 0
     assert (tmp_path / "looks" / "box.npz").stat().st_mtime_ns == before

@@ -1,6 +1,5 @@
 """A folder of looks at fitted surfaces of known objects: what the network is shown, and what it should say."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +64,7 @@ class LookStore:
             for part in ("inputs", "normals", "offsets"):
                 arrays[f"{part}_{number}"] = getattr(look, part).astype(np.float16)
             arrays[f"seen_{number}"] = look.seen
-        with whole_file(self._path(name)) as temporary, temporary.open("wb") as file:
+        with whole_file(self._path(name), shared=True) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
 
     def load(self, name: str) -> list[TrueLook]:
@@ -77,11 +76,16 @@ class LookStore:
                     TrueLook(*(file[f"{part}_{number}"] for part in ("inputs", "normals", "offsets", "seen")))
                     for number in range(len(file.files) // 4)
                 ]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except Exception as error:  # of numpy, zipfile, zlib and the parser of its headers
             raise BadInput(f"{path} is damaged: {error}; delete it and make it again") from error
         count = max(channels.stop for channels in LOOK_CHANNELS.values())
-        if wrong := [look.inputs.shape for look in looks if len(look.inputs) != count]:
-            raise BadInput(f"{path} has inputs {wrong[0]}; expected {count} channels, delete it and make it again")
+        for look in looks:
+            size = look.seen.shape
+            shapes = [look.inputs.shape, look.normals.shape, look.offsets.shape]
+            if len(size) != 2 or shapes != [(count, *size), (3, *size), size]:
+                raise BadInput(f"{path} has shapes {shapes}; expected {count} channels, delete it and make it again")
+        if not looks:
+            raise BadInput(f"{path} holds no look; delete it and make it again")
         return looks
 
     def _path(self, name: str) -> Path:

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder
-from zero123pp.recon.fitting import LOOK_CHANNELS
-from zero123pp.train import Recipe, TrainedWeights, append_log, is_held_out
+from zero123pp.recon.fitting import LOOK_CHANNELS, UNSEEN
+from zero123pp.train import Recipe, TrainedWeights, append_log, is_held_out, rewind_log
 from zero123pp.train.correction.looks import LookStore, TrueLook
 from zero123pp.train.correction.losses import MOST_OFF, correction_loss
 from zero123pp.train.correction.network import MULTIPLE, CorrectionNet
@@ -21,7 +21,7 @@ _HELD_OUT = 0.08
 _BRIGHTER, _TINTED = (0.75, 1.2), 0.08
 """Factor of the picture's brightness, and most that one of its channels differs."""
 _BLIND = 0.15
-"""Share of samples in which no other view looks."""
+"""Share of samples in which no other view sees anything."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def train(
     judged = [look for name in held for look in store.load(name)]
     judged = judged[:: max(len(judged) // config.validation, 1)]
     crops = Crops([store.load(name) for name in kept], config, (config.seed, weights.step))
+    rewind_log(folder / "log.jsonl", weights.step)  # what a killed run logged after its last checkpoint
     losses: list[float] = []
     for inputs, *truth in DataLoader(crops, None, num_workers=config.workers):
         if weights.step >= config.steps:
@@ -173,5 +174,8 @@ def _varied(look: TrueLook, rng: np.random.Generator) -> TrueLook:
     color = color * (rng.uniform(*_BRIGHTER) * rng.uniform(1 - _TINTED, 1 + _TINTED, (1, 3, 1, 1)))
     pixels[:, :3] = np.clip(color, 0, 1) - 0.5 * there
     if rng.random() < _BLIND:
-        inputs[LOOK_CHANNELS["changes"].start :] = 0
+        changes = inputs[LOOK_CHANNELS["changes"]]
+        changes[changes != 0] = UNSEEN
+        inputs[LOOK_CHANNELS["others"]] = 0
+        inputs[LOOK_CHANNELS["alone"]] = inputs[LOOK_CHANNELS["agreement"]] = changes[:1] != 0
     return TrueLook(inputs, look.normals, look.offsets, look.seen)

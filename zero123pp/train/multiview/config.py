@@ -102,10 +102,11 @@ class ViewsTrainConfig(Recipe):
     """Also write TensorBoard's events (needs the package tensorboard)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.query_px and not (len(self.query_px) == 2 and 0 < self.query_px[0] <= self.query_px[1]):
             raise ConfigError(f"query_px is {list(self.query_px)}; expected [smallest, largest] or []")
-        if min(self.steps, self.batch, self.accumulate, self.save_every, self.log_every) < 1:
-            raise ConfigError("steps, batch, accumulate, save_every and log_every must be at least 1")
+        if min(self.accumulate, self.log_every) < 1:
+            raise ConfigError("accumulate and log_every must be at least 1")
         for name in ("noisiest", "strength"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a share above 0, at most 1")

@@ -22,7 +22,8 @@ def shown(views, sdf):
     """The look, and what the network is shown of it."""
     with ThreadPoolExecutor(2) as pool:
         look = watched(cube_targets(views), pool)(sdf)
-        return look, network_inputs(look)
+        shown_of = network_inputs(look)
+        return look, [shown_of(own) for own in range(len(look.seen))]
 
 
 def painted_views():
@@ -96,6 +97,22 @@ def test_without_another_view_nothing_is_said_of_changes():
     _, inputs = shown([painted_views()[0]], cube_distance())
     changes = inputs[0][LOOK_CHANNELS["changes"]]
     assert set(np.unique(changes)) <= {np.float32(-0.2), np.float32(0)} and not inputs[0][LOOK_CHANNELS["others"]].any()
+
+
+def test_beside_another_view_nothing_is_known():
+    """A view cut through the object by its own border: places that it would see beyond say nothing of a change."""
+    views = painted_views()
+    width = views[1].alpha.shape[1] // 2
+    camera = replace(views[1].camera, width=width)
+    cut = replace(views[1], rgb=views[1].rgb[:, :width], alpha=views[1].alpha[:, :width], camera=camera, normal=None,
+        depth=None)  # fmt: skip
+    _, (alone, *_) = shown([views[0], cut], cube_distance())
+    changes, others = alone[LOOK_CHANNELS["changes"]], alone[LOOK_CHANNELS["others"]][0]
+    right = len(OFFSETS) // 2
+    seen = others > 0.05
+    assert 30 < seen.sum() < 0.8 * (alone[LOOK_CHANNELS["raw"]] != 0).any(0).sum()
+    assert np.median(changes[right][seen]) < 0.3
+    assert (changes[right][~seen] <= 0).all()
 
 
 def test_brighter_pictures_change_colours_alone():

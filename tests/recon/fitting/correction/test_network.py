@@ -115,6 +115,26 @@ def test_the_fit_uses_it_in_all_levels_but_the_first():
         assert np.array_equal(with_it.sdf, without.sdf) is not differs
 
 
+def test_views_count_by_their_confidence_when_the_surface_moves():
+    """One view says deeper, the others nearer: the surface follows those that are trusted."""
+    changes = []
+    for trusted in (0.05, 1.0):
+        views = [replace(view, confidence=trusted if index else 1.0) for index, view in enumerate(cube_views())]
+        with ThreadPoolExecutor(2) as pool:
+            look = watched(cube_targets(views), pool)(cube_distance())
+            ways = [np.full(seen.depth.shape, -1.0 if index else 1.0) for index, seen in enumerate(look.seen)]
+            change = moved(look, ways) - cube_distance()
+        changes.append(change[np.abs(cube_distance()) < 1].mean())
+    assert changes[0] > changes[1] + 0.05
+
+
+def test_flats_are_pressed_after_the_move():
+    views = MultiView(tuple(replace(view, normal=None) for view in cube_views(size=64)), source="test")
+    small = FitConfig(levels=(16, 24), steps=8, vessel_wall=0, flattens=True)
+    with_it, without = (fit(views, replace(small, weight_corrected=weight)) for weight in (1e-9, 0.0))
+    assert not np.allclose(with_it.sdf, without.sdf, atol=1e-3)  # such a weight turns no normal; what differs is moved
+
+
 def test_threads_change_nothing(monkeypatch):
     views = MultiView(tuple(replace(view, normal=None) for view in cube_views(size=64)), source="test")
     small, found = FitConfig(levels=(16, 24), steps=8, vessel_wall=0), []
