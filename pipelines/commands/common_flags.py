@@ -200,6 +200,22 @@ def _setting(key: str) -> Callable[[str], int]:
     return read
 
 
+def add_training(parser: argparse.ArgumentParser, sample: str = "samples") -> None:
+    """The flags of a recipe (`zero123pp.train.Recipe`) and of the process that follows it; see `training_choices`."""
+    add = parser.add_argument
+    add("--steps", type=positive_int, metavar="N", help="optimiser steps in all (default: the recipe's)")
+    add("--batch", type=positive_int, metavar="N", help=f"{sample} a step (default: the recipe's)")
+    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
+    add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")
+    add("--threads", type=positive_int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
+
+
+def training_choices(args: argparse.Namespace, *more: str) -> dict[str, Any]:
+    """Fields of the recipe that `add_training`, and flags of the names ``more``, were given."""
+    names = ("steps", "batch", "seed", "workers", *more)
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
 def positive_int(text: str) -> int:
     """A whole number above 0, for argparse."""
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

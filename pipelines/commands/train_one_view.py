@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from zero123pp.pipelines.commands.common_flags import positive_int
+from zero123pp.pipelines.commands import common_flags
 from zero123pp.pipelines.progress import tell_training
 
 
@@ -20,12 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FROM",
         help="weights of a new run: imagenet (the encoder's), nothing, or a folder of exported ones (imagenet)",
     )
-    add("--steps", type=positive_int, metavar="N", help="optimiser steps in all (default: the recipe's)")
-    add("--batch", type=positive_int, metavar="N", help="samples a step (default: the recipe's)")
     add("--generated", type=float, metavar="SHARE", help="share of generated objects, 0 to 1 (default: 0.5)")
-    add("--seed", type=int, default=0, metavar="N", help="fixes every random choice (default: 0)")
-    add("--workers", type=int, metavar="N", help="processes that draw samples (default: the recipe's)")
-    add("--threads", type=positive_int, default=1, metavar="N", help="CPU threads of the training process (default: 1)")
+    common_flags.add_training(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,9 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from zero123pp.train.one_view import OneViewTrainConfig, SolidStore, export_checkpoint, read_lights, train
 
     torch.set_num_threads(args.threads)
-    names = ("steps", "batch", "generated", "seed", "workers")
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    config = dataclasses.replace(OneViewTrainConfig(), **given)
+    config = dataclasses.replace(OneViewTrainConfig(), **common_flags.training_choices(args, "generated"))
     store, lights = SolidStore(args.solids), read_lights(args.panoramas)
     checkpoint = train(store, lights, args.out, config, start=args.start, progress=tell_training)
     export_checkpoint(checkpoint, store, lights, Path(args.out))

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "frame": ["shown_radius"],
         "hull": ["Silhouettes"],
         "flats": ["Look"],
-        "correction.inputs": ["LOOK_CHANNELS", "UNSEEN", "halved", "nearest_depth", "network_inputs"],
+        "correction.inputs": ["LOOK_CHANNELS", "LOOK_COUNT", "UNSEEN", "halved", "nearest_depth", "network_inputs"],
         "outline": ["signed_distance"],
         "targets": ["trusted_normals"],
     },

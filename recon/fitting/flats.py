@@ -12,6 +12,7 @@ surface turns, as light does; those of a plain object without light show nothing
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -140,6 +141,11 @@ class Look:
     """By each picture of the level."""
     agreed: Sequence[AgreedNormals]
 
+    @cached_property
+    def _carving(self) -> np.ndarray:
+        """(n, n, n) what was carved off the visual hull, voxels."""
+        return self.sdf - self.level.hull
+
     def carved(self, picture: Picture, depth: np.ndarray) -> np.ndarray:
         """What was carved off the visual hull, voxels, at a picture's ``depth`` (H, W); 0 where that is 0."""
         from scipy.ndimage import map_coordinates
@@ -147,7 +153,7 @@ class Look:
         height, width = depth.shape
         x, y = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
         places = picture.cam_to_world @ np.stack([depth * x, depth * y, depth, np.ones_like(depth)]).reshape(4, -1)
-        values = map_coordinates(self.sdf - self.level.hull, places, order=1, mode="nearest")
+        values = map_coordinates(self._carving, places, order=1, mode="nearest")
         return values.reshape(depth.shape) * (depth > 0)
 
     def targets(self) -> tuple[np.ndarray, np.ndarray]:

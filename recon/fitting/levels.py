@@ -119,7 +119,7 @@ def _run(
     """All steps of a level; returns the mean loss of its rays over the last quarter of them."""
     draw = _batches(solver.ray_count, round(config.rays * (config.levels[level] / 64) ** 2), rng)
     losses = [0.0]
-    flattens = config.flattens and level > 0
+    flattens, corrects = config.flattens and level > 0, config.weight_corrected > 0 and level > 0
     parts = (_FLATTENED_AT if flattens else _SMOOTHED_AT) + ((0.0,) if level else ())
     moments = {round(part * steps) for part in parts}
     for index in range(steps):
@@ -127,8 +127,8 @@ def _run(
             look = smooth(solver.sdf)
             if watch and level:
                 watch(look)
-            moves = bool(level and config.weight_corrected and index == 0)
-            if level and config.weight_corrected:
+            moves = corrects and index == 0
+            if corrects:
                 _correct(solver, look, config.weight_corrected, moves)
             else:
                 normals, trust = look.targets()

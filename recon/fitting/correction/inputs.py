@@ -32,7 +32,7 @@ LOOK_CHANNELS = {
 and those that `flats` smooths; how far the views agree on them; whether no other view sees the place; whether the
 picture is plain there; its depth beyond the median one, as a share of a third of the grid; what was carved off the
 hull; the object's contrast; how far other views' colours are, see `sweep`; how many of them see the place."""
-COUNT = LOOK_CHANNELS["others"].stop
+LOOK_COUNT = LOOK_CHANNELS["others"].stop
 
 _MOST_CARVED, _CARVED_UNIT = 12.0, 4.0
 _CHANGE_GAIN, _MOST_CHANGE = 3.0, 2.0
@@ -58,7 +58,7 @@ class _Small:
 def network_inputs(look: Look) -> Callable[[int], np.ndarray]:
     """What the network is shown of a picture of a look, by the picture's number.
 
-    For a picture (H, W) it is (COUNT, ceil(H / 2), ceil(W / 2)) float32. It is made when it is asked for: of many
+    For a picture (H, W) it is (LOOK_COUNT, ceil(H / 2), ceil(W / 2)) float32. It is made when it is asked for: of many
     views together it would be large.
     """
     small = list(look.level.pool.map(_smaller, look.level.pictures, look.seen, look.agreed))

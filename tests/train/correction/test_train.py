@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 from zero123pp.errors import BadInput
-from zero123pp.recon.fitting import LOOK_CHANNELS
+from zero123pp.recon.fitting import LOOK_CHANNELS, LOOK_COUNT
 
 torch = pytest.importorskip("torch")
-
-COUNT = max(channels.stop for channels in LOOK_CHANNELS.values())
 
 
 def look(seed=0, shape=(30, 22), turned=None):
@@ -19,7 +17,7 @@ def look(seed=0, shape=(30, 22), turned=None):
     from zero123pp.train.correction import TrueLook
 
     rng = np.random.default_rng(seed)
-    inputs = rng.normal(size=(COUNT, *shape)).astype(np.float32) * 0.1
+    inputs = rng.normal(size=(LOOK_COUNT, *shape)).astype(np.float32) * 0.1
     smoothed = np.array([0.3, 0.1, -1.0])[:, None, None] + 0.2 * rng.normal(size=(3, *shape))
     inputs[LOOK_CHANNELS["smoothed"]] = smoothed / np.linalg.norm(smoothed, axis=0)
     true = np.array([0.0, 0.0, -1.0] if turned is None else turned)[:, None, None] * np.ones((1, *shape))
@@ -122,7 +120,7 @@ def test_damage_and_emptiness_are_told_in_one_line(tmp_path, store):
         store.load("thing3")
     one = look()
     store.save("other", [type(one)(one.inputs[:5], one.normals, one.offsets, one.seen)])
-    with pytest.raises(BadInput, match=f"expected {COUNT} channels"):
+    with pytest.raises(BadInput, match=f"expected {LOOK_COUNT} channels"):
         store.load("other")
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from zero123pp.files import write_file
-from zero123pp.recon.fitting import LOOK_CHANNELS
+from zero123pp.recon.fitting import LOOK_COUNT
 from zero123pp.train import load_checkpoint, traced
 from zero123pp.train.correction.network import MULTIPLE, CorrectionNet
 
@@ -31,8 +31,7 @@ def export_correction(checkpoint: str | Path, path: str | Path) -> Path:
     network, content = CorrectionNet(), load_checkpoint(checkpoint)
     network.load_state_dict(content["mean"])
     free = {name: {2: "height", 3: "width"} for name in ("look", "correction")}
-    count = max(channels.stop for channels in LOOK_CHANNELS.values())
-    example = torch.zeros(1, count, 4 * MULTIPLE, 5 * MULTIPLE)
+    example = torch.zeros(1, LOOK_COUNT, 4 * MULTIPLE, 5 * MULTIPLE)
     model = traced(_OneMap(network.eval()), [example], ["look"], ["correction"], free)
     model.doc_string = f"correction network of zero123pp, {content['step']} steps"
     write_file(path, model.SerializeToString())

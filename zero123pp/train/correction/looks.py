@@ -7,7 +7,7 @@ import numpy as np
 
 from zero123pp.errors import BadInput
 from zero123pp.files import make_folder, whole_file
-from zero123pp.recon.fitting import LOOK_CHANNELS
+from zero123pp.recon.fitting import LOOK_CHANNELS, LOOK_COUNT
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,13 @@ class LookStore:
                 ]
         except Exception as error:  # of numpy, zipfile, zlib and the parser of its headers
             raise BadInput(f"{path} is damaged: {error}; delete it and make it again") from error
-        count = max(channels.stop for channels in LOOK_CHANNELS.values())
         for look in looks:
             size = look.seen.shape
             shapes = [look.inputs.shape, look.normals.shape, look.offsets.shape]
-            if len(size) != 2 or shapes != [(count, *size), (3, *size), size]:
-                raise BadInput(f"{path} has shapes {shapes}; expected {count} channels, delete it and make it again")
+            if len(size) != 2 or shapes != [(LOOK_COUNT, *size), (3, *size), size]:
+                raise BadInput(
+                    f"{path} has shapes {shapes}; expected {LOOK_COUNT} channels, delete it and make it again"
+                )
         if not looks:
             raise BadInput(f"{path} holds no look; delete it and make it again")
         return looks

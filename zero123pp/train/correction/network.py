@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zero123pp.recon.fitting import LOOK_CHANNELS
+from zero123pp.recon.fitting import LOOK_CHANNELS, LOOK_COUNT
 
 _WIDTHS = (24, 40, 64, 96, 128)
 """Channels at the picture's size and at each half of the one before."""
@@ -59,8 +59,7 @@ class CorrectionNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         pairs = list(pairwise(_WIDTHS))
-        inputs = max(channels.stop for channels in LOOK_CHANNELS.values())
-        self.first = nn.Conv2d(inputs, _WIDTHS[0], 3, padding=1)
+        self.first = nn.Conv2d(LOOK_COUNT, _WIDTHS[0], 3, padding=1)
         self.at = nn.ModuleList([_Residual(_WIDTHS[0], _WIDTHS[0]), *(_Residual(*pair) for pair in pairs)])
         self.back = nn.ModuleList([_Residual(fine + coarse, fine) for fine, coarse in pairs])
         self.out = nn.Conv2d(_WIDTHS[0], 6, 1)

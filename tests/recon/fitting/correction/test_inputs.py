@@ -8,8 +8,8 @@ import pytest
 from gray_cube import cube_distance, cube_targets, cube_views, watched
 
 from zero123pp.recon.fitting.correction.inputs import (
-    COUNT,
     LOOK_CHANNELS,
+    LOOK_COUNT,
     enlarged,
     halved,
     nearest_depth,
@@ -62,7 +62,7 @@ def test_every_picture_has_all_channels_at_half_its_size():
     assert len(inputs) == len(look.level.pictures) == 6
     for picture, each in zip(look.level.pictures, inputs):
         height, width = picture.solid.shape
-        assert each.shape == (COUNT, -(-height // 2), -(-width // 2)) and each.dtype == np.float32
+        assert each.shape == (LOOK_COUNT, -(-height // 2), -(-width // 2)) and each.dtype == np.float32
         assert np.isfinite(each).all() and np.abs(each).max() < 8
         alphas = each[LOOK_CHANNELS["pixels"]][3::4]
         np.testing.assert_allclose(alphas.mean(0), halved(picture.rgba[..., 3]), atol=1e-6)

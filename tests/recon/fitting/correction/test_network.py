@@ -10,7 +10,7 @@ from gray_cube import HALF, N, cube_distance, cube_targets, cube_views, watched
 
 from zero123pp.errors import ConfigError
 from zero123pp.recon.fitting import FitConfig, fit
-from zero123pp.recon.fitting.correction.inputs import COUNT, LOOK_CHANNELS
+from zero123pp.recon.fitting.correction.inputs import LOOK_CHANNELS, LOOK_COUNT
 from zero123pp.recon.fitting.correction.network import CorrectionNetwork, bundled_correction
 from zero123pp.recon.fitting.moving import moved
 from zero123pp.types import MultiView
@@ -87,7 +87,7 @@ def test_moves_that_undo_a_shift_bring_the_surface_back():
 @pytest.mark.quick
 def test_any_size_goes_through_the_bundled_network():
     rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(COUNT, 33, 50)).astype(np.float32) * 0.3
+    inputs = rng.normal(size=(LOOK_COUNT, 33, 50)).astype(np.float32) * 0.3
     maps = bundled_correction().maps(inputs)
     assert maps.shape == (6, 33, 50) and np.isfinite(maps).all()
     np.testing.assert_allclose(np.linalg.norm(maps[:3], axis=0), 1, atol=0.02)
