@@ -14,6 +14,9 @@ _SLANTED = 0.15
 """Cosine between surface and view below which a view has no say."""
 _LEAST_SAY = 0.05
 """Views' say in a node, as a sum of squared cosines times confidences, below which it moves less."""
+_SMOOTHNESS = 1.0
+"""Standard deviation, voxels, over which nodes share what they are told: where one view stops to see a surface that
+others say lies elsewhere, as at rims, it would get a step."""
 
 
 def moved(look: Look, deeper: Sequence[np.ndarray]) -> np.ndarray:
@@ -24,6 +27,7 @@ def moved(look: Look, deeper: Sequence[np.ndarray]) -> np.ndarray:
         deeper: for each picture how much farther away (H, W) from the camera it says that the surface is, in voxels of
             depth.
     """
+    from scipy.ndimage import gaussian_filter
 
     def inward(own: int) -> tuple[np.ndarray, np.ndarray]:
         picture, seen = look.level.pictures[own], look.seen[own]
@@ -35,13 +39,17 @@ def moved(look: Look, deeper: Sequence[np.ndarray]) -> np.ndarray:
 
     said = list(look.level.pool.map(inward, range(len(look.level.pictures))))
 
-    def plane(index: int) -> np.ndarray:
-        near, total, say = look.sdf[index], np.zeros(look.sdf[index].shape), np.zeros(look.sdf[index].shape)
-        for picture, seen, (steps, share) in zip(look.level.pictures, look.seen, said):
-            _gather(index, near, picture.world_to_cam, seen.depth, steps, share, total, say)
-        return near + total / np.maximum(say, _LEAST_SAY)
+    total, say = (np.zeros(look.sdf.shape, np.float32) for _ in range(2))
 
-    return np.stack(list(look.level.pool.map(plane, range(len(look.sdf))))).astype(np.float32)
+    def plane(index: int) -> None:
+        for picture, seen, (steps, share) in zip(look.level.pictures, look.seen, said):
+            _gather(
+                index, look.sdf[index], picture.world_to_cam, seen.depth, steps, share, total[index], say[index]
+            )  # fmt: skip
+
+    list(look.level.pool.map(plane, range(len(look.sdf))))
+    total, say = look.level.pool.map(lambda told: gaussian_filter(told, _SMOOTHNESS, truncate=2.5), (total, say))
+    return look.sdf + np.where(np.abs(look.sdf) <= _BAND, total / np.maximum(say, _LEAST_SAY), 0)
 
 
 @numba.njit(cache=True, nogil=True)
