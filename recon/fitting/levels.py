@@ -16,6 +16,7 @@ from zero123pp.types import View
 if TYPE_CHECKING:
     from zero123pp.recon.fitting.flats import Look, SmoothNormals
     from zero123pp.recon.fitting.solver import Solver
+    from zero123pp.recon.fitting.targets import LevelTargets
 
 _SKIP_SHARE, _SKIP_MAX = 0.6, 4.0
 """Share of the free distance that is skipped (the grid is not an exact distance), and the longest skip in voxels."""
@@ -59,57 +60,76 @@ def fit_levels(
     config = replace(config, weight_rgb=config.weight_rgb * max(config.rgb_contrast / contrast(views), 1.0))
     shares, ended = _steps_of_levels(config), None
     for level, coarse in enumerate(config.levels):
-        solver, hull, smooth = _begin(views, frame, round(coarse * frame.finer), ended, config, pool, workers)
+        ground = _ground(views, frame, round(coarse * frame.finer), config, pool)
+        solver = _solver(ground, frame, _start(ground, frame, ended), ended, pool, workers)
         before, state = sum(shares[:level]), rng.bit_generator.state
         races = level == 0 and config.vessel_wall > 0
         part = 0.5 if races else 1.0
         loss = _run(
-            solver, smooth, level, shares[level], config, rng,
+            solver, ground.smooth, level, shares[level], config, rng,
             lambda step: progress(before + part * step), watch  # noqa: B023
         )  # fmt: skip
         if races:
-            hollow, _, smooth = _begin(views, frame, len(hull), None, config, pool, workers, wall=config.vessel_wall)
+            hollow = _solver(ground, frame, hollowed(ground.hull, config.vessel_wall), None, pool, workers)
             rng.bit_generator.state = state  # the same rays for both
             hollow_loss = _run(
-                hollow, smooth, level, shares[level], config, rng, lambda step: progress((shares[0] + step) / 2), None
+                hollow, ground.smooth, level, shares[level], config, rng,
+                lambda step: progress((shares[0] + step) / 2), None
             )  # fmt: skip
             solver = hollow if hollow_loss < BETTER * loss else solver
-        voxel = frame.voxel(len(hull))
+        voxel = frame.voxel(len(ground.hull))
         field = Field(solver.sdf * voxel, solver.color, frame.half_extent)
-        ended = FittedLevel(field, (solver.sdf - hull) * voxel)
+        ended = FittedLevel(field, (solver.sdf - ground.hull) * voxel)
     return ended
 
 
-def _begin(
-    views: Sequence[View], frame: Frame, resolution: int, before: FittedLevel | None, config: FitConfig, pool: Executor,
-    workers: int, wall: float = 0.0,
-) -> tuple["Solver", np.ndarray, "SmoothNormals | None"]:  # fmt: skip
-    """The solver of a level that begins where the one ``before`` ended, and the hull (n, n, n) in its voxels.
+@dataclass(frozen=True)
+class _Ground:
+    """What a level stands on, wherever it begins."""
 
-    The third is what smooths its normals, where that is wanted and no view has normals. The first level begins from
-    the hull, or with a ``wall`` from the hollow one.
-    """
+    hull: np.ndarray
+    """(n, n, n) signed distances of the visual hull, voxels."""
+    wanted: "LevelTargets"
+    smooth: "SmoothNormals | None"
+    """Smooths the level's normals, where that is wanted and no view has normals."""
+
+
+def _ground(views: Sequence[View], frame: Frame, resolution: int, config: FitConfig, pool: Executor) -> _Ground:
+    """What a level of ``resolution`` nodes along an axis stands on."""
     from zero123pp.recon.fitting.flats import SmoothNormals
-    from zero123pp.recon.fitting.solver import Solver
-    from zero123pp.recon.fitting.targets import REACH, contrast, level_targets, seen_colors
+    from zero123pp.recon.fitting.targets import contrast, level_targets
 
-    voxel = frame.voxel(resolution)
-    hull = frame.hull(resolution) / voxel
+    hull = frame.hull(resolution) / frame.voxel(resolution)
     wanted = level_targets(views, hull, frame.half_extent, config)
-    if before is None:
-        start = hollowed(hull, wall) if wall else hull
-        color = seen_colors(wanted.views, start, frame.half_extent)
-    else:
-        # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
-        start = hull + resize_grid(before.carved, resolution) / voxel
-        color = resize_grid(before.field.color, resolution)
-    solver = Solver(start, color, wanted.floor, wanted.rays, REACH, pool, workers)
     if not (config.weight_smoothed or config.weight_corrected) or any(view.normal is not None for view in views):
-        return solver, hull, None
+        return _Ground(hull, wanted, None)
     smooth = SmoothNormals(
         wanted.views, wanted.rays, wanted.pixels, frame.half_extent, resolution, contrast(wanted.views), hull, pool
     )  # fmt: skip
-    return solver, hull, smooth
+    return _Ground(hull, wanted, smooth)
+
+
+def _start(ground: _Ground, frame: Frame, before: FittedLevel | None) -> np.ndarray:
+    """Distances (n, n, n), voxels, with which a level begins: the hull, or where the level ``before`` ended."""
+    if before is None:
+        return ground.hull
+    # What was carved off the coarse hull is carved off the fine one, which brings back its thin parts.
+    resolution = len(ground.hull)
+    return ground.hull + resize_grid(before.carved, resolution) / frame.voxel(resolution)
+
+
+def _solver(
+    ground: _Ground, frame: Frame, start: np.ndarray, before: FittedLevel | None, pool: Executor, workers: int
+) -> "Solver":  # fmt: skip
+    """The solver of a level from ``start`` (n, n, n), voxels, with colours of the level before or of the views."""
+    from zero123pp.recon.fitting.solver import Solver
+    from zero123pp.recon.fitting.targets import REACH, seen_colors
+
+    if before is None:
+        color = seen_colors(ground.wanted.views, start, frame.half_extent)
+    else:
+        color = resize_grid(before.field.color, len(start))
+    return Solver(start, color, ground.wanted.floor, ground.wanted.rays, REACH, pool, workers)
 
 
 def _run(

@@ -47,7 +47,7 @@ class Solver:
         n = len(sdf)
         self.sdf, self.color = np.array(sdf, np.float32), np.array(color, np.float32)
         self.losses: dict[str, float] = {}
-        self._floor, self._table, self._pool = floor.astype(np.float32), table, pool
+        self._floor, self._table, self._pool = floor.astype(np.float32), table.copy(), pool
         self._begin, self._end = active_range(self._floor < reach)
         work = (self._end - self._begin).sum(1) + 1
         slabs = plane_runs(work, 1, n - 1, parts_of_slots(workers))
@@ -56,7 +56,7 @@ class Solver:
         self._parts_sdf = np.zeros((len(slabs), SLOTS, *grid), np.float32)
         self._parts_color = np.zeros((len(slabs), SLOTS, n, n, n, 3), np.float32)
         grids = Grids(self.sdf, self.color, self._parts_sdf, self._parts_color)
-        self._tracer = Tracer(grids, table, slabs, pool, workers)
+        self._tracer = Tracer(grids, self._table, slabs, pool, workers)
         self._gradient, self._gradient_color = np.zeros(grid, np.float32), np.zeros((n, n, n, 3), np.float32)
         self._moments = [np.zeros((n, n, n), np.float32) for _ in range(2)]
         self._moments_color = [np.zeros((n, n, n, 3), np.float32) for _ in range(2)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zero123pp.cameras import pixel_rays, project, view_from_world
+from zero123pp.machine import in_threads
 from zero123pp.recon.fitting.config import FitConfig
 from zero123pp.recon.ops import bilinear, premultiplied, shrunk
 from zero123pp.recon.ops.field import rays as ray
@@ -44,7 +45,7 @@ def level_targets(views: Sequence[View], hull: np.ndarray, half_extent: float, c
     resolution = len(hull)
     voxel = 2 * half_extent / (resolution - 1)
     pixels = [pixel_size(view) for view in views]
-    small = [shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel) for view, pixel in zip(views, pixels)]
+    small = in_threads(lambda view, pixel: shrunk(view, voxel / _PIXELS_PER_VOXEL / pixel), views, pixels)
     tolerance = config.hull_tolerance_px * float(
         np.mean([pixel * view.camera.width / 320 for view, pixel in zip(views, pixels)])
     )
@@ -91,8 +92,8 @@ def ray_table(
     everything in front of the camera. ``normal_weight`` scales the trust in the views' normals.
     """
     per_voxel = (resolution - 1) / (2 * half_extent)
-    parts = []
-    for view in views:
+
+    def of_view(view: View) -> np.ndarray:
         near_object = _near_object(view, margin_px)
         origin, directions = pixel_rays(view.camera)
         table = np.zeros((np.count_nonzero(near_object), ray.RAY_SIZE), np.float32)
@@ -109,8 +110,9 @@ def ray_table(
             normal, weight = trusted_normals(view)
             table[:, ray.NORMAL : ray.NORMAL + 3] = normal[near_object]
             table[:, ray.NORMAL_WEIGHT] = normal_weight * weight[near_object]
-        parts.append(table)
-    return np.concatenate(parts)
+        return table
+
+    return np.concatenate(in_threads(of_view, views))
 
 
 def trusted_normals(view: View) -> tuple[np.ndarray, np.ndarray]:
