@@ -147,15 +147,16 @@ def _run(
             look = smooth(solver.sdf)
             if watch and level:
                 watch(look)
+            moves = corrects and index == 0
             if corrects:
-                _correct(solver, look, config.weight_corrected)
+                _correct(solver, look, config.weight_corrected, moves)
             else:
                 normals, trust = look.targets()
                 solver.aim_at(normals, config.weight_smoothed * trust)
             if flattens:
                 from zero123pp.recon.fitting.flattening import flattened
 
-                if corrects:
+                if moves:
                     look = smooth(solver.sdf)
                 solver.move_to(flattened(look))
         _advance(solver, next(draw), level, index / steps, config)
@@ -166,14 +167,15 @@ def _run(
     return float(np.mean(losses[-max(steps // 4, 1) :]))
 
 
-def _correct(solver: "Solver", look: "Look", weight: float) -> None:
-    """Let the network say which normals the rays should meet, and move the surface to where it says that it is."""
+def _correct(solver: "Solver", look: "Look", weight: float, moves: bool) -> None:
+    """Let the network say which normals the rays should meet, and whether it ``moves`` the surface as well."""
     from zero123pp.recon.fitting.correction.network import bundled_correction
 
     correction = bundled_correction().correction(look)
     normals, trust = correction.targets()
     solver.aim_at(normals, weight * trust)
-    solver.move_to(correction.moved())
+    if moves:
+        solver.move_to(correction.moved())
 
 
 def _steps_of_levels(config: FitConfig) -> list[int]:
