@@ -12,9 +12,10 @@ from zero123pp.errors import ConfigError
 from zero123pp.pipelines.evaluation.degrade import Degradation
 from zero123pp.pipelines.evaluation.ground_truth import true_view
 from zero123pp.pipelines.evaluation.reconstruction import EvaluationSettings, views_of
+from zero123pp.pipelines.evaluation.variation import varied
 from zero123pp.recon.fitting import Look, fit, halved, nearest_depth, network_inputs
 from zero123pp.recon.meshing import load_normalised
-from zero123pp.train.correction import TrueLook
+from zero123pp.train.correction import LookStore, TrueLook
 from zero123pp.types import Part
 
 _UNLIT, _LIGHT_GOES_ROUND = 0.12, 0.12
@@ -28,12 +29,16 @@ normals."""
 _ONE_WAY = 0.2
 
 
-def true_looks(path: Path, settings: EvaluationSettings) -> list[TrueLook]:
+def true_looks(
+    path: Path, settings: EvaluationSettings, *, number: int = 0, prints: Sequence[np.ndarray] = ()
+) -> list[TrueLook]:
     """All looks that the fit takes at an object, with views drawn for its name.
 
     Args:
         path: of the mesh.
         settings: its lighting is used for most objects, its config for the fit.
+        number: above 0 it is another object made of the mesh, each number another, see `varied`.
+        prints: pictures (H, W, 3) uint8 for such an object.
 
     Raises:
         ConfigError: that config never looks at its surface.
@@ -44,14 +49,20 @@ def true_looks(path: Path, settings: EvaluationSettings) -> list[TrueLook]:
     if len(config.levels) < 2 or not (config.weight_corrected or config.weight_smoothed):
         raise ConfigError("fit.levels has one level, or neither fit.weight_corrected nor fit.weight_smoothed is above "
             "0; then the fit looks at nothing")  # fmt: skip
-    parts, looks = load_normalised(path), []
-    views, _ = views_of(path.stem, parts, _drawn(path.stem, settings))
+    parts, looks, name = load_normalised(path), [], LookStore.name_of(path.stem, number)
+    if number:
+        parts = varied(parts, prints, _rng(name, settings.seed, "varied"))
+    views, _ = views_of(name, parts, _drawn(name, settings))
     fit(views, config, seed=settings.seed, watch=lambda look: looks.extend(_told(look, parts)))
     return looks
 
 
+def _rng(name: str, seed: int, purpose: str = "") -> np.random.Generator:
+    return np.random.default_rng([seed, crc32((name + purpose).encode())])
+
+
 def _drawn(name: str, settings: EvaluationSettings) -> EvaluationSettings:
-    rng = np.random.default_rng([settings.seed, crc32(name.encode())])
+    rng = _rng(name, settings.seed)
     light, warps = rng.random(), rng.random() < _WARPED
     degradation = Degradation(warp_px=rng.uniform(*_WARP_PX), gain=_GAIN) if warps else Degradation()
     return replace(

@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from zero123pp.errors import BadInput
+from zero123pp.errors import BadInput, ConfigError
 from zero123pp.recon.fitting import LOOK_CHANNELS, LOOK_COUNT
 
 torch = pytest.importorskip("torch")
@@ -239,5 +240,13 @@ def test_looks_are_made_of_meshes(tmp_path):
         run_command("render_looks", *words[:-1], tmp_path / "file", *small)
     assert (tmp_path / "file").read_text() == "mine"
     before = (tmp_path / "looks" / "box.npz").stat().st_mtime_ns
-    assert run_command("render_looks", *words, *small) == 0
+    (tmp_path / "prints").mkdir()
+    checks = np.kron(np.indices((4, 4)).sum(0) % 2 * 255, np.ones((8, 8)))[..., None].repeat(3, -1).astype(np.uint8)
+    Image.fromarray(checks).save(tmp_path / "prints" / "checks.png")
+    more = ("--variations", 2, "--prints", tmp_path / "prints")
+    assert run_command("render_looks", *words, *small, *more) == 0
+    assert LookStore(tmp_path / "looks").names() == ["box", "box~1", "box~2"]
+    assert {LookStore.mesh_of(name) for name in LookStore(tmp_path / "looks").names()} == {"box"}
+    with pytest.raises(ConfigError, match="--variations is -1"):
+        run_command("render_looks", *words, *small, "--variations", -1)
     assert (tmp_path / "looks" / "box.npz").stat().st_mtime_ns == before

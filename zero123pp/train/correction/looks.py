@@ -41,6 +41,16 @@ class LookStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
+    @staticmethod
+    def name_of(mesh: str, number: int) -> str:
+        """Of the object that is made of a mesh, the mesh itself being number 0."""
+        return f"{mesh}~{number}" if number else mesh
+
+    @staticmethod
+    def mesh_of(name: str) -> str:
+        """Name of the mesh that the object ``name`` is made of."""
+        return name.split("~")[0]
+
     def names(self) -> list[str]:
         """Of the objects, sorted.
 

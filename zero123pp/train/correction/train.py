@@ -83,7 +83,8 @@ def train(
     """
     folder = make_folder(folder)
     names = store.names()
-    held, kept = ([name for name in names if is_held_out(name, _HELD_OUT) is out] for out in (True, False))
+    mesh = LookStore.mesh_of  # what is made of one mesh stays together
+    held, kept = ([name for name in names if is_held_out(mesh(name), _HELD_OUT) is out] for out in (True, False))
     if not held or not kept:
         raise BadInput(
             f"{store.folder} holds {len(names)} objects, {len(held)} of them held out; some of both are needed"
