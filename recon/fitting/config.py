@@ -36,7 +36,7 @@ class FitConfig:
     short of this: on a plain object shading is all that tells shapes apart. 0: colours always count alike."""
     weight_mask: float = 0.4
     """Weight of the squared difference between opacity and alpha."""
-    weight_normal: float = 0.7
+    weight_normal: float = 0.35
     """Weight of the squared difference between surface normals and those of the views, where views have normals."""
     weight_smoothed: float = 0.1
     """The same for the fit's own normals, smoothed within what the pictures do not contradict, where no view has
