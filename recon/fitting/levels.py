@@ -1,7 +1,8 @@
 """Coarse to fine: the visual hull is carved on one dense grid after another until its renders agree with the views."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,27 +60,30 @@ def fit_levels(
 
     config = replace(config, weight_rgb=config.weight_rgb * max(config.rgb_contrast / contrast(views), 1.0))
     shares, ended = _steps_of_levels(config), None
-    for level, coarse in enumerate(config.levels):
-        ground = _ground(views, frame, round(coarse * frame.finer), config, pool)
-        solver = _solver(ground, frame, _start(ground, frame, ended), ended, pool, workers)
-        before, state = sum(shares[:level]), rng.bit_generator.state
-        races = level == 0 and config.vessel_wall > 0
-        part = 0.5 if races else 1.0
-        loss = _run(
-            solver, ground.smooth, level, shares[level], config, rng,
-            lambda step: progress(before + part * step), watch  # noqa: B023
-        )  # fmt: skip
-        if races:
-            hollow = _solver(ground, frame, hollowed(ground.hull, config.vessel_wall), None, pool, workers)
-            rng.bit_generator.state = state  # the same rays for both
-            hollow_loss = _run(
-                hollow, ground.smooth, level, shares[level], config, rng,
-                lambda step: progress((shares[0] + step) / 2), None
+    # What the next level stands on is made while one takes its steps, and the two starts of the first race each other.
+    with ThreadPoolExecutor(2) as beside:
+        grounds = [
+            beside.submit(_ground, views, frame, round(coarse * frame.finer), config, pool) for coarse in config.levels
+        ]
+        for level, coming in enumerate(grounds):
+            ground = coming.result()
+            solver = _solver(ground, frame, _start(ground, frame, ended), ended, pool, workers)
+            before, racing = sum(shares[:level]), None
+            if level == 0 and config.vessel_wall > 0:
+                hollow = _solver(ground, frame, hollowed(ground.hull, config.vessel_wall), None, pool, workers)
+                same_rays = copy.deepcopy(rng)
+                racing = beside.submit(
+                    _run, hollow, ground.smooth, level, shares[level], config, same_rays, lambda step: None, None
+                )
+            loss = _run(
+                solver, ground.smooth, level, shares[level], config, rng,
+                lambda step: progress(before + step), watch  # noqa: B023
             )  # fmt: skip
-            solver = hollow if hollow_loss < BETTER * loss else solver
-        voxel = frame.voxel(len(ground.hull))
-        field = Field(solver.sdf * voxel, solver.color, frame.half_extent)
-        ended = FittedLevel(field, (solver.sdf - ground.hull) * voxel)
+            if racing and racing.result() < BETTER * loss:
+                solver = hollow
+            voxel = frame.voxel(len(ground.hull))
+            field = Field(solver.sdf * voxel, solver.color, frame.half_extent)
+            ended = FittedLevel(field, (solver.sdf - ground.hull) * voxel)
     return ended
 
 
