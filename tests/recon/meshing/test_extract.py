@@ -5,6 +5,7 @@ import pytest
 
 from zero123pp.errors import BadInput, ConfigError, StageFailed
 from zero123pp.recon.field import Field, resize_grid
+from zero123pp.recon.meshing import face_normals
 from zero123pp.recon.meshing.extract import ExtractConfig, extract
 
 pytestmark = pytest.mark.quick
@@ -46,8 +47,37 @@ def test_upsampling_makes_finer_and_smoother():
     assert error[1] < 0.4 * error[0]
 
 
+def test_smoothing_takes_what_goes_up_and_down_and_leaves_the_size():
+    """A ball whose distances are off by a tenth of a voxel, to and fro."""
+    ball = _field()
+    to_and_fro = (-1.0) ** np.indices(ball.sdf.shape).sum(0)
+    rough = Field(ball.sdf + 0.1 * ball.voxel * to_and_fro, ball.color, HALF)
+    still, smooth = (extract(rough, ExtractConfig(smooth=rounds)) for rounds in (0, 1))
+    np.testing.assert_array_equal(still.faces, smooth.faces)
+    off = []
+    for mesh in (still, smooth):
+        outward = mesh.vertices[mesh.faces].mean(1)
+        cosine = (face_normals(mesh.vertices, mesh.faces) * outward).sum(1) / np.linalg.norm(outward, axis=1)
+        off.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+    assert off[1] < 0.8 * off[0]
+    assert _volume(smooth) == pytest.approx(_volume(still), rel=2e-3)
+
+
+def test_a_round_of_smoothing_goes_to_the_mean_of_the_neighbours_and_back():
+    still, smooth = (extract(_field(n=16), ExtractConfig(smooth=rounds)) for rounds in (0, 1))
+    neighbours = [set() for _ in still.vertices]
+    for face in still.faces:
+        for corner in face:
+            neighbours[corner] |= {*face} - {corner}
+    expected = still.vertices.astype(float)
+    for share in (0.5, -0.53):
+        mean = np.stack([expected[list(each)].mean(0) for each in neighbours])
+        expected = (1 - share) * expected + share * mean
+    np.testing.assert_allclose(smooth.vertices, expected, atol=1e-6)
+
+
 def test_colors_are_those_of_the_place():
-    mesh = extract(_field())
+    mesh = extract(_field(), ExtractConfig(smooth=0))
     np.testing.assert_allclose(mesh.colors, 255 * (mesh.vertices + HALF) / (2 * HALF), atol=1.0)
 
 
@@ -77,6 +107,8 @@ def test_field_checks_its_arrays():
         Field(np.ones((8, 8, 8)), np.zeros((8, 8, 8, 3)), 0.0)
     with pytest.raises(ConfigError, match="upsample"):
         ExtractConfig(upsample=0)
+    with pytest.raises(ConfigError, match=r"extract\.smooth is -1"):
+        ExtractConfig(smooth=-1)
 
 
 def test_resizing_keeps_linear_functions():
