@@ -27,7 +27,7 @@ from zero123pp.pipelines.evaluation.ground_truth import ground_truth_views
 from zero123pp.pipelines.evaluation.report import machine
 from zero123pp.pipelines.progress import Stages
 from zero123pp.pipelines.reconstruct import ReconstructionConfig, reconstruct
-from zero123pp.recon.fitting import hull, solver, targets
+from zero123pp.recon.fitting import first_colors, hull, solver, targets
 from zero123pp.recon.meshing.parts import load_normalised
 from zero123pp.recon.ops.field import rays
 
@@ -80,7 +80,7 @@ def profiled(views, instructions: bool) -> dict:
     clock, recorder, stages = Clock(), Recorder(), Stages()
     patches = [
         (hull.Silhouettes, "__init__", "outline distances"), (hull.Silhouettes, "grid", "hull grids"),
-        (targets, "ray_table", "ray tables"), (targets, "seen_colors", "first colours"),
+        (targets, "ray_table", "ray tables"), (first_colors, "seen_colors", "first colours"),
         (rays, "clip_to_hull", "rays clipped to the hull"), (solver.Solver, "_update", "nodes: smoothing and Adam"),
     ]  # fmt: skip
     with ExitStack() as stack:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zero123pp.machine import in_threads
 from zero123pp.types import View
 
 _NODES = 64
@@ -32,7 +33,7 @@ def inconsistency_px(views: Sequence[View]) -> float:
     if not (hull < 0).any():
         return float("inf")
     # Pixels of a voxel: the hull knows nothing finer.
-    small = [shrunk(view, voxel / targets.pixel_size(view)) for view in views]
+    small = in_threads(lambda view: shrunk(view, voxel / targets.pixel_size(view)), views)
     table = targets.ray_table(small, radius, _NODES, _MARGIN_PX)
     # Nor do outlines know anything finer than the pixels they come in.
     tolerance = 0.5 + 0.5 * max(targets.pixel_size(view) for view in views) / voxel

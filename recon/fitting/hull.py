@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from zero123pp.errors import StageFailed
-from zero123pp.recon.fitting.outline import signed_distance
+from zero123pp.recon.fitting.outline import distance_once
 from zero123pp.types import View
 
 MIN_WITNESSES = 0.5
@@ -42,7 +42,7 @@ class Silhouettes:
                 f"remove such views or give pictures with a silhouette"
             )
         run = map if workers is None else workers.map
-        distances = list(run(signed_distance, [view.alpha for view in views]))
+        distances = list(run(distance_once, [view.alpha for view in views]))
         self._distances = np.concatenate([distance.ravel() for distance in distances])
         self._pictures = np.array([(d.shape[0], d.shape[1], d.size) for d in distances])
         self._pictures[:, 2] = np.cumsum(self._pictures[:, 2]) - self._pictures[:, 2]  # where each one begins

@@ -67,20 +67,18 @@ def fit_levels(
         ]
         for level, coming in enumerate(grounds):
             ground = coming.result()
-            solver = _solver(ground, frame, _start(ground, frame, ended), ended, pool, workers)
             before, racing = sum(shares[:level]), None
             if level == 0 and config.vessel_wall > 0:
-                hollow = _solver(ground, frame, hollowed(ground.hull, config.vessel_wall), None, pool, workers)
                 same_rays = copy.deepcopy(rng)
-                racing = beside.submit(
-                    _run, hollow, ground.smooth, level, shares[level], config, same_rays, lambda step: None, None
-                )
+                racing = beside.submit(_run_hollow, ground, frame, shares[level], config, same_rays, pool, workers)
+            solver = _solver(ground, frame, _start(ground, frame, ended), ended, pool, workers)
             loss = _run(
                 solver, ground.smooth, level, shares[level], config, rng,
                 lambda step: progress(before + step), watch  # noqa: B023
             )  # fmt: skip
-            if racing and racing.result() < BETTER * loss:
-                solver = hollow
+            if racing:
+                hollow, hollow_loss = racing.result()
+                solver = hollow if hollow_loss < BETTER * loss else solver
             voxel = frame.voxel(len(ground.hull))
             field = Field(solver.sdf * voxel, solver.color, frame.half_extent)
             ended = FittedLevel(field, (solver.sdf - ground.hull) * voxel)
@@ -126,8 +124,9 @@ def _solver(
     ground: _Ground, frame: Frame, start: np.ndarray, before: FittedLevel | None, pool: Executor, workers: int
 ) -> "Solver":  # fmt: skip
     """The solver of a level from ``start`` (n, n, n), voxels, with colours of the level before or of the views."""
+    from zero123pp.recon.fitting.first_colors import seen_colors
     from zero123pp.recon.fitting.solver import Solver
-    from zero123pp.recon.fitting.targets import REACH, seen_colors
+    from zero123pp.recon.fitting.targets import REACH
 
     if before is None:
         color = seen_colors(ground.wanted.views, start, frame.half_extent)
@@ -169,6 +168,15 @@ def _run(
     if watch and level and smooth:
         watch(smooth(solver.sdf))
     return float(np.mean(losses[-max(steps // 4, 1) :]))
+
+
+def _run_hollow(
+    ground: _Ground, frame: Frame, steps: int, config: FitConfig, rng: np.random.Generator, pool: Executor,
+    workers: int,
+) -> "tuple[Solver, float]":  # fmt: skip
+    """The first level from the hull made hollow: the solver and what `_run` says of it."""
+    solver = _solver(ground, frame, hollowed(ground.hull, config.vessel_wall), None, pool, workers)
+    return solver, _run(solver, ground.smooth, 0, steps, config, rng, lambda step: None, None)
 
 
 def _correct(solver: "Solver", look: "Look", weight: float, moves: bool) -> None:

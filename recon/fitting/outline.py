@@ -1,9 +1,12 @@
 """Signed distance of every pixel to the outline of a silhouette, to a fraction of a pixel, compiled by Numba."""
 
+import weakref
+
 import numba
 import numpy as np
 
 from zero123pp.recon.ops import kernel_input
+from zero123pp.types import read_only
 
 LEVEL = 0.5
 """Alpha at the outline."""
@@ -21,6 +24,25 @@ def signed_distance(alpha: np.ndarray) -> np.ndarray:
     Nearest segments are handed on from pixel to pixel (Danielsson, "Euclidean distance mapping", 1980).
     """
     return _signed_distance(kernel_input(alpha, np.float32))
+
+
+def distance_once(alpha: np.ndarray) -> np.ndarray:
+    """`signed_distance` of a silhouette that nobody can change, read-only; worked out once as long as that lives.
+
+    Several stages ask for those of the same views. Of one that can be changed a copy is measured, each time.
+    """
+    alpha = read_only(alpha)
+    known = _KNOWN.get(id(alpha))
+    if known is None:
+        distance = read_only(signed_distance(alpha))
+        # Ids come again when arrays are gone, so what is known goes with them.
+        known = weakref.ref(alpha, lambda gone, key=id(alpha): _KNOWN.pop(key, None)), distance
+        _KNOWN[id(alpha)] = known
+    return known[1]
+
+
+_KNOWN: dict[int, tuple[weakref.ref, np.ndarray]] = {}
+"""Of silhouettes that are in use, by their arrays' ids."""
 
 
 @numba.njit(cache=True, nogil=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zero123pp.cameras import pixel_rays, project, view_from_world
+from zero123pp.cameras import pixel_rays, view_from_world
 from zero123pp.machine import in_threads
 from zero123pp.recon.fitting.config import FitConfig
-from zero123pp.recon.ops import bilinear, premultiplied, shrunk
+from zero123pp.recon.ops import shrunk
 from zero123pp.recon.ops.field import rays as ray
 from zero123pp.types import View
 
@@ -130,31 +130,3 @@ def trusted_normals(view: View) -> tuple[np.ndarray, np.ndarray]:
     # Grazing surfaces are a few smeared pixels wide.
     trust *= np.clip((unit[..., 2] - 0.1) / 0.2, 0, 1) * (view.alpha > 0.99)
     return unit @ view_from_world(view.camera), trust
-
-
-def seen_colors(views: Sequence[View], distance: np.ndarray, half_extent: float) -> np.ndarray:
-    """A first guess of colours (n, n, n, 3): at every node the mean of what the views show there.
-
-    Views that look at the surface head-on count most; occlusion is not considered. Gray where no view shows anything.
-
-    Args:
-        views: with straight colours.
-        distance: (n, n, n) signed distance, whose slope is taken for the normal.
-        half_extent: of the grid, world units.
-    """
-    axis = np.linspace(-half_extent, half_extent, len(distance))
-    nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    slope = np.stack(np.gradient(distance), -1).reshape(-1, 3)
-    total, weights = np.full((len(nodes), 3), 0.5e-3), np.full(len(nodes), 1e-3)
-    for view in views:
-        px, depth = project(view.camera, nodes)
-        rgba = bilinear(premultiplied(view), px)
-        towards = view.camera.world_from_cam[:3, 3] - nodes
-        cosine = np.einsum("nc,nc->n", slope, towards) / np.maximum(
-            np.linalg.norm(slope, axis=1) * np.linalg.norm(towards, axis=1), 1e-9
-        )
-        inside = (depth > 0) & (px >= 0).all(1) & (px[:, 0] < view.camera.width) & (px[:, 1] < view.camera.height)
-        weight = np.where(inside, np.maximum(cosine, 0) ** 2 * view.confidence, 0)
-        total += weight[:, None] * rgba[:, :3]
-        weights += weight * rgba[:, 3]
-    return (total / weights[:, None]).reshape(*distance.shape, 3).astype(np.float32)

@@ -38,7 +38,8 @@ def fit_hash_field(
         raise MissingBackend(
             f"fit.field=hash needs torch ({error}); try: pip install 'zero123pp[diffusion]', or take fit.field=grid"
         ) from error
-    from zero123pp.recon.fitting.targets import level_targets, seen_colors
+    from zero123pp.recon.fitting.first_colors import seen_colors
+    from zero123pp.recon.fitting.targets import level_targets
 
     resolution = len(hull)
     voxel = 2 * half_extent / (resolution - 1)

@@ -8,9 +8,10 @@ from balls import ball_view, ball_views
 
 from zero123pp.cameras import focal_px, look_at, orbit_camera, project
 from zero123pp.errors import StageFailed
+from zero123pp.recon.fitting import outline
 from zero123pp.recon.fitting.hull import Silhouettes
-from zero123pp.recon.fitting.outline import signed_distance
-from zero123pp.types import Camera
+from zero123pp.recon.fitting.outline import distance_once, signed_distance
+from zero123pp.types import Camera, read_only
 
 pytestmark = pytest.mark.quick
 
@@ -25,6 +26,20 @@ def test_outline_of_a_disc_is_found_to_a_fraction_of_a_pixel():
     distance = signed_distance(_disc())
     y, x = np.mgrid[:64, :64] + 0.5
     np.testing.assert_allclose(distance, np.hypot(x - 30.2, y - 33.7) - 17.3, atol=0.13)
+
+
+def test_silhouettes_that_cannot_change_are_measured_once_and_forgotten_when_they_are_gone():
+    alpha, known = _disc(), len(outline._KNOWN)
+    first = distance_once(alpha)
+    alpha[:] = _disc(radius=9.5)  # its owner may do as he likes
+    np.testing.assert_array_equal(distance_once(alpha), signed_distance(alpha))
+    np.testing.assert_array_equal(first, signed_distance(_disc()))
+    fixed = read_only(_disc())
+    assert distance_once(fixed) is distance_once(fixed)
+    np.testing.assert_array_equal(distance_once(fixed), first)
+    assert len(outline._KNOWN) == known + 1
+    del fixed
+    assert len(outline._KNOWN) == known
 
 
 def test_outline_matches_brute_force_on_noise():
