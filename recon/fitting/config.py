@@ -18,12 +18,12 @@ class FitConfig:
     """What is fitted: a dense grid, or a hash-grid field (finer detail; needs torch, meant for a GPU)."""
     hash: HashConfig = dataclasses.field(default_factory=HashConfig)
     """The hash-grid field's own settings."""
-    levels: tuple[int, ...] = (32, 64)
+    levels: tuple[int, ...] = (30, 60)
     """Nodes along an axis of the grid, coarse to fine."""
     refinement: float = 1.0
     """Most that levels are refined, as a factor, for objects with little surface: for slender ones the same work buys
     smaller voxels."""
-    steps: int = 140
+    steps: int = 160
     """Optimiser steps over all levels together."""
     rays: int = 4000
     """Rays of a step at 64 nodes; their number grows with the square of the nodes along an axis."""
