@@ -19,7 +19,7 @@ from zero123pp.types import Mesh, MultiView, Part
 HULL_NODES = 96
 """Along an axis of the plain hull's grid: finer than the fit's, so that the hull is not held back by its grid."""
 POISSON_DEPTH = 7
-"""Of the octree: 128 cells along an axis, twice the fit's 64 nodes."""
+"""Of the octree: 128 cells along an axis, about twice the fit's nodes."""
 
 Method = Callable[[MultiView, Sequence[Part]], Mesh]
 
