@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
-from zero123pp.recon.ops import kernel_input, premultiplied
-from zero123pp.recon.ops.sampling import corners
+from zero123pp.recon.ops import kernel_input, pixels_around, premultiplied
 from zero123pp.types import View
 
 _UNSEEN, _UNSEEN_WEIGHT = 0.5, 1e-3
@@ -60,7 +59,7 @@ def _add_seen(axis, slope, pose, lens, rgba, confidence, total):
                     continue
                 lengths = (sx * sx + sy * sy + sz * sz) * (x * x + y * y + z * z)
                 weight = confidence * facing * facing / max(lengths, 1e-18)
-                x0, x1, y0, y1, right, low = corners(px, py, height, width)
+                x0, x1, y0, y1, right, low = pixels_around(px, py, height, width)
                 for c in range(4):
                     upper = rgba[y0, x0, c] * (1 - right) + rgba[y0, x1, c] * right
                     lower = rgba[y1, x0, c] * (1 - right) + rgba[y1, x1, c] * right

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "kernel_input": ["kernel_input"],
         "neighbours": ["next_pairs", "padded_links"],
         "resample": ["area_matrix", "premultiplied", "resampled", "shrunk", "straight"],
-        "sampling": ["bilinear"],
+        "sampling": ["bilinear", "pixels_around"],
         "slopes": ["integrate_slopes"],
         "smooth_field": ["smooth_field"],
     },

@@ -21,7 +21,7 @@ def bilinear(image: np.ndarray, px: np.ndarray, *, repeat: bool = False) -> np.n
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def corners(x, y, height, width):
+def pixels_around(x, y, height, width):
     """Columns x0, x1 and rows y0, y1 of the pixels around a position, and the shares of the second of each.
 
     Beyond the centres of the edge pixels these go on. For kernels.
@@ -43,7 +43,7 @@ def _bilinear(image: np.ndarray, px: np.ndarray, repeat: bool) -> np.ndarray:
             x0, y0 = int(left) % width, int(top) % height
             x1, y1 = (x0 + 1) % width, (y0 + 1) % height
         else:
-            x0, x1, y0, y1, fx, fy = corners(px[n, 0], px[n, 1], height, width)
+            x0, x1, y0, y1, fx, fy = pixels_around(px[n, 0], px[n, 1], height, width)
         for c in range(channels):
             upper = image[y0, x0, c] * (1 - fx) + image[y0, x1, c] * fx
             lower = image[y1, x0, c] * (1 - fx) + image[y1, x1, c] * fx
