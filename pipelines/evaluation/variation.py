@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from zero123pp.cameras import about_y
 from zero123pp.recon.meshing import normalise
 from zero123pp.recon.render import UNPAINTED, look_up
 from zero123pp.types import Mesh, Part, TexturedMesh
@@ -45,9 +46,7 @@ class _Moves:
 
     def __init__(self, rng: np.random.Generator) -> None:
         axes = np.roll(np.eye(3), rng.integers(1, 3), axis=0) if rng.random() < _LAID_DOWN else np.eye(3)
-        turn = rng.uniform(0, 2 * np.pi)
-        about_y = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
-        self._matrix = about_y @ np.diag(np.exp(rng.normal(0, _STRETCH, 3))) @ axes
+        self._matrix = about_y(rng.uniform(0, 360)) @ np.diag(np.exp(rng.normal(0, _STRETCH, 3))) @ axes
         count = 3 if rng.random() < _BENT else 0
         self._waves = rng.uniform(-np.pi, np.pi, (count, 3))  # radians over the radius of the sphere
         self._ways, self._phases = rng.normal(0, _BEND, (count, 3)), rng.uniform(0, 2 * np.pi, count)
